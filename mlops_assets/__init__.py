@@ -1,0 +1,1 @@
+"""A model's whole life in typed YAML, as a Dagster asset graph."""
