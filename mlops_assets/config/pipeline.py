@@ -1,0 +1,118 @@
+"""A pipeline document: the project's name, owner, schedule, retries and who is told about its runs."""
+
+import re
+import zoneinfo
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, field_validator
+
+from mlops_assets.config.base import Environment, Name, StrictModel, Whole, later, refuse, refuse_unknown
+from mlops_assets.config.problems import did_you_mean
+
+_CRON_FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
+_CRON_NAMES = {
+    "month": {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)},
+    "weekday": {name: n for n, name in enumerate("sun mon tue wed thu fri sat".split())},
+}
+_CRON_MACROS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
+_CRON_ITEM = re.compile(r"(?:\*|(?P<low>\w+)(?:-(?P<high>\w+))?)(?:/(?P<step>\d+))?", re.ASCII)
+
+
+def _cron_number(text: str | None, name: str) -> int | None:
+    return int(text) if text and text.isdigit() else _CRON_NAMES.get(name, {}).get((text or "").lower())
+
+
+def _cron_item_fits(item: str, name: str, first: int, last: int) -> bool:
+    found = _CRON_ITEM.fullmatch(item)
+    if not found or found["step"] == "0":
+        return False
+    if name == "day" and item.lower() == "l":
+        return True
+    bounds = [_cron_number(text, name) for text in (found["low"], found["high"]) if text]
+    inside = all(bound is not None and first <= bound <= last for bound in bounds)
+    return inside and bounds == sorted(bound for bound in bounds if bound is not None)
+
+
+def check_cron(text: str) -> str:
+    """Passes a cron line of five fields (minute hour day month weekday) or a macro such as `@daily`."""
+    if text in _CRON_MACROS:
+        return text
+    parts = text.split()
+    if len(parts) != len(_CRON_FIELDS):
+        raise refuse(
+            f"'{text}' has {len(parts)} fields, cron has five: minute hour day month weekday",
+            "such as '0 3 * * *' for every day at 3",
+        )
+    for part, (name, first, last) in zip(parts, _CRON_FIELDS, strict=True):
+        if not all(_cron_item_fits(item, name, first, last) for item in part.split(",")):
+            raise refuse(f"'{part}' is no {name} of a cron line, which goes from {first} to {last}")
+    return text
+
+
+def check_timezone(name: str) -> str:
+    """Passes the name of a time zone in the IANA database, such as `Europe/Zurich`."""
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        hint = (
+            did_you_mean(name, zoneinfo.available_timezones()) or "write an IANA name such as 'Europe/Zurich'"
+        )
+        raise refuse(f"unknown time zone '{name}'", hint) from None
+    return name
+
+
+class ScheduleConfig(StrictModel):
+    """When the pipeline runs by itself."""
+
+    cron: Annotated[Name, AfterValidator(check_cron)] = Field(
+        description="Cron line of five fields: minute hour day month weekday."
+    )
+    timezone: Annotated[str, AfterValidator(check_timezone)] = Field(
+        default="UTC", description="IANA time zone the cron line is read in."
+    )
+    pause_status: Literal["PAUSED", "UNPAUSED"] = Field(
+        default="UNPAUSED", description="Whether the schedule is on (UNPAUSED) from the start."
+    )
+
+    @field_validator("pause_status", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+
+class NotificationConfig(StrictModel):
+    """Who is told about runs."""
+
+    on_start: bool = later(False, "Tell when a run starts.")
+    on_success: bool = later(False, "Tell when a run succeeds.")
+    on_failure: bool = later(True, "Tell when a run fails.")
+    recipients: list[Name] = later([], "Mail addresses.")
+
+
+def normal_owner(owner: str) -> str:
+    """An e-mail address or `team:<name>` as it is; any other name becomes `team:<name>`."""
+    if re.fullmatch(r"[^@\s:]+@[^@\s:]+\.[^@\s:.]+", owner) or re.fullmatch(r"team:\S+", owner):
+        return owner
+    name = re.sub(r"[^\w.-]+", "_", owner.removeprefix("team:")).strip("_")
+    if not name:
+        raise refuse(f"'{owner}' names no owner", "write an e-mail address or a team's name")
+    return f"team:{name}"
+
+
+class PipelineConfig(StrictModel):
+    """The project as a whole."""
+
+    name: Name = Field(description="Pipeline name, which other projects' dependencies refer to.")
+    description: str = Field(default="", description="Pipeline description.")
+    owner: Annotated[Name, AfterValidator(normal_owner)] = Field(
+        description="Owner email/username; a name that is no e-mail address becomes team:<name>."
+    )
+    tags: dict[Name, str] = Field(default={}, description="Pipeline tags.")
+    timeout_minutes: Whole = Field(default=60, ge=1, description="Pipeline timeout, in minutes.")
+    retry_attempts: Whole = Field(default=0, ge=0, le=100, description="Number of retry attempts.")
+    environment: Environment = Field(description="Execution environment (dev, staging, prod).")
+    schedule: ScheduleConfig | None = Field(default=None, description="Scheduling configuration.")
+    dependencies: list[Name] = later(
+        [], "Pipeline dependencies: names of pipelines that run before this one."
+    )
+    notification: NotificationConfig | None = Field(default=None, description="Notification settings.")

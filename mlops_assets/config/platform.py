@@ -1,0 +1,64 @@
+"""A platform document: where pipelines run and what they run on."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from mlops_assets.config.base import Name, StrictModel, Whole
+from mlops_assets.config.environment import home
+
+PLATFORMS = ("embedded", "spark", "databricks")
+
+
+class GatewayConfig(StrictModel):
+    """The serving gateway of the platforms that bring none."""
+
+    host: Name = Field(default="127.0.0.1", description="Address the gateway listens on.")
+    port: Whole = Field(default=8787, ge=1, le=65535, description="Port the gateway listens on.")
+
+
+class SparkConfig(StrictModel):
+    """The Spark session."""
+
+    master: Name = Field(default="local[2]", description="Master URL of a classic session.")
+    remote: str | None = Field(
+        default=None, description="Spark Connect URL (sc://host:port), instead of master."
+    )
+    app_name: Name = Field(default="mlops_assets", description="Name the session shows in Spark's UI.")
+    settings: dict[Name, str] = Field(default={}, description="Further Spark settings, name to value.")
+
+
+class DatabricksConfig(StrictModel):
+    """The workspace; what is not given comes from Databricks' unified authentication."""
+
+    host: str | None = Field(default=None, description="URL of the workspace.")
+    token: SecretStr | None = Field(default=None, description="Personal access token, a secret.")
+    profile: str | None = Field(default=None, description="Profile of the Databricks configuration file.")
+    catalog: Name = Field(default="main", description="Unity Catalog catalog of tables and models.")
+    schema_name: Name = Field(default="mlops", description="Schema of tables and models in the catalog.")
+    volume: str | None = Field(
+        default=None, description="Volume path for files (/Volumes/catalog/schema/volume)."
+    )
+    cluster_id: str | None = Field(
+        default=None, description="Cluster that steps run on; serverless if not given."
+    )
+    warehouse_id: str | None = Field(default=None, description="SQL warehouse for queries.")
+
+
+class PlatformConfig(StrictModel):
+    """One platform; the embedded one needs no document."""
+
+    name: Literal["embedded", "spark", "databricks"] = Field(
+        default="embedded", description="Which set of resources runs the pipelines."
+    )
+    home: Path = Field(
+        default_factory=home,
+        description="Folder everything is written to; MLOPS_HOME (default .mlops) if not given.",
+    )
+    random_seed: Whole = Field(default=0, ge=0, description="Seed of generated example data.")
+    gateway: GatewayConfig = Field(default=GatewayConfig(), description="The serving gateway.")
+    spark: SparkConfig = Field(default=SparkConfig(), description="The Spark session of platform spark.")
+    databricks: DatabricksConfig = Field(
+        default=DatabricksConfig(), description="The workspace of platform databricks."
+    )

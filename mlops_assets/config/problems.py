@@ -1,0 +1,65 @@
+"""What is wrong with a document, where, and what would be right."""
+
+import difflib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+UNKNOWN_FIELD = "unknown field"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in one file: `line` and `column` count from 1, `field` is dotted and may be empty."""
+
+    file: str
+    line: int
+    column: int
+    field: str
+    message: str
+    hint: str = ""
+    label: str | None = None
+
+    def __str__(self) -> str:
+        """`file:line:column: field: message; hint`, on one line."""
+        subject = self.field if self.label is None else self.label
+        joint = ", " if self.message == UNKNOWN_FIELD else "; "
+        text = joint.join(part for part in (self.message, self.hint) if part)
+        return ": ".join(part for part in (f"{self.file}:{self.line}:{self.column}", subject, text) if part)
+
+
+class ConfigError(Exception):
+    """Every problem of the documents that were loaded together; its text is one line for each."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """Sorts by file and position and drops what is said twice."""
+        unique = dict.fromkeys(problems)
+        self.problems: tuple[Problem, ...] = tuple(
+            sorted(unique, key=lambda each: (each.file, each.line, each.column))
+        )
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[tuple[Problem, ...]]]:
+        """Pickles by its problems, so that it crosses process borders whole."""
+        return type(self), (self.problems,)
+
+
+def shown(path: Path) -> str:
+    """A path as a person reads it: relative to the current folder where it lies below it."""
+    absolute, here = os.path.abspath(path), os.getcwd()
+    below = absolute.startswith(here.rstrip(os.sep) + os.sep)
+    return os.path.relpath(absolute, here) if below else absolute
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`did you mean 'x'?` for the known name nearest to `name`, or nothing where none is near."""
+    by_lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return f"did you mean '{by_lower[near[0]]}'?" if near else ""
+
+
+def one_of(names: Iterable[str]) -> str:
+    """`a, b or c` of names in quotes."""
+    quoted = [f"'{name}'" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"

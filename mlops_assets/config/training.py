@@ -1,0 +1,143 @@
+"""A training document: what is learned from which columns, how it is judged and under which name it is registered."""
+
+import math
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from mlops_assets.config.base import Duration, Name, Number, StrictModel, Whole, later, refuse, refuse_unknown
+from mlops_assets.config.metric_names import ModelMetric
+
+MODEL_TYPES = ("classification", "regression", "clustering", "anomaly_detection")
+
+
+def _model_type(value: Any) -> Any:
+    name = re.sub(r"[\s-]+", "_", value.strip().lower()) if isinstance(value, str) else str(value)
+    if name not in MODEL_TYPES:
+        raise refuse_unknown("model_type", name, MODEL_TYPES)
+    return name
+
+
+def check_model_name(name: str) -> str:
+    """Passes a registry name, `name` or `catalog.schema.name`, of letters, digits, `_` and `-`."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", name):
+        valid = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.")
+        raise refuse(
+            f"'{name}' is no model name: letters, digits, _ and - (and dots between)", f"'{valid}' would be"
+        )
+    return name
+
+
+ModelName = Annotated[str, AfterValidator(check_model_name)]
+
+
+class GateConfig(StrictModel):
+    """What a challenger has to show against the champion on the same held-out rows."""
+
+    metric: ModelMetric | None = Field(
+        default=None,
+        description="Metric to beat; roc_auc for classification and rmse for regression if not given.",
+    )
+    min_gain: Number = Field(
+        default=0.0, description="Gain over the champion that is needed, in the metric's units."
+    )
+    confidence: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        default=0.95, description="Confidence of the paired bootstrap, between 0 and 1."
+    )
+    bootstrap_samples: Whole = Field(
+        default=1000, ge=100, le=100_000, description="Resamples of the held-out rows."
+    )
+
+
+class TrainingConfig(StrictModel):
+    """One model: its columns, estimator, split, metrics, gate and registered name."""
+
+    model_type: Annotated[
+        Literal["classification", "regression", "clustering", "anomaly_detection"],
+        BeforeValidator(_model_type),
+    ] = Field(description="Type of model (classification, regression, clustering or anomaly_detection).")
+    target_column: Name = Field(description="Target variable for prediction.")
+    feature_columns: list[Name] = Field(
+        min_length=1, description="Features to use for training: columns or outputs of their transformations."
+    )
+    algorithm: str | None = Field(
+        default=None,
+        description="Short name such as hist_gradient_boosting, or a dotted scikit-learn class; a random forest "
+        "(k-means, an isolation forest for the other types) if not given.",
+    )
+    hyperparameters: dict[str, Any] = Field(default={}, description="Model hyperparameters.")
+    feature_table: str | None = Field(
+        default=None, description="Feature table to train on; needed where the project has several."
+    )
+    split_ratios: list[Annotated[Number, Field(ge=0)]] = Field(
+        default=[0.7, 0.15, 0.15],
+        min_length=2,
+        max_length=3,
+        description="Train/validation/test split ratios, which sum to 1; two of them are train and test.",
+    )
+    split_method: Literal["random", "stratified", "grouped", "time"] | None = Field(
+        default=None, description="How rows are split; stratified where stratify is set and random otherwise."
+    )
+    time_column: str | None = Field(
+        default=None,
+        description="Column that orders a split by time; the feature table's timestamp if not given.",
+    )
+    group_column: str | None = Field(
+        default=None, description="Column whose groups a grouped split keeps together."
+    )
+    stratify: bool = Field(default=False, description="Whether to stratify the training split.")
+    random_seed: Whole = Field(default=0, ge=0, le=2**32 - 1, description="Seed of every random choice.")
+    training_window: Duration | None = Field(
+        default=None, description="Only rows at most this long before the newest are used."
+    )
+    cross_validation_folds: Whole = Field(
+        default=0, ge=0, description="Number of cross-validation folds; 0 is none."
+    )
+    sample_weight_column: str = Field(default="", description="Column to use for weighted training.")
+    metrics: list[ModelMetric] = Field(default=[], description="Metrics to track during training.")
+    promotion_criteria: list[Name] = Field(
+        default=[], description="Conditions over the test metrics that a model has to meet, one or a list."
+    )
+    gate: GateConfig = Field(
+        default=GateConfig(), description="What a challenger has to show against the champion."
+    )
+    experiment_name: Name = Field(description="MLflow experiment name.")
+    run_name: str = Field(default="", description="MLflow run name.")
+    registry_model_name: ModelName = Field(description="Name for registering in MLflow Model Registry.")
+    search_space: dict[str, Any] | None = later(None, "Hyperparameter to the values that are searched.")
+    max_parallel_trials: Whole = later(1, "Trials of the search that run at the same time.", ge=1)
+    calibration: Literal["none", "sigmoid", "isotonic"] = later("none", "How probabilities are calibrated.")
+    early_stopping: bool = later(False, "Whether training stops when validation gets no better.")
+    slices: list[Name] = later([], "Columns by whose values metrics are split.")
+
+    @field_validator("promotion_criteria", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("split_ratios")
+    @classmethod
+    def _sum_to_one(cls, ratios: list[float]) -> list[float]:
+        if not math.isclose(math.fsum(ratios), 1.0, abs_tol=1e-6):
+            raise refuse(f"{ratios} sum to {math.fsum(ratios):g}, not 1")
+        if not ratios[0]:
+            raise refuse("no rows are left to train on: the first ratio is 0")
+        return ratios
+
+    @field_validator("cross_validation_folds")
+    @classmethod
+    def _not_one_fold(cls, folds: int) -> int:
+        if folds == 1:
+            raise refuse("one fold leaves nothing to train on", "0 turns cross-validation off")
+        return folds
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.target_column in self.feature_columns:
+            raise refuse(f"target_column '{self.target_column}' is among the feature_columns")
+        if self.split_method == "grouped" and not self.group_column:
+            raise refuse("split_method grouped needs a group_column")
+        if self.stratify and self.split_method not in (None, "stratified"):
+            raise refuse(f"stratify contradicts split_method {self.split_method}")
+        return self
