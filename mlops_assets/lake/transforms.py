@@ -1,0 +1,166 @@
+"""A document's transformation steps on Polars frames. One function a step; unknown columns are refused before any row is read."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from mlops_assets.lake.errors import LakeError, nearest
+from mlops_assets.lake.types import COLUMN_TYPES, cast
+from mlops_assets.rules import polars as rules
+
+if TYPE_CHECKING:
+    from mlops_assets.config.data import TransformStep
+
+Step = Callable[[pl.LazyFrame, Any, pl.Schema, datetime], pl.LazyFrame]
+
+
+def transform(frame: pl.LazyFrame, step: "TransformStep", as_of: datetime) -> pl.LazyFrame:
+    """The frame after one step.
+
+    Raises:
+        LakeError: the step names a column that is not there.
+        RuleError: its condition or expression does not fit the columns' types.
+    """
+    schema = frame.collect_schema()
+    _present(step, schema)
+    return _STEPS[step.type](frame, step, schema, as_of)
+
+
+def _present(step: "TransformStep", schema: pl.Schema) -> None:
+    named = _columns(step)
+    missing = [column for column in named if column not in schema]
+    if missing:
+        visible = [name for name in schema if not name.startswith("_")]
+        raise LakeError(
+            f"step {step.type}: no column '{missing[0]}'{nearest(missing[0], visible)} (columns: {', '.join(visible)})"
+        )
+
+
+def _columns(step: Any) -> Iterable[str]:
+    """The columns that a step reads by name."""
+    if step.type == "derive":
+        return ()
+    if step.type in ("rename_columns", "cast", "fill_null"):
+        return tuple(getattr(step, {"rename_columns": "mapping", "cast": "columns", "fill_null": "values"}[step.type]))
+    if step.type == "deduplicate":
+        return (*step.keys, *step.order_by)
+    return tuple(getattr(step, "columns", None) or ([step.column] if hasattr(step, "column") else []))
+
+
+def _drop(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    return frame.drop(step.columns)
+
+
+def _rename(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    return frame.rename(dict(step.mapping))
+
+
+def _cast(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    return frame.with_columns(cast(name, schema[name], wanted).alias(name) for name, wanted in step.columns.items())
+
+
+def _fill_null(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    return frame.with_columns(
+        pl.col(name).fill_null(pl.lit(value).cast(schema[name])) for name, value in step.values.items()
+    )
+
+
+def _filter(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    return frame.filter(rules.expression(step.condition, schema, as_of=as_of).fill_null(False))
+
+
+def _derive(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    """Each expression sees the columns derived before it."""
+    for name, expression in step.columns.items():
+        frame = frame.with_columns(rules.expression(expression, frame.collect_schema(), as_of=as_of).alias(name))
+    return frame
+
+
+def _deduplicate(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    ordered = frame.sort(step.order_by, maintain_order=True, nulls_last=False) if step.order_by else frame
+    return ordered.unique(subset=list(step.keys), keep=step.keep, maintain_order=True)
+
+
+def _text(change: Callable[[pl.Expr], pl.Expr]) -> Step:
+    def step_on_text(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+        wrong = [name for name in step.columns if schema[name] != pl.String]
+        if wrong:
+            raise LakeError(f"step {step.type}: column '{wrong[0]}' is {schema[wrong[0]]}, and only text can be changed so")
+        return frame.with_columns(change(pl.col(name)) for name in step.columns)
+
+    return step_on_text
+
+
+def _parse_date(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    wanted = "datetime" if step.datetime else "date"
+    return frame.with_columns(
+        cast(name, schema[name], wanted, format=step.format).alias(name) for name in step.columns
+    )
+
+
+def _explode(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    return frame.explode(list(step.columns))
+
+
+def _split(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    parts = pl.col(step.column).str.splitn(step.separator, len(step.into))
+    return frame.with_columns(
+        parts.struct.field(f"field_{i}").alias(name) for i, name in enumerate(step.into)
+    )
+
+
+def _hash(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    salt = step.salt.get_secret_value() if step.salt else ""
+    return frame.with_columns(
+        pl.col(name).cast(pl.String).map_elements(lambda value: _digest(salt, value), return_dtype=pl.String)
+        for name in step.columns
+    )
+
+
+def _digest(salt: str, value: str) -> str:
+    """SHA-256, in hexadecimal: the same on every engine, which Polars' own hash is not."""
+    return hashlib.sha256(f"{salt}{value}".encode()).hexdigest()
+
+
+_STEPS: Mapping[str, Step] = {
+    "drop_columns": _drop,
+    "rename_columns": _rename,
+    "cast": _cast,
+    "fill_null": _fill_null,
+    "filter": _filter,
+    "derive": _derive,
+    "deduplicate": _deduplicate,
+    "trim": _text(lambda text: text.str.strip_chars(" \t\r\n")),
+    "lower": _text(lambda text: text.str.to_lowercase()),
+    "upper": _text(lambda text: text.str.to_uppercase()),
+    "parse_date": _parse_date,
+    "explode": _explode,
+    "split": _split,
+    "hash": _hash,
+}
+
+
+def unreadable(before: pl.DataFrame, columns: Mapping[str, str]) -> tuple[pl.DataFrame, pl.Series]:
+    """The frame with its declared columns in their declared types, and, a row each, the names of the columns whose value
+    could not be read as declared (`arr_delay_is_int`)."""
+    schema = before.schema
+    typed = before.with_columns(cast(name, schema[name], wanted).alias(name) for name, wanted in columns.items())
+    broken = [
+        (f"{name}_is_{wanted}", (before[name].is_not_null() & typed[name].is_null()))
+        for name, wanted in columns.items()
+        if schema[name] != COLUMN_TYPES[wanted]
+    ]
+    return typed, _names(broken, before.height)
+
+
+def _names(broken: Sequence[tuple[str, pl.Series]], height: int) -> pl.Series:
+    """For each row the names whose mask is set. Shape: list of strings, one a row."""
+    failing = [(name, mask) for name, mask in broken if mask.any()]
+    if not failing:
+        return pl.Series("_failed_rules", [[]] * 0, dtype=pl.List(pl.String)).extend_constant([], height)
+    masks = pl.DataFrame({name: mask for name, mask in failing})
+    lists = pl.concat_list(pl.when(pl.col(name)).then(pl.lit(name)) for name, _ in failing).list.drop_nulls()
+    return masks.select(lists.alias("_failed_rules")).to_series()

@@ -1,0 +1,58 @@
+"""The documents' column types as Polars types, and the reading of text as them."""
+
+import polars as pl
+
+COLUMN_TYPES: dict[str, pl.DataType] = {
+    "int": pl.Int64(),
+    "float": pl.Float64(),
+    "decimal": pl.Decimal(38, 9),
+    "string": pl.String(),
+    "bool": pl.Boolean(),
+    "date": pl.Date(),
+    "datetime": pl.Datetime("us", "UTC"),
+}
+TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
+
+
+def cast(column: str, dtype: pl.DataType, wanted: str, *, format: str | None = None) -> pl.Expr:  # noqa: A002
+    """`column` as the documents' type `wanted`; a value that cannot be read as it becomes null.
+
+    Dates and times are ISO 8601 or of the given strptime `format`; an instant without a zone is UTC.
+    """
+    value = pl.col(column)
+    target = COLUMN_TYPES[wanted]
+    if dtype == pl.String and wanted in _FROM_TEXT:
+        return _FROM_TEXT[wanted](value.str.strip_chars(), format)
+    if isinstance(dtype, pl.Datetime) and wanted == "datetime":
+        return (value if dtype.time_zone else value.dt.replace_time_zone("UTC")).cast(target)
+    if dtype.is_float() and wanted == "int":
+        return pl.when(value == value.round(0)).then(value).cast(target, strict=False)
+    return value.cast(target, strict=False)
+
+
+def _bool(text: pl.Expr, format: str | None) -> pl.Expr:  # noqa: A002
+    lower = text.str.to_lowercase()
+    return pl.when(lower.is_in(TRUE)).then(pl.lit(True)).when(lower.is_in(FALSE)).then(pl.lit(False)).name.keep()
+
+
+def _date(text: pl.Expr, format: str | None) -> pl.Expr:  # noqa: A002
+    return text.str.to_date(format or "%Y-%m-%d", strict=False)
+
+
+def _datetime(text: pl.Expr, format: str | None) -> pl.Expr:  # noqa: A002
+    if format:
+        return _utc(text.str.to_datetime(format, strict=False, time_unit="us"))
+    zoned = text.str.replace(r"[zZ]$", "+00:00").str.replace(" ", "T", literal=True)
+    written = (
+        pl.when(zoned.str.contains(r"[+-]\d{2}:?\d{2}$")).then(zoned).otherwise(pl.concat_str(zoned, pl.lit("+00:00")))
+    )
+    full = written.str.replace(r"^(\d{4}-\d{2}-\d{2})([+-])", "${1}T00:00:00${2}")
+    seconds = full.str.replace(r"^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2})([+-])", "${1}:00${2}")
+    return seconds.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us").cast(COLUMN_TYPES["datetime"])
+
+
+def _utc(naive: pl.Expr) -> pl.Expr:
+    return naive.cast(COLUMN_TYPES["datetime"], strict=False)
+
+
+_FROM_TEXT = {"bool": _bool, "date": _date, "datetime": _datetime}

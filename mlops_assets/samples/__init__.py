@@ -1,0 +1,5 @@
+"""Example data that the example projects run on, written as source files where a document says `sample`."""
+
+from mlops_assets.samples.land import SAMPLES, land
+
+__all__ = ["SAMPLES", "land"]
