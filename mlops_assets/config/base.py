@@ -5,8 +5,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
-from pydantic import model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from mlops_assets.config.problems import did_you_mean, one_of
@@ -44,13 +51,13 @@ def refuse(message: str, hint: str = "") -> PydanticCustomError:
 
 
 def refuse_unknown(what: str, name: str, known: Sequence[str]) -> PydanticCustomError:
-    """The error for a name that is not among the known ones, with the nearest of them or, failing that, all."""
+    """The error for a name that is not among the known ones, with the nearest or else all of them."""
     return refuse(f"unknown {what} '{name}'", did_you_mean(name, known) or f"known are {one_of(known)}")
 
 
 def later(default: Any, description: str, *, values: Sequence[str] = (), **constraints: Any) -> Any:
     """A field that is checked now and has no effect yet; with `values`, only these have none."""
-    extra = {PENDING: list(values) or True}
+    extra: dict[str, Any] = {PENDING: list(values) or True}
     return Field(default=default, description=description, json_schema_extra=extra, **constraints)
 
 
@@ -78,7 +85,7 @@ DURATION_HINT = "write 30m, 1h, 7d, 1h30m or ISO 8601 such as PT30M"
 
 
 def parse_duration(value: Any) -> timedelta:
-    """`30m`, `1h`, `7d`, `1h30m` (weeks w, days d, hours h, minutes m, seconds s, ms) or ISO 8601 (`P7DT12H`, no months)."""
+    """`30m`, `7d`, `1h30m` (units w d h m s ms) or ISO 8601 without years and months (`P7DT12H`)."""
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str):
@@ -144,12 +151,12 @@ _EXTENSION = re.compile(r"\.(delta|parquet|csv|json|jsonl|ndjson)(\.gz)?$", re.I
 
 
 def last_part(reference: str) -> str:
-    """The table's name in a path or a three-level name: `dbfs:/mnt/x/flights.delta` and `main.air.flights` are `flights`."""
+    """The table in a path or dotted name: `dbfs:/x/flights.delta` and `main.air.flights` are `flights`."""
     return re.split(r"[/.:\\]", _EXTENSION.sub("", reference.strip().rstrip("/")))[-1]
 
 
 def check_table_name(reference: str) -> str:
-    """Passes a path or dotted name whose last part is a valid table name (letters, digits and underscores)."""
+    """Passes a path or dotted name whose last part is a valid table name."""
     name = last_part(reference)
     if not _TABLE.fullmatch(name):
         valid = re.sub(r"\W+", "_", name).strip("_")

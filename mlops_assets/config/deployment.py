@@ -95,7 +95,7 @@ DEFAULT_TESTS: list[Any] = [
 
 
 def endpoint_name_of(model_name: str, environment: str) -> str:
-    """The default endpoint name, `<model>-<environment>` in letters, digits, `-` and `_`, at most 63 of them."""
+    """The default endpoint name, `<model>-<environment>` in letters, digits, `-` and `_`, at most 63."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{model_name.rsplit('.', 1)[-1]}-{environment}").strip("-_")
     return name[:63].rstrip("-_")
 

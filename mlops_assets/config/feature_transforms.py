@@ -1,9 +1,8 @@
-"""The transformations of a feature column; those that learn are fitted on the training split, inside the model."""
+"""The transformations of a feature column; those that learn are fitted inside the model."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
-from typing_extensions import Self
 
 from mlops_assets.config.base import Name, Number, Scalar, StrictModel, Whole, refuse
 

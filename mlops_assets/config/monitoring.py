@@ -79,7 +79,7 @@ class MonitoringConfig(StrictModel):
 
     enabled: bool = Field(default=True, description="Enable monitoring.")
     metrics: list[MonitorMetric] = Field(
-        description="Metrics to monitor: prediction_drift, feature_drift, data_quality, or a metric of the model."
+        description="Metrics to monitor: prediction_drift, feature_drift, data_quality or the model's own."
     )
     alert_thresholds: dict[Name, Number] = Field(
         default={}, description="Alerting thresholds for metrics, above for drift and below for scores."

@@ -6,13 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from mlops_assets.config.base import Environment, Name, StrictModel, Whole, later, refuse, refuse_unknown
+from mlops_assets.config.base import Environment, Name, StrictModel, Whole, later, refuse
 from mlops_assets.config.problems import did_you_mean
 
 _CRON_FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _CRON_NAMES = {
-    "month": {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)},
-    "weekday": {name: n for n, name in enumerate("sun mon tue wed thu fri sat".split())},
+    "month": {name: number for number, name in enumerate(_MONTHS, 1)},
+    "weekday": {name: number for number, name in enumerate(_WEEKDAYS)},
 }
 _CRON_MACROS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
 _CRON_ITEM = re.compile(r"(?:\*|(?P<low>\w+)(?:-(?P<high>\w+))?)(?:/(?P<step>\d+))?", re.ASCII)

@@ -20,13 +20,15 @@ class Problem:
     message: str
     hint: str = ""
     label: str | None = None
+    picture: str = ""
 
     def __str__(self) -> str:
-        """`file:line:column: field: message; hint`, on one line."""
+        """`file:line:column: field: message; hint`, on one line; a picture of the text stands below."""
         subject = self.field if self.label is None else self.label
         joint = ", " if self.message == UNKNOWN_FIELD else "; "
         text = joint.join(part for part in (self.message, self.hint) if part)
-        return ": ".join(part for part in (f"{self.file}:{self.line}:{self.column}", subject, text) if part)
+        line = ": ".join(part for part in (f"{self.file}:{self.line}:{self.column}", subject, text) if part)
+        return f"{line}\n{self.picture}" if self.picture else line
 
 
 class ConfigError(Exception):

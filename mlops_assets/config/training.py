@@ -1,4 +1,4 @@
-"""A training document: what is learned from which columns, how it is judged and under which name it is registered."""
+"""A training document: what is learned from which columns, and how it is judged."""
 
 import math
 import re
@@ -63,8 +63,8 @@ class TrainingConfig(StrictModel):
     )
     algorithm: str | None = Field(
         default=None,
-        description="Short name such as hist_gradient_boosting, or a dotted scikit-learn class; a random forest "
-        "(k-means, an isolation forest for the other types) if not given.",
+        description="Short name such as hist_gradient_boosting, or a dotted scikit-learn class; a random "
+        "forest (k-means, an isolation forest for the other types) if not given.",
     )
     hyperparameters: dict[str, Any] = Field(default={}, description="Model hyperparameters.")
     feature_table: str | None = Field(

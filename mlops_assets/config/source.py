@@ -1,0 +1,76 @@
+"""A document as plain data, with the position of every value in its file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value and its key stand and, for a scalar, its text and where that starts."""
+
+    value: Position
+    key: Position | None = None
+    text: str | None = field(default=None, repr=False)
+    text_start: Position | None = None
+
+    @property
+    def shown(self) -> Position:
+        """Where to point at: a scalar itself, but the key of a mapping or list."""
+        return self.value if self.text is not None or self.key is None else self.key
+
+
+@dataclass(frozen=True)
+class Source:
+    """The data of one document and the places of its values; `refused` are paths complained about."""
+
+    file: str
+    data: dict[str, Any] = field(repr=False)
+    places: dict[Path, Place] = field(repr=False)
+    refused: frozenset[Path] = frozenset()
+
+    def place(self, path: Path) -> Place:
+        """The place of a path or, where the document does not spell it out, of the nearest part around it."""
+        while path not in self.places:
+            path = path[:-1]
+        return self.places[path]
+
+    def path_of(self, field_path: str | Sequence[str | int]) -> Path:
+        """A path, also from its dotted form; parts the document does not spell out are left out."""
+        parts = field_path.split(".") if isinstance(field_path, str) else field_path
+        path: Path = ()
+        for part in parts:
+            options = (part, int(part)) if isinstance(part, str) and part.isdigit() else (part,)
+            path = next(((*path, each) for each in options if (*path, each) in self.places), path)
+        return path
+
+    def with_field(self, name: str, other: "Source", at: Path) -> "Source":
+        """This document with one whole field taken from another document's `at`."""
+        value: Any = other.data
+        for part in at:
+            value = value[part]
+        kept = {path: place for path, place in self.places.items() if path[:1] != (name,)}
+        moved = {
+            (name, *path[len(at) :]): place for path, place in other.places.items() if path[: len(at)] == at
+        }
+        refused = {path for path in self.refused if path[:1] != (name,)}
+        refused |= {(name, *path[len(at) :]) for path in other.refused if path[: len(at)] == at}
+        return replace(
+            self, data={**self.data, name: value}, places={**kept, **moved}, refused=frozenset(refused)
+        )
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """`validation_rules.0.condition`."""
+    return ".".join(str(part) for part in path)
