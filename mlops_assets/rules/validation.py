@@ -1,0 +1,198 @@
+"""All rules of a table in one pass: what passes, what fails with the name of every rule it broke, and the figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from mlops_assets.rules import checker, polars, typed
+from mlops_assets.rules.run import Run
+from mlops_assets.rules.typed import Checked
+from mlops_assets.rules.types import schema_of
+
+Severity = Literal["info", "warning", "error", "critical"]
+QUARANTINES = frozenset({"error", "critical"})
+FAILED_RULES = "_failed_rules"
+MASK = "***"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named condition; `tolerance` is absolute and widens the equality of floats."""
+
+    name: str
+    condition: str
+    severity: Severity = "error"
+    tolerance: float | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class RuleOutcome:
+    """A rule's figures over one table. `unknown_rows` are part of `failed_rows`; `share` is failed by all rows.
+
+    A table-level rule has one verdict and no rows. `empty` says that it passed only because there was no row.
+    """
+
+    rule: Rule
+    rows: int
+    failed_rows: int
+    unknown_rows: int
+    examples: tuple[dict[str, Any], ...]
+    passed: bool
+    table_level: bool
+    empty: bool
+
+    @property
+    def share(self) -> float:
+        """Failed rows as a share of all rows; 0 for a table-level rule or an empty table."""
+        return self.failed_rows / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True)
+class Validation:
+    """`passed` and `failed` share out the rows by error and critical rules; `failed` has `_failed_rules` beside."""
+
+    passed: pl.DataFrame
+    failed: pl.DataFrame
+    outcomes: tuple[RuleOutcome, ...]
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """A rule ready to run, with the column of the pass that holds its verdicts."""
+
+    rule: Rule
+    checked: Checked
+    expression: pl.Expr
+    key: str
+
+
+def validate(
+    frame: pl.DataFrame | pl.LazyFrame,
+    rules: Sequence[Rule],
+    *,
+    as_of: datetime | None = None,
+    table: str | None = None,
+    tables: Mapping[str, Any] | None = None,
+    sensitive: Sequence[str] = (),
+    examples: int = 3,
+) -> Validation:
+    """Evaluate rules over a frame in one pass.
+
+    Raises RuleError where a rule does not fit the frame. Values of `sensitive` columns are masked in the examples.
+    """
+    data = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+    compiled = _compile(data, rules, table, tables or {}, as_of)
+    verdicts = data.select(
+        pl.int_range(pl.len()).alias("row"), *(c.expression for c in compiled if _by_row(c))
+    )
+    facts = data.select(pl.lit(0).alias("none"), *(c.expression for c in compiled if not _by_row(c)))
+    failing = {c.key: (~verdicts[c.key].fill_null(False)).arg_true() for c in compiled if _by_row(c)}
+    passed, failed = _split(data, compiled, failing)
+    shown = _Examples(data, frozenset(sensitive), examples)
+    outcomes = tuple(
+        _row_outcome(c, data.height, failing[c.key], verdicts[c.key].null_count(), shown)
+        if _by_row(c)
+        else _table_outcome(c, data.height, facts[c.key].item(), shown)
+        for c in compiled
+    )
+    return Validation(passed, failed, outcomes)
+
+
+def _compile(
+    data: pl.DataFrame,
+    rules: Sequence[Rule],
+    table: str | None,
+    tables: Mapping[str, Any],
+    as_of: datetime | None,
+) -> list[_Compiled]:
+    schema, schemas = schema_of(data), {name: schema_of(other) for name, other in tables.items()}
+    now = Run(as_of).now
+    found = []
+    for index, rule in enumerate(rules):
+        checked = checker.check(rule.condition, schema, table=table, tables=schemas)
+        expression = polars.compile_rule(checked, Run(now, rule.tolerance, tables))
+        found.append(_Compiled(rule, checked, expression.alias(f"rule {index}"), f"rule {index}"))
+    return found
+
+
+def _by_row(compiled: _Compiled) -> bool:
+    return not compiled.checked.table_level
+
+
+def _split(
+    data: pl.DataFrame, compiled: Sequence[_Compiled], failing: Mapping[str, pl.Series]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows that break no error or critical rule, and the others with every rule they broke."""
+    broken = np.zeros(data.height, dtype=bool)
+    for c in compiled:
+        if _by_row(c) and c.rule.severity in QUARANTINES:
+            broken[failing[c.key].to_numpy()] = True
+    names = _failed_rules(np.flatnonzero(broken), data.height, compiled, failing)
+    if not len(names):
+        return data, data.clear().with_columns(names)
+    mask = pl.Series(broken)
+    return data.filter(~mask), data.filter(mask).with_columns(names)
+
+
+def _failed_rules(
+    rows: "np.ndarray[Any, Any]", height: int, compiled: Sequence[_Compiled], failing: Mapping[str, pl.Series]
+) -> pl.Series:
+    """One list of rule names for each of `rows`, in the order of the rules."""
+    place = np.full(height, -1, dtype=np.int64)
+    place[rows] = np.arange(len(rows))
+    hits = [place[failing[c.key].to_numpy()] if _by_row(c) else place[:0] for c in compiled]
+    hits = [hit[hit >= 0] for hit in hits]
+    row = np.concatenate([*hits, place[:0]])
+    rule = np.repeat(np.arange(len(hits), dtype=np.int32), [len(hit) for hit in hits])
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(rows)))])
+    order = np.argsort(row, kind="stable")
+    names = pa.array([c.rule.name for c in compiled], pa.large_string())
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), names.take(pa.array(rule[order])))
+    return pl.Series(FAILED_RULES, pl.from_arrow(lists), dtype=pl.List(pl.String))
+
+
+@dataclass(frozen=True)
+class _Examples:
+    """Takes a few rows' values of the columns a rule reads, sensitive ones masked."""
+
+    data: pl.DataFrame
+    sensitive: frozenset[str]
+    limit: int
+
+    def of(self, checked: Checked, rows: pl.Series) -> tuple[dict[str, Any], ...]:
+        """The first failing rows as the rule saw them."""
+        names = typed.columns(checked)
+        if not names or not self.limit:
+            return ()
+        found = self.data.select(pl.nth(*(self.data.get_column_index(n) for n in names)))[
+            rows.head(self.limit)
+        ]
+        return tuple({n: self._value(n, v) for n, v in row.items()} for row in found.iter_rows(named=True))
+
+    def _value(self, name: str, value: Any) -> Any:
+        return MASK if name in self.sensitive and value is not None else value
+
+
+def _row_outcome(c: _Compiled, rows: int, failing: pl.Series, unknown: int, shown: _Examples) -> RuleOutcome:
+    return RuleOutcome(
+        rule=c.rule,
+        rows=rows,
+        failed_rows=len(failing),
+        unknown_rows=unknown,
+        examples=shown.of(c.checked, failing),
+        passed=len(failing) == 0,
+        table_level=False,
+        empty=rows == 0,
+    )
+
+
+def _table_outcome(c: _Compiled, rows: int, verdict: bool | None, shown: _Examples) -> RuleOutcome:
+    """On a table without rows, a rule on columns passes; one that reads only the counts says what it says."""
+    empty = rows == 0 and bool(typed.columns(c.checked))
+    return RuleOutcome(c.rule, rows, 0, 0, (), passed=empty or bool(verdict), table_level=True, empty=empty)
