@@ -1,0 +1,263 @@
+"""Endpoints as a deployment sees them: what should be served, and making a gateway serve it."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlops_assets.serving.errors import (
+    DeadlineExceeded,
+    DeploymentFailed,
+    EndpointNotFound,
+    EndpointUnavailable,
+    InvalidInput,
+    NotAuthorized,
+    ServingError,
+)
+from mlops_assets.serving.home import GatewayHome, read_token
+from mlops_assets.serving.protocol import ConfigUpdate, EndpointConfig, ServedEntity, Settings
+
+PATH = "/api/2.0/serving-endpoints"
+POLL_SECONDS = 0.1
+UPDATE_SECONDS = 300.0
+_BY_STATUS: Mapping[int, Callable[[str], ServingError]] = {
+    400: InvalidInput,
+    401: NotAuthorized,
+    403: NotAuthorized,
+    404: EndpointNotFound,
+    503: EndpointUnavailable,
+    504: DeadlineExceeded,
+}
+
+
+class EndpointSpec(BaseModel):
+    """One model version behind one endpoint, as a deployment wants it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    name: str
+    model_name: str
+    version: str
+    model_path: str
+    environment_variables: dict[str, str] = Field(default_factory=dict, repr=False)
+    tags: dict[str, str] = Field(default_factory=dict)
+    timeout_seconds: float = 300
+    enable_access_control: bool = True
+    inference_table: str | None = None
+
+    @property
+    def config(self) -> EndpointConfig:
+        """The endpoint's config: all traffic to this version."""
+        entity = ServedEntity(
+            entity_name=self.model_name,
+            entity_version=self.version,
+            model_path=str(Path(self.model_path).resolve()),
+            environment_vars=self.environment_variables,
+        )
+        return EndpointConfig(served_entities=(entity,))
+
+    @property
+    def settings(self) -> Settings:
+        """The endpoint's settings beside its config."""
+        table = None if self.inference_table is None else str(Path(self.inference_table).resolve())
+        return Settings(
+            inference_table=table,
+            timeout_seconds=self.timeout_seconds,
+            enable_access_control=self.enable_access_control,
+        )
+
+
+class ServedVersion(BaseModel):
+    """A version that takes requests, and its share of them in percent."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    name: str
+    model_name: str
+    version: str
+    traffic_percentage: int
+
+
+class EndpointStatus(BaseModel):
+    """What an endpoint serves now and how its last change went; `message` says why one failed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    ready: bool
+    config_update: ConfigUpdate
+    message: str = ""
+    served: tuple[ServedVersion, ...] = ()
+    tags: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def settled(self) -> bool:
+        """Whether no change is under way."""
+        return self.config_update != "IN_PROGRESS"
+
+
+class GatewayEndpoints:
+    """The endpoints of one gateway."""
+
+    def __init__(self, url: str, token: str, *, timeout_seconds: float = 30.0) -> None:
+        self._client = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=timeout_seconds,
+            trust_env=False,
+        )
+
+    @classmethod
+    def of(cls, url: str, home: Path) -> Self:
+        """Those of the gateway at `url`, with the token in `home`."""
+        return cls(url, read_token(GatewayHome(Path(home).resolve())))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def apply(self, spec: EndpointSpec) -> EndpointStatus:
+        """Make the gateway serve `spec`: create, change or, where it does already, send nothing.
+
+        A change that is under way is waited for. Returns at once after that: see `wait_ready`.
+        """
+        found = self._find(spec.name)
+        if found is None:
+            tags = [{"key": key, "value": value} for key, value in spec.tags.items()]
+            body = {"name": spec.name, "config": _sent(spec), "tags": tags, **spec.settings.model_dump()}
+            return _status(self._send("POST", PATH, body))
+        if _is_changing(found) and not _matches(found, spec, "pending_config"):
+            found = self._settled(spec.name, UPDATE_SECONDS)
+        self._apply_tags(found, spec.tags)
+        failed = found["state"]["config_update"] == "UPDATE_FAILED"
+        current = "pending_config" if _is_changing(found) else "config"
+        if failed or not _matches(found, spec, current):
+            self._send("PUT", f"{PATH}/{spec.name}/config", {**_sent(spec), **spec.settings.model_dump()})
+        return self.get(spec.name)
+
+    def get(self, name: str) -> EndpointStatus:
+        """The endpoint's status. Raises EndpointNotFound."""
+        return _status(self._send("GET", f"{PATH}/{name}"))
+
+    def list(self) -> list[EndpointStatus]:
+        """Every endpoint's status, by name."""
+        found = self._send("GET", PATH)["endpoints"]
+        return sorted((_status(endpoint) for endpoint in found), key=lambda status: status.name)
+
+    def delete(self, name: str) -> None:
+        """Delete the endpoint. Raises EndpointNotFound."""
+        self._send("DELETE", f"{PATH}/{name}")
+
+    def wait_ready(self, name: str, timeout: float = UPDATE_SECONDS) -> EndpointStatus:
+        """The status once no change is under way and the endpoint answers.
+
+        Raises DeploymentFailed with the reason where it failed, DeadlineExceeded after `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            status = self.get(name)
+            if status.config_update in ("UPDATE_FAILED", "UPDATE_CANCELED"):
+                raise DeploymentFailed(f"The endpoint '{name}' was not updated: {status.message}")
+            if status.settled and status.ready:
+                return status
+            if time.monotonic() > deadline:
+                raise DeadlineExceeded(f"The endpoint '{name}' was not ready within {timeout:g} s.")
+            time.sleep(POLL_SECONDS)
+
+    def _settled(self, name: str, timeout: float) -> dict[str, Any]:
+        deadline = time.monotonic() + timeout
+        while _is_changing(found := self._send("GET", f"{PATH}/{name}")):
+            if time.monotonic() > deadline:
+                raise DeadlineExceeded(f"The change of endpoint '{name}' did not end within {timeout:g} s.")
+            time.sleep(POLL_SECONDS)
+        return found
+
+    def _apply_tags(self, found: Mapping[str, Any], wanted: Mapping[str, str]) -> None:
+        present = {tag["key"]: tag["value"] for tag in found["tags"]}
+        added = [{"key": key, "value": value} for key, value in wanted.items() if present.get(key) != value]
+        deleted = [key for key in present if key not in wanted]
+        if added or deleted:
+            self._send("PATCH", f"{PATH}/{found['name']}/tags", {"add_tags": added, "delete_tags": deleted})
+
+    def _find(self, name: str) -> dict[str, Any] | None:
+        try:
+            return self._send("GET", f"{PATH}/{name}")
+        except EndpointNotFound:
+            return None
+
+    def _send(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        try:
+            answer = self._client.request(method, path, json=body)
+        except httpx.TimeoutException:
+            raise DeadlineExceeded(
+                f"The gateway at {self._client.base_url} gave no answer in time."
+            ) from None
+        except httpx.TransportError as error:
+            raise EndpointUnavailable(
+                f"No gateway answers at {self._client.base_url} ({type(error).__name__})."
+            ) from None
+        content: dict[str, Any] = answer.json()
+        if answer.is_error:
+            raise _BY_STATUS.get(answer.status_code, ServingError)(str(content["message"]))
+        return content
+
+
+def _sent(spec: EndpointSpec) -> dict[str, Any]:
+    return spec.config.model_dump(exclude_none=True)
+
+
+def _is_changing(found: Mapping[str, Any]) -> bool:
+    return bool(found["state"]["config_update"] == "IN_PROGRESS")
+
+
+def _matches(found: Mapping[str, Any], spec: EndpointSpec, which: str) -> bool:
+    """Whether the endpoint's config (or the one it is changing to) and settings are those of `spec`."""
+    if which not in found:
+        return False
+    entities = [
+        {k: v for k, v in entity.items() if k != "state"} for entity in found[which]["served_entities"]
+    ]
+    routes = {
+        r["served_model_name"]: r["traffic_percentage"] for r in found[which]["traffic_config"]["routes"]
+    }
+    settings = {name: found.get(name) for name in Settings.model_fields}
+    return (
+        entities == _sent(spec)["served_entities"]
+        and routes == spec.config.shares
+        and settings == spec.settings.model_dump()
+    )
+
+
+def _status(found: Mapping[str, Any]) -> EndpointStatus:
+    config = found.get("config", {"served_entities": [], "traffic_config": {"routes": []}})
+    shares = {r["served_model_name"]: r["traffic_percentage"] for r in config["traffic_config"]["routes"]}
+    served = tuple(
+        ServedVersion(
+            name=entity["name"],
+            model_name=entity["entity_name"],
+            version=entity["entity_version"],
+            traffic_percentage=shares.get(entity["name"], 0),
+        )
+        for entity in config["served_entities"]
+    )
+    state = found["state"]
+    return EndpointStatus(
+        name=found["name"],
+        ready=state["ready"] == "READY",
+        config_update=state["config_update"],
+        message=state["message"],
+        served=served,
+        tags={tag["key"]: tag["value"] for tag in found["tags"]},
+    )

@@ -1,0 +1,39 @@
+"""What can go wrong between a client and an endpoint, one class per reaction a caller can have."""
+
+# ruff: noqa: N818 - the names callers know from REST: what happened, not that it is an error
+
+
+class ServingError(Exception):
+    """An endpoint did not give predictions; the message says why and never holds a token or a row."""
+
+
+class EndpointNotFound(ServingError):
+    """No endpoint of that name is served there."""
+
+
+class NotAuthorized(ServingError):
+    """The credentials are missing, wrong or lack the permission to query the endpoint."""
+
+
+class InvalidInput(ServingError):
+    """The rows do not fit the model; `field` names the column where the endpoint told it."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Throttled(ServingError):
+    """The endpoint kept answering 429 until the client's time was over."""
+
+
+class EndpointUnavailable(ServingError):
+    """Nothing answered, or the endpoint is not ready."""
+
+
+class DeadlineExceeded(ServingError):
+    """No answer came within `timeout_seconds`."""
+
+
+class DeploymentFailed(ServingError):
+    """An endpoint's update failed; what it served before is still served."""

@@ -1,0 +1,237 @@
+"""The endpoints of one gateway: their records on disk, their workers, changes without a failed request."""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from logging import getLogger
+from typing import Any
+from uuid import uuid4
+
+from mlops_assets.serving.home import GatewayHome, write_atomically
+from mlops_assets.serving.protocol import (
+    CreateEndpoint,
+    EndpointConfig,
+    EndpointRecord,
+    PatchTags,
+    Settings,
+    UpdateConfig,
+    describe,
+)
+from mlops_assets.serving.worker_process import Worker, WorkerFailedError
+
+log = getLogger("mlops_assets.gateway")
+
+
+class UnknownEndpointError(LookupError):
+    """No endpoint of that name."""
+
+
+class EndpointExistsError(ValueError):
+    """An endpoint of that name is there already."""
+
+
+class UpdateInProgressError(RuntimeError):
+    """An endpoint takes one change at a time."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The workers an endpoint's requests go to now; replaced whole, never changed."""
+
+    workers: tuple[Worker, ...]
+    percentages: tuple[int, ...]
+
+    def pick(self) -> Worker:
+        """A worker by its share of the traffic."""
+        return random.choices(self.workers, self.percentages)[0]
+
+
+@dataclass
+class Endpoint:
+    """An endpoint's record, the workers behind it and the change that is under way."""
+
+    record: EndpointRecord
+    serving: Serving | None = None
+    change: asyncio.Task[None] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether every worker that takes traffic can answer."""
+        serving = self.serving
+        return serving is not None and all(
+            worker.ready.is_set()
+            for worker, share in zip(serving.workers, serving.percentages, strict=True)
+            if share
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """The endpoint as the REST API shows it."""
+        return describe(self.record, ready=self.ready)
+
+
+@dataclass
+class Fleet:
+    """All endpoints of one home."""
+
+    home: GatewayHome
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def restore(self) -> None:
+        """Read the records of `home` and begin to serve what they say was deployed."""
+        for file in sorted(self.home.endpoints.glob("*.json")):
+            endpoint = Endpoint(EndpointRecord.model_validate_json(file.read_text(encoding="utf-8")))
+            self.endpoints[endpoint.record.name] = endpoint
+            endpoint.change = self._spawn(self._resume(endpoint))
+
+    def get(self, name: str) -> Endpoint:
+        """The endpoint called `name`. Raises UnknownEndpointError."""
+        if name not in self.endpoints:
+            raise UnknownEndpointError(f"The endpoint '{name}' does not exist.")
+        return self.endpoints[name]
+
+    def create(self, body: CreateEndpoint) -> Endpoint:
+        """A new endpoint, not ready yet. Raises EndpointExistsError."""
+        if body.name in self.endpoints:
+            raise EndpointExistsError(
+                f"The endpoint '{body.name}' exists already: change its config instead."
+            )
+        now = _now()
+        record = EndpointRecord(
+            name=body.name,
+            id=uuid4().hex,
+            creation_timestamp=now,
+            last_updated_timestamp=now,
+            settings=Settings.model_validate(body.model_dump(include=set(Settings.model_fields))),
+            tags=body.tags,
+        )
+        endpoint = self.endpoints[body.name] = Endpoint(record)
+        self._begin(endpoint, body.config)
+        return endpoint
+
+    def update(self, name: str, body: UpdateConfig) -> Endpoint:
+        """Replace an endpoint's config; what it serves stays until the new workers are ready.
+
+        Raises UnknownEndpointError or UpdateInProgressError.
+        """
+        endpoint = self.get(name)
+        if endpoint.record.config_update == "IN_PROGRESS":
+            raise UpdateInProgressError(f"The endpoint '{name}' is being updated: wait until that has ended.")
+        changed = body.model_dump(include=set(Settings.model_fields), exclude_unset=True)
+        endpoint.record.settings = endpoint.record.settings.model_copy(update=changed)
+        self._begin(
+            endpoint, EndpointConfig(served_entities=body.served_entities, traffic_config=body.traffic_config)
+        )
+        return endpoint
+
+    def patch_tags(self, name: str, body: PatchTags) -> Endpoint:
+        """Add, replace and delete tags. Raises UnknownEndpointError."""
+        endpoint = self.get(name)
+        gone = {*body.delete_tags, *(tag.key for tag in body.add_tags)}
+        kept = [tag for tag in endpoint.record.tags if tag.key not in gone]
+        endpoint.record.tags = (*kept, *body.add_tags)
+        self._save(endpoint)
+        return endpoint
+
+    def delete(self, name: str) -> None:
+        """Forget an endpoint; requests under way are still answered. Raises UnknownEndpointError."""
+        endpoint = self.get(name)
+        del self.endpoints[name]
+        (self.home.endpoints / f"{name}.json").unlink(missing_ok=True)
+        self._spawn(self._dismantle(endpoint))
+
+    async def close(self) -> None:
+        """End every change and every worker; the records stay."""
+        await asyncio.gather(*(self._dismantle(endpoint) for endpoint in self.endpoints.values()))
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, endpoint: Endpoint, config: EndpointConfig) -> None:
+        record = endpoint.record
+        record.pending, record.config_update, record.message = config, "IN_PROGRESS", ""
+        record.last_updated_timestamp = _now()
+        self._save(endpoint)
+        endpoint.change = self._spawn(self._change(endpoint, config))
+
+    async def _change(self, endpoint: Endpoint, config: EndpointConfig) -> None:
+        """Start what is new, then swap in one step, then drain what is old."""
+        before = endpoint.serving.workers if endpoint.serving else ()
+        kept = {worker.entity.name: worker for worker in before if worker.entity in config.served_entities}
+        added = [Worker(entity) for entity in config.served_entities if entity.name not in kept]
+        record = endpoint.record
+        try:
+            await _start_all(added)
+        except (WorkerFailedError, OSError) as error:
+            log.error("endpoint %s keeps what it had: %s", record.name, error)
+            record.pending, record.config_update, record.message = None, "UPDATE_FAILED", str(error)
+            self._save(endpoint)
+            return
+        workers = kept | {worker.entity.name: worker for worker in added}
+        endpoint.serving = _serving(config, workers)
+        record.config, record.pending, record.config_update, record.message = config, None, "NOT_UPDATING", ""
+        record.config_version += 1
+        record.last_updated_timestamp = _now()
+        self._save(endpoint)
+        for worker in before:
+            if worker not in endpoint.serving.workers:
+                self._spawn(worker.stop(record.settings.timeout_seconds))
+
+    async def _resume(self, endpoint: Endpoint) -> None:
+        """After a restart: serve what was deployed, then go on with the change that was under way."""
+        record = endpoint.record
+        if record.config is not None:
+            workers = [Worker(entity) for entity in record.config.served_entities]
+            try:
+                await _start_all(workers)
+            except (WorkerFailedError, OSError) as error:
+                log.error("endpoint %s is not ready: %s", record.name, error)
+                record.config_update, record.message = "UPDATE_FAILED", str(error)
+            else:
+                endpoint.serving = _serving(record.config, {worker.entity.name: worker for worker in workers})
+        if record.pending is not None:
+            await self._change(endpoint, record.pending)
+
+    async def _dismantle(self, endpoint: Endpoint) -> None:
+        if endpoint.change is not None and not endpoint.change.done():
+            endpoint.change.cancel()
+            await asyncio.gather(endpoint.change, return_exceptions=True)
+        serving, endpoint.serving = endpoint.serving, None
+        for worker in serving.workers if serving else ():
+            await worker.stop(endpoint.record.settings.timeout_seconds)
+
+    def _save(self, endpoint: Endpoint) -> None:
+        path = self.home.endpoints / f"{endpoint.record.name}.json"
+        write_atomically(path, endpoint.record.model_dump_json(indent=2))
+
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        """A task that is kept until it ends, so that it is not collected while it runs."""
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _start_all(workers: Iterable[Worker]) -> None:
+    """Start the workers together; where one fails, or this is cancelled, none is left running."""
+    starts = [asyncio.create_task(worker.start()) for worker in workers]
+    try:
+        await asyncio.gather(*starts)
+    except BaseException:
+        for start in starts:
+            start.cancel()
+        await asyncio.gather(*starts, return_exceptions=True)
+        await asyncio.gather(*(worker.stop(0) for worker in workers))
+        raise
+
+
+def _serving(config: EndpointConfig, workers: dict[str, Worker]) -> Serving:
+    names = [entity.name for entity in config.served_entities]
+    return Serving(
+        tuple(workers[name] for name in names), tuple(config.shares.get(name, 0) for name in names)
+    )
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,66 @@
+"""The gateway's Prometheus metrics: one registry per gateway."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from mlops_assets.serving.fleet import Endpoint
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """Requests, rows and latency by endpoint and version, and the state of the endpoints when asked."""
+
+    def __init__(self, endpoints: Callable[[], Iterable[Endpoint]]) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "mlops_gateway_requests",
+            "Answered invocations",
+            ["endpoint", "served_model", "status"],
+            registry=self.registry,
+        )
+        self.rows = Counter(
+            "mlops_gateway_rows", "Rows predicted", ["endpoint", "served_model"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "mlops_gateway_request_seconds",
+            "Seconds from the request's last byte to its answer",
+            ["endpoint"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self.registry.register(_EndpointStates(endpoints))
+
+    def observe(self, endpoint: str, served_model: str, status: int, rows: int, seconds: float) -> None:
+        """Count one answered request."""
+        self.requests.labels(endpoint, served_model, str(status)).inc()
+        self.rows.labels(endpoint, served_model).inc(rows)
+        self.seconds.labels(endpoint).observe(seconds)
+
+    def text(self) -> bytes:
+        """The exposition Prometheus scrapes."""
+        return generate_latest(self.registry)
+
+
+class _EndpointStates(Collector):
+    def __init__(self, endpoints: Callable[[], Iterable[Endpoint]]) -> None:
+        self._endpoints = endpoints
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Readiness, restarts and running requests, read now."""
+        ready = GaugeMetricFamily(
+            "mlops_gateway_endpoint_ready", "1 where it can answer", labels=["endpoint"]
+        )
+        labels = ["endpoint", "served_model"]
+        restarts = GaugeMetricFamily("mlops_gateway_worker_restarts", "Workers that died", labels=labels)
+        running = GaugeMetricFamily("mlops_gateway_requests_in_flight", "Requests under way", labels=labels)
+        for endpoint in self._endpoints():
+            name = endpoint.record.name
+            ready.add_metric([name], float(endpoint.ready))
+            for worker in endpoint.serving.workers if endpoint.serving else ():
+                restarts.add_metric([name, worker.entity.name], worker.restarts)
+                running.add_metric([name, worker.entity.name], worker.in_flight)
+        yield from (ready, restarts, running)
