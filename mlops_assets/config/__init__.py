@@ -6,10 +6,13 @@ from mlops_assets.config.document import Document, config_hash
 from mlops_assets.config.environment import configs_folder, home, platform_name
 from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.monitoring import MonitoringConfig
+from mlops_assets.config.pending import pending_fields
 from mlops_assets.config.pipeline import PipelineConfig
 from mlops_assets.config.platform import PlatformConfig
+from mlops_assets.config.platforms import load_platform
 from mlops_assets.config.problems import ConfigError, Problem
 from mlops_assets.config.project import Project, load_project, load_projects
+from mlops_assets.config.tables import TableRef, resolve_table
 from mlops_assets.config.training import TrainingConfig
 
 __all__ = [
@@ -23,11 +26,15 @@ __all__ = [
     "PlatformConfig",
     "Problem",
     "Project",
+    "TableRef",
     "TrainingConfig",
     "config_hash",
     "configs_folder",
     "home",
+    "load_platform",
     "load_project",
     "load_projects",
+    "pending_fields",
     "platform_name",
+    "resolve_table",
 ]

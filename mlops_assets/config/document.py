@@ -14,7 +14,8 @@ from mlops_assets.config.deployment import DeploymentConfig
 from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.monitoring import MonitoringConfig
 from mlops_assets.config.pipeline import PipelineConfig
-from mlops_assets.config.source import Position, Source
+from mlops_assets.config.problems import Problem
+from mlops_assets.config.source import Position, Source, dotted
 from mlops_assets.config.training import TrainingConfig
 
 C = TypeVar("C", bound=BaseModel, covariant=True)
@@ -43,6 +44,12 @@ class Document(Generic[C]):
     def position(self, field_path: FieldPath) -> Position:
         """The place of a field: a scalar itself, but the key of a mapping or list."""
         return self.source.place(self.source.path_of(field_path)).shown
+
+    def problem(self, field_path: FieldPath, message: str, hint: str = "") -> Problem:
+        """A problem of this document's field."""
+        at = self.position(field_path)
+        field = field_path if isinstance(field_path, str) else dotted(field_path)
+        return Problem(at.file, at.line, at.column, field, message, hint)
 
     def text_start(self, field_path: FieldPath) -> Position:
         """Where the text of a scalar starts, behind its quote: column 1 of an error inside it."""

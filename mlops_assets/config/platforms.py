@@ -1,0 +1,41 @@
+"""Reads a platform document, or takes the built-in one where the configs folder has none."""
+
+import os
+from pathlib import Path
+
+from mlops_assets.config.documents import read_sources
+from mlops_assets.config.environment import configs_folder, platform_name
+from mlops_assets.config.platform import PLATFORMS, PlatformConfig
+from mlops_assets.config.problems import ConfigError, Problem, did_you_mean, one_of, shown
+from mlops_assets.config.validation import validate
+
+
+def load_platform(name: str | None = None, configs: Path | str | None = None) -> PlatformConfig:
+    """`<configs>/platforms/<name>.yaml`, or the built-in defaults without the file; raises ConfigError.
+
+    Name and folder are by default those of `MLOPS_PLATFORM` and `MLOPS_CONFIGS`.
+    """
+    wanted = name or platform_name()
+    folder = Path(configs or configs_folder()) / "platforms"
+    if wanted not in PLATFORMS:
+        hint = did_you_mean(wanted, PLATFORMS) or f"MLOPS_PLATFORM is {one_of(PLATFORMS)}"
+        raise ConfigError([Problem("MLOPS_PLATFORM", 1, 1, "", f"unknown platform '{wanted}'", hint)])
+    paths = [path for ending in ("yaml", "yml") if (path := folder / f"{wanted}.{ending}").is_file()]
+    return _read(paths[0], wanted) if paths else PlatformConfig.model_validate({"name": wanted})
+
+
+def _read(path: Path, wanted: str) -> PlatformConfig:
+    problems: list[Problem] = []
+    sources = read_sources(path, os.environ, problems, [])
+    if len(sources) != 1 and not problems:
+        problems.append(
+            Problem(shown(path), 1, 1, "", f"a platform file holds one document, not {len(sources)}")
+        )
+    configs = [validate(PlatformConfig, source, problems) for source in sources]
+    if not problems and configs[0] is not None and configs[0].name != wanted:
+        at = sources[0].place(("name",)).shown
+        message = f"this file is for platform '{wanted}', not '{configs[0].name}'"
+        problems.append(Problem(at.file, at.line, at.column, "name", message))
+    if problems or configs[0] is None:
+        raise ConfigError(problems)
+    return configs[0]

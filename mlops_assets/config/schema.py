@@ -1,0 +1,78 @@
+"""JSON Schemas of the documents, for editors: descriptions, defaults and enumerations."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from mlops_assets.config.base import PENDING
+from mlops_assets.config.kinds import ALL_MODELS
+from mlops_assets.config.validation import SYNONYMS
+
+_PENDING_NOTE = "(no effect in this version)"
+
+
+def json_schema(kind: str) -> dict[str, Any]:
+    """The JSON Schema of one kind of document: data, features, training and so on, or platform."""
+    model = ALL_MODELS[kind]
+    schema = model.model_json_schema(schema_generator=GenerateJsonSchema)
+    for definition in (schema, *schema.get("$defs", {}).values()):
+        _adapt(definition)
+    return {"$schema": GenerateJsonSchema.schema_dialect, **schema, "title": f"{kind} document"}
+
+
+def _adapt(definition: dict[str, Any]) -> None:
+    """Adds what the models accept beyond their schema: synonyms, bare rules, one for a list."""
+    properties = definition.get("properties", {})
+    for name, schema in list(properties.items()):
+        schema.pop("title", None)
+        _note_pending(schema)
+        if name in SYNONYMS:
+            properties[SYNONYMS[name]] = schema
+        if name in _WIDER:
+            properties[name] = _wider(schema, name)
+
+
+def _note_pending(schema: dict[str, Any]) -> None:
+    pending = schema.pop(PENDING, None)
+    if pending is True:
+        schema["description"] = f"{schema['description']} {_PENDING_NOTE}"
+    elif pending:
+        schema["description"] += f" (no effect in this version: {', '.join(pending)})"
+
+
+_WIDER = ("validation_rules", "feature_transformations", "promotion_criteria", "model_version")
+
+
+def _wider(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    """The schema of a field that also takes a shorter form."""
+    schema = dict(schema)
+    if name == "validation_rules":
+        schema["items"] = {"anyOf": [{"type": "string"}, schema["items"]]}
+    if name == "feature_transformations":
+        many = schema["additionalProperties"]
+        schema["additionalProperties"] = {"anyOf": [many["items"], many]}
+    if name == "promotion_criteria":
+        about = {key: schema.pop(key) for key in ("description", "default")}
+        schema = {"anyOf": [{"type": "string"}, schema], **about}
+    if name == "model_version":
+        schema["type"] = ["string", "integer"]
+    return schema
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Writes `<kind>.json` for every kind of document; returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for kind in ALL_MODELS:
+        path = folder / f"{kind}.json"
+        path.write_text(json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def undescribed_fields(model: type[BaseModel]) -> list[str]:
+    """Names of the fields of a model that have no description."""
+    return [name for name, field in model.model_fields.items() if not field.description]
