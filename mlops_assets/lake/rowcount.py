@@ -16,12 +16,16 @@ class RowCount:
     added: Mapping[str, int] = field(default_factory=dict)
     removed: Mapping[str, int] = field(default_factory=dict)
 
-    def check(self) -> None:
-        """Raise RowsLost unless rows in + rows added = rows written + quarantined + removed."""
+    @property
+    def balanced(self) -> bool:
+        """Whether rows in + rows added = rows written + quarantined + removed."""
         rows_in = self.read + sum(self.added.values())
-        rows_out = self.written + self.quarantined + sum(self.removed.values())
-        if rows_in != rows_out:
-            raise RowsLost(f"{rows_in} rows in, {rows_out} rows accounted for: {self}")
+        return rows_in == self.written + self.quarantined + sum(self.removed.values())
+
+    def check(self) -> None:
+        """Raise RowsLost unless the account is balanced."""
+        if not self.balanced:
+            raise RowsLost(f"rows in are not rows out: {self}")
 
     def __add__(self, other: "RowCount") -> "RowCount":
         return RowCount(

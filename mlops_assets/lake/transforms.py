@@ -1,15 +1,16 @@
 """A document's transformation steps on Polars frames. One function a step; unknown columns are refused before any row is read."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from mlops_assets.lake.errors import LakeError, nearest
-from mlops_assets.lake.types import COLUMN_TYPES, cast
+from mlops_assets.lake.types import cast
 from mlops_assets.rules import polars as rules
+from mlops_assets.rules import schema_of
 
 if TYPE_CHECKING:
     from mlops_assets.config.data import TransformStep
@@ -69,13 +70,13 @@ def _fill_null(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetim
 
 
 def _filter(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
-    return frame.filter(rules.expression(step.condition, schema, as_of=as_of).fill_null(False))
+    return frame.filter(rules.expression(step.condition, schema_of(schema), as_of=as_of).fill_null(False))
 
 
 def _derive(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
     """Each expression sees the columns derived before it."""
     for name, expression in step.columns.items():
-        frame = frame.with_columns(rules.expression(expression, frame.collect_schema(), as_of=as_of).alias(name))
+        frame = frame.with_columns(rules.expression(expression, schema_of(frame.collect_schema()), as_of=as_of).alias(name))
     return frame
 
 
@@ -142,25 +143,3 @@ _STEPS: Mapping[str, Step] = {
     "hash": _hash,
 }
 
-
-def unreadable(before: pl.DataFrame, columns: Mapping[str, str]) -> tuple[pl.DataFrame, pl.Series]:
-    """The frame with its declared columns in their declared types, and, a row each, the names of the columns whose value
-    could not be read as declared (`arr_delay_is_int`)."""
-    schema = before.schema
-    typed = before.with_columns(cast(name, schema[name], wanted).alias(name) for name, wanted in columns.items())
-    broken = [
-        (f"{name}_is_{wanted}", (before[name].is_not_null() & typed[name].is_null()))
-        for name, wanted in columns.items()
-        if schema[name] != COLUMN_TYPES[wanted]
-    ]
-    return typed, _names(broken, before.height)
-
-
-def _names(broken: Sequence[tuple[str, pl.Series]], height: int) -> pl.Series:
-    """For each row the names whose mask is set. Shape: list of strings, one a row."""
-    failing = [(name, mask) for name, mask in broken if mask.any()]
-    if not failing:
-        return pl.Series("_failed_rules", [[]] * 0, dtype=pl.List(pl.String)).extend_constant([], height)
-    masks = pl.DataFrame({name: mask for name, mask in failing})
-    lists = pl.concat_list(pl.when(pl.col(name)).then(pl.lit(name)) for name, _ in failing).list.drop_nulls()
-    return masks.select(lists.alias("_failed_rules")).to_series()

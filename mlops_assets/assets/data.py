@@ -1,0 +1,164 @@
+"""Data documents as assets: the example's source files (where a document names one), bronze, and silver with its quarantine."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import dagster as dg
+from pydantic import Field
+
+from mlops_assets.assets.keys import shared, table_key
+from mlops_assets.assets.launchpad import Knobs, knobs, with_knobs
+from mlops_assets.assets.metadata import markdown_table, row_metadata, table_metadata
+from mlops_assets.assets.rule_checks import block, rule_check_specs, rule_checks
+from mlops_assets.config import DataConfig, Document, Project
+from mlops_assets.lake import delta
+from mlops_assets.lake.ingest import ingest
+from mlops_assets.lake.locations import Warehouse
+from mlops_assets.lake.refine import DataTables, Run, refine
+from mlops_assets.rules import RuleOutcome, columns, foreign_columns, parse
+from mlops_assets.samples import land
+
+
+class SourceKnobs(Knobs):
+    """What a person may choose when example data lands."""
+
+    through: str | None = Field(default=None, description="Last month whose files land, YYYY-MM.")
+
+
+def data_assets(project: Project, document: Document[DataConfig]) -> list[dg.AssetsDefinition]:
+    """The assets of one data document, upstream first."""
+    source = [source_asset(project, document)] if document.config.sample else []
+    return [*source, bronze_asset(project, document), silver_asset(project, document)]
+
+
+def tables_of(warehouse: Warehouse, project: Project, name: str) -> DataTables:
+    """Where a data document's tables lie."""
+    return DataTables(
+        bronze=warehouse.table(project.name, "bronze", name),
+        silver=warehouse.table(project.name, "silver", name),
+        quarantine=warehouse.table(project.name, "silver", f"{name}_quarantine"),
+    )
+
+
+def source_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsDefinition:
+    """Source files of the packaged example, each written once."""
+    sample = document.config.sample
+    assert sample is not None
+    default = sample.through
+
+    class Chosen(SourceKnobs):
+        through: str | None = Field(default=default, description="Last month whose files land, YYYY-MM.")
+
+    @dg.asset(
+        key=table_key(project, "source", document.name),
+        description=f"Files of the example data {sample.dataset} that the bronze table reads; each is written once.",
+        **shared(project, "source", ["file"]),
+    )
+    def source(context: dg.AssetExecutionContext, config: Chosen, lake: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        location = lake.source(document.config.source_path)
+        written = land(sample.dataset, location, config.through)
+        context.log.info("%s files written to %s", len(written), location)
+        return dg.MaterializeResult(
+            metadata={"dagster/uri": location, "files_written": len(written), "files": [file.name for file in written]}
+        )
+
+    return source
+
+
+def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsDefinition:
+    """The source as it arrived: one row a source row, plus file, time and place of its arrival."""
+    config = document.config
+
+    @dg.asset(
+        key=table_key(project, "bronze", document.name),
+        deps=[table_key(project, "source", document.name)] if config.sample else [],
+        description=f"The source as it arrived, each file once. {config.description}",
+        metadata={"source_path": config.source_path},
+        **shared(project, "bronze", ["delta", "bronze"]),
+    )
+    def bronze(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        table = tables_of(lake, project, document.name).bronze
+        done = ingest(config, lake.source(config.source_path), table)
+        context.log.info("%s rows from %s new files, %s files known", done.rows, len(done.files), done.known)
+        return dg.MaterializeResult(
+            metadata={
+                **table_metadata(table),
+                "rows_read": done.rows,
+                "files_read": list(done.files),
+                "files_known": done.known,
+                "files_ignored": list(done.ignored),
+            }
+        )
+
+    return bronze
+
+
+def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsDefinition:
+    """Bronze in declared types, transformed, validated, merged on key; rows that break an error rule go to the quarantine."""
+    key = table_key(project, "silver", document.name)
+    others = rule_tables(project, document.config)
+    chosen_fields = knobs(f"{document.name}_silver", document.config, ["max_error_fraction"])
+
+    @dg.asset(
+        key=key,
+        deps=[table_key(project, "bronze", document.name), *(table_key(project, "silver", name) for name in others)],
+        check_specs=rule_check_specs(key, document.config),
+        description=document.config.description,
+        metadata={
+            "destination_path": document.config.destination_path,
+        },
+        **shared(project, "silver", ["delta", "silver"]),
+    )
+    def silver(
+        context: dg.AssetExecutionContext,
+        config: chosen_fields,  # type: ignore[valid-type]
+        lake: dg.ResourceParam[Warehouse],
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        chosen = with_knobs(document.config, config)
+        tables = tables_of(lake, project, document.name)
+        frames = {name: delta.scan(lake.table(project.name, "silver", name)) for name in others}
+        done = refine(chosen, tables, Run(context.run_id), frames)
+        checks = rule_checks(key, chosen, done)
+        if done.blocked:
+            yield from checks
+            raise block(key, done.blocked)
+        context.log.info("%s", done.rows)
+        yield dg.MaterializeResult(
+            metadata={
+                **table_metadata(tables.silver, keys=chosen.primary_keys, constraints=_constraints(chosen)),
+                **row_metadata(done.rows),
+                "quarantine": tables.quarantine,
+                "quarantine_rows": delta.rows(tables.quarantine),
+                "rules": markdown_table(_outcomes(done.outcomes), ["rule", "severity", "failed", "unknown", "condition"]),
+            },
+            check_results=checks,
+        )
+
+    return silver
+
+
+def rule_tables(project: Project, config: DataConfig) -> list[str]:
+    """The project's tables that a document's rules name (`tailnum in planes.tailnum`)."""
+    named = {name for rule in config.validation_rules for name in foreign_columns(parse(rule.condition))}
+    return sorted({document.name for document in project.data if any(n.startswith(f"{document.name}.") for n in named)})
+
+
+def _constraints(config: DataConfig) -> Mapping[str, Sequence[str]]:
+    """The rules that read each column, as the UI's column constraints."""
+    found: dict[str, list[str]] = {}
+    for rule in config.validation_rules:
+        for column in columns(parse(rule.condition)):
+            found.setdefault(column, []).append(f"{rule.condition} ({rule.severity})")
+    return found
+
+
+def _outcomes(outcomes: Sequence[RuleOutcome]) -> list[dict[str, object]]:
+    return [
+        {
+            "rule": outcome.rule.name,
+            "severity": outcome.rule.severity,
+            "failed": outcome.failed_rows if not outcome.table_level else ("" if outcome.passed else "does not hold"),
+            "unknown": outcome.unknown_rows,
+            "condition": outcome.rule.condition,
+        }
+        for outcome in outcomes
+    ]

@@ -1,0 +1,58 @@
+"""Names that users rely on: asset keys, groups, and the tags and owners that a project's assets share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from mlops_assets.config import Project
+
+
+def table_key(project: Project, layer: str, table: str) -> dg.AssetKey:
+    """`<project>/<layer>/<table>`."""
+    return dg.AssetKey([project.name, layer, table])
+
+
+def model_key(project: Project, name: str) -> dg.AssetKey:
+    """`<project>/model/<name>`."""
+    return dg.AssetKey([project.name, "model", name])
+
+
+def deployment_key(project: Project, environment: str) -> dg.AssetKey:
+    """`<project>/deployment/<environment>`."""
+    return dg.AssetKey([project.name, "deployment", environment])
+
+
+def monitoring_key(project: Project, what: str) -> dg.AssetKey:
+    """`<project>/monitoring/<what>`."""
+    return dg.AssetKey([project.name, "monitoring", what])
+
+
+def group(project: Project, layer: str) -> str:
+    """The UI's group of a layer; two projects' layers stay apart."""
+    return f"{project.name}_{layer}"
+
+
+def shared(project: Project, layer: str, kinds: Sequence[str], tags: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The arguments that every asset of a project and layer has in common: group, kinds, owners, tags, retries."""
+    pipeline = project.pipeline.config
+    return {
+        "group_name": group(project, layer),
+        "kinds": set(kinds),
+        "owners": [pipeline.owner],
+        "tags": {name: tag_value(value) for name, value in {**pipeline.tags, **(tags or {})}.items()},
+        "retry_policy": retry_policy(project),
+    }
+
+
+def retry_policy(project: Project) -> dg.RetryPolicy | None:
+    """The pipeline document's retries, with back-off."""
+    attempts = project.pipeline.config.retry_attempts
+    if not attempts:
+        return None
+    return dg.RetryPolicy(max_retries=attempts, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+
+def tag_value(text: str) -> str:
+    """The text in the letters and length that Dagster allows in a tag."""
+    return "".join(letter if letter.isalnum() or letter in "_.-" else "_" for letter in text)[:63]

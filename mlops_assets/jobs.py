@@ -1,0 +1,52 @@
+"""A project's three jobs: the whole pipeline; what a new batch of data needs; what an alarm needs."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from mlops_assets.assets.keys import tag_value
+from mlops_assets.config import Project
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+DATA_LAYERS = ("source", "bronze", "silver", "gold", "monitoring")
+MODEL_LAYERS = ("model", "deployment")
+TRAINING_SET = "training_set"
+
+
+def project_jobs(project: Project, keys: Sequence[dg.AssetKey]) -> "list[UnresolvedAssetJobDefinition]":
+    """The jobs of a project whose assets are `keys`; one that would run nothing is left out."""
+    learning = [key for key in keys if key.path[1] in MODEL_LAYERS or key.path[-1].endswith(TRAINING_SET)]
+    watching = [key for key in keys if key.path[1] in DATA_LAYERS and key not in learning]
+    described = project.pipeline.config.description
+    jobs = {
+        "pipeline": (list(keys), f"Everything, from source to monitoring. {described}".strip()),
+        "monitor": (watching, "Takes in what is new, scores it with the champion and looks for drift."),
+        "retrain": (learning, "Trains a challenger, lets it pass the gate and, where it does, promotes it."),
+    }
+    wanted = {"pipeline"} | ({"monitor"} if project.monitoring else set()) | ({"retrain"} if project.training else set())
+    return [_job(project, name, *jobs[name]) for name in jobs if name in wanted and jobs[name][0]]
+
+
+def _job(project: Project, name: str, keys: list[dg.AssetKey], description: str) -> "UnresolvedAssetJobDefinition":
+    return dg.define_asset_job(
+        f"{project.name}_{name}",
+        selection=dg.AssetSelection.assets(*keys),
+        description=description,
+        tags=run_tags(project),
+    )
+
+
+def run_tags(project: Project) -> dict[str, str]:
+    """Tags of every run: the pipeline's own, its environment, its time limit, and retries of a run whose process died."""
+    pipeline = project.pipeline.config
+    return {
+        **{tag_value(name): tag_value(value) for name, value in pipeline.tags.items()},
+        "environment": pipeline.environment,
+        "dagster/max_runtime": str(pipeline.timeout_minutes * 60),
+        "dagster/max_retries": str(pipeline.retry_attempts),
+        # A step that fails is retried by its own policy; the run is only run again when its process is lost.
+        "dagster/retry_on_asset_or_op_failure": "false",
+    }

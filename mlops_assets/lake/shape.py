@@ -1,0 +1,96 @@
+"""A bronze batch in silver's shape: declared types, then the document's steps; and what could not be read, by row."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from mlops_assets.lake.errors import LakeError, nearest
+from mlops_assets.lake.transforms import transform
+from mlops_assets.lake.types import COLUMN_TYPES, cast
+
+if TYPE_CHECKING:
+    from mlops_assets.config import DataConfig
+
+ROW, FAILED = "_row", "_failed_rules"
+UNREADABLE = pl.Schema({ROW: pl.Int64(), FAILED: pl.List(pl.String())})
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """`frame` has the row's number in the batch as `_row`; `unreadable` names, for the rows that are not in it, the columns
+    whose text is not of the declared type (`_row`, `_failed_rules`). Rows added and removed are counted by step."""
+
+    frame: pl.DataFrame
+    unreadable: pl.DataFrame
+    added: Mapping[str, int]
+    removed: Mapping[str, int]
+
+
+def shape(config: "DataConfig", batch: pl.DataFrame, as_of: datetime) -> Shaped:
+    """The batch after its declared types and every step but `deduplicate`, which comes after the rules."""
+    frame = batch.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(ROW))
+    frame, unreadable = _typed(frame, config)
+    lost = [unreadable]
+    added: Counter[str] = Counter()
+    removed: Counter[str] = Counter()
+    for step in config.transformation_steps:
+        if step.type == "deduplicate":
+            continue
+        before = frame
+        frame = transform(frame.lazy(), step, as_of).collect()
+        if step.type in ("cast", "parse_date"):
+            frame, broken = _split_unreadable(before, frame, _wanted(step))
+            lost.append(broken)
+        else:
+            (added if frame.height > before.height else removed)[step.type] += abs(frame.height - before.height)
+    return Shaped(frame, pl.concat(lost), {k: n for k, n in added.items() if n}, {k: n for k, n in removed.items() if n})
+
+
+def without_duplicates(config: "DataConfig", frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+    """One row a key, by the document's own steps and, for a merge, by its primary keys (the last row wins); and how many
+    rows each removed."""
+    steps = [step for step in config.transformation_steps if step.type == "deduplicate"]
+    unique = frame
+    for step in steps:
+        unique = transform(unique.lazy(), step, datetime.now(UTC)).collect()
+    removed = {"deduplicate": frame.height - unique.height}
+    if config.primary_keys and config.write_mode in (None, "merge"):
+        once = unique.unique(subset=list(config.primary_keys), keep="last", maintain_order=True)
+        return once, {**removed, "merge": unique.height - once.height}
+    return unique, removed
+
+
+def _typed(frame: pl.DataFrame, config: "DataConfig") -> tuple[pl.DataFrame, pl.DataFrame]:
+    for column in config.columns:
+        if column not in frame.columns:
+            raise LakeError(f"no column '{column}', which the document declares{nearest(column, frame.columns)}")
+    wanted = {name: kind for name, kind in config.columns.items() if frame.schema[name] != COLUMN_TYPES[kind]}
+    formats = {"date": config.reader.date_format, "datetime": config.reader.datetime_format}
+    typed = frame.with_columns(
+        cast(name, frame.schema[name], kind, format=formats.get(kind)).alias(name) for name, kind in wanted.items()
+    )
+    return _split_unreadable(frame, typed, wanted)
+
+
+def _wanted(step: object) -> dict[str, str]:
+    columns = step.columns  # type: ignore[attr-defined]
+    if isinstance(columns, Mapping):
+        return dict(columns)
+    return dict.fromkeys(columns, "datetime" if step.datetime else "date")  # type: ignore[attr-defined]
+
+
+def _split_unreadable(
+    before: pl.DataFrame, after: pl.DataFrame, wanted: Mapping[str, str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows whose values could be read, and `_row` with `_failed_rules` (`arr_delay_is_int`) of the others."""
+    broken = [
+        after.select(ROW, pl.lit([f"{name}_is_{kind}"]).alias(FAILED)).filter(before[name].is_not_null() & after[name].is_null())
+        for name, kind in wanted.items()
+    ]
+    reasons = pl.concat([pl.DataFrame(schema=UNREADABLE), *(part for part in broken if part.height)])
+    named = reasons.group_by(ROW, maintain_order=True).agg(pl.col(FAILED).list.explode(keep_nulls=False, empty_as_null=False))
+    return (after.join(named, on=ROW, how="anti") if named.height else after), named

@@ -1,0 +1,1 @@
+"""What assets work with, by platform: the warehouse, the model registry, the serving endpoints."""

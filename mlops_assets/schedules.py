@@ -1,0 +1,57 @@
+"""The clock: a project's pipeline as its document says, and its monitor every so many minutes."""
+
+import dagster as dg
+
+from mlops_assets.config import Project
+
+MINUTES_A_DAY = 1440
+
+
+def project_schedules(project: Project, jobs: list[str]) -> list[dg.ScheduleDefinition]:
+    """`<project>_schedule` where the pipeline has one, `<project>_monitor_schedule` where monitoring is enabled."""
+    schedules = []
+    schedule = project.pipeline.config.schedule
+    if schedule:
+        schedules.append(
+            dg.ScheduleDefinition(
+                name=f"{project.name}_schedule",
+                job_name=f"{project.name}_pipeline",
+                cron_schedule=schedule.cron,
+                execution_timezone=schedule.timezone,
+                default_status=automation_status(project),
+                description=project.pipeline.config.description,
+            )
+        )
+    monitors = [document.config for document in project.monitoring if document.config.enabled]
+    if monitors and f"{project.name}_monitor" in jobs:
+        minutes = min(monitor.monitoring_interval_minutes for monitor in monitors)
+        schedules.append(
+            dg.ScheduleDefinition(
+                name=f"{project.name}_monitor_schedule",
+                job_name=f"{project.name}_monitor",
+                cron_schedule=every(minutes),
+                execution_timezone=schedule.timezone if schedule else "UTC",
+                default_status=automation_status(project),
+                description=f"Takes in new data and looks for drift every {minutes} minutes.",
+            )
+        )
+    return schedules
+
+
+def automation_status(project: Project) -> dg.DefaultScheduleStatus:
+    """On from the start unless the pipeline's schedule is paused."""
+    schedule = project.pipeline.config.schedule
+    running = schedule is not None and schedule.pause_status == "UNPAUSED"
+    return dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
+
+
+
+def every(minutes: int) -> str | list[str]:
+    """The cron lines of an interval, counted from midnight; whole days are counted from the first of the month."""
+    if minutes >= MINUTES_A_DAY:
+        days = round(minutes / MINUTES_A_DAY)
+        return "0 0 * * *" if days == 1 else f"0 0 */{days} * *"
+    if minutes < 60 and 60 % minutes == 0:
+        return f"*/{minutes} * * * *"
+    times = [divmod(start, 60) for start in range(0, MINUTES_A_DAY, minutes)]
+    return [f"{minute} {hour} * * *" for hour, minute in times]
