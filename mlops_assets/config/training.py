@@ -99,6 +99,10 @@ class TrainingConfig(StrictModel):
     promotion_criteria: list[Name] = Field(
         default=[], description="Conditions over the test metrics that a model has to meet, one or a list."
     )
+    refit: bool = Field(
+        default=False,
+        description="Whether a model that passes its gate is fitted again on all rows; metrics stay those of held-out rows.",
+    )
     gate: GateConfig = Field(
         default=GateConfig(), description="What a challenger has to show against the champion."
     )
