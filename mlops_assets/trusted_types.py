@@ -2,7 +2,7 @@
 
 skops trusts scikit-learn's public estimators by itself; what it does not know it reports by name. Those names
 are allowed here by package, never by what the file says of itself. Tree nodes are plain indices that
-scikit-learn follows without a bounds check, so a loaded model's trees are checked before anybody predicts with them.
+scikit-learn follows without a bounds check, so a loaded model's trees are checked before they predict.
 """
 
 import importlib

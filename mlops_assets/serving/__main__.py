@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -28,7 +29,7 @@ def main(context: click.Context, home: Path | None) -> None:
 @click.argument("endpoint")
 @click.argument("rows", type=click.File("rb"), default="-")
 @click.pass_obj
-def predict(home: GatewayHome, endpoint: str, rows: click.utils.LazyFile) -> None:
+def predict(home: GatewayHome, endpoint: str, rows: BinaryIO) -> None:
     """Predict ROWS (JSON: a list of objects, or one per line; - is standard input) with ENDPOINT."""
     import pandas as pd
 

@@ -1,47 +1,28 @@
 """The gateway's HTTP surface: serving-endpoint routes, invocations, health, readiness, metrics."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hmac import compare_digest
-from json import dumps
-from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
-from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mlops_assets.serving.fleet import EndpointExistsError, Fleet, UnknownEndpointError, UpdateInProgressError
-from mlops_assets.serving.invocations import answer
+from mlops_assets.serving.fleet import Fleet
+from mlops_assets.serving.http import Refusal, as_json, exception_handlers, limited_body, read_body
+from mlops_assets.serving.inference_log import InferenceLog
+from mlops_assets.serving.invocations import answer, record
 from mlops_assets.serving.metrics import Metrics
-from mlops_assets.serving.payload import MAX_BODY_BYTES, error_body
-from mlops_assets.serving.protocol import CreateEndpoint, PatchTags, UpdateConfig, problem_of
+from mlops_assets.serving.protocol import CreateEndpoint, PatchTags, UpdateConfig
 
-BodyModel = TypeVar("BodyModel", bound=BaseModel)
 Handler = Callable[[Request], Awaitable[Response]]
 ENDPOINTS = "/api/2.0/serving-endpoints"
-_CODES = {
-    400: "BAD_REQUEST",
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "RESOURCE_DOES_NOT_EXIST",
-    405: "METHOD_NOT_ALLOWED",
-    413: "REQUEST_TOO_LARGE",
-}
-
-
-class Refusal(Exception):  # noqa: N818 - the answer to a request, raised to leave its handler
-    """A request that is answered with an error."""
-
-    def __init__(self, status: int, message: str, code: str | None = None, field: str | None = None) -> None:
-        super().__init__(message)
-        self.status, self.code, self.field = status, code or _CODES[status], field
 
 
 @dataclass
@@ -52,6 +33,7 @@ class Gateway:
     token: str
     client: httpx.AsyncClient
     metrics: Metrics
+    log: InferenceLog
 
     def authorize(self, request: Request) -> None:
         """Refuse a request without the gateway's bearer token."""
@@ -64,35 +46,35 @@ class Gateway:
     async def list_endpoints(self, request: Request) -> Response:
         """GET /api/2.0/serving-endpoints."""
         self.authorize(request)
-        return _json({"endpoints": [endpoint.describe() for endpoint in self.fleet.endpoints.values()]})
+        return as_json({"endpoints": [endpoint.describe() for endpoint in self.fleet.endpoints.values()]})
 
     async def create(self, request: Request) -> Response:
         """POST /api/2.0/serving-endpoints."""
         self.authorize(request)
-        return _json(self.fleet.create(await _read(request, CreateEndpoint)).describe())
+        return as_json(self.fleet.create(await read_body(request, CreateEndpoint)).describe())
 
     async def get(self, request: Request) -> Response:
         """GET /api/2.0/serving-endpoints/{name}."""
         self.authorize(request)
-        return _json(self.fleet.get(request.path_params["name"]).describe())
+        return as_json(self.fleet.get(request.path_params["name"]).describe())
 
     async def delete(self, request: Request) -> Response:
         """DELETE /api/2.0/serving-endpoints/{name}."""
         self.authorize(request)
         self.fleet.delete(request.path_params["name"])
-        return _json({})
+        return as_json({})
 
     async def update(self, request: Request) -> Response:
         """PUT /api/2.0/serving-endpoints/{name}/config."""
         self.authorize(request)
-        body = await _read(request, UpdateConfig)
-        return _json(self.fleet.update(request.path_params["name"], body).describe())
+        body = await read_body(request, UpdateConfig)
+        return as_json(self.fleet.update(request.path_params["name"], body).describe())
 
     async def patch_tags(self, request: Request) -> Response:
         """PATCH /api/2.0/serving-endpoints/{name}/tags: the endpoint's tags afterwards."""
         self.authorize(request)
-        endpoint = self.fleet.patch_tags(request.path_params["name"], await _read(request, PatchTags))
-        return _json({"tags": [tag.model_dump() for tag in endpoint.record.tags]})
+        endpoint = self.fleet.patch_tags(request.path_params["name"], await read_body(request, PatchTags))
+        return as_json({"tags": [tag.model_dump() for tag in endpoint.record.tags]})
 
     async def invoke(self, request: Request) -> Response:
         """POST /serving-endpoints/{name}/invocations."""
@@ -101,23 +83,25 @@ class Gateway:
         if known is None or known.record.settings.enable_access_control:
             self.authorize(request)
         endpoint = self.fleet.get(name)
-        body = await _limited_body(request)
+        body = await limited_body(request)
         begun = time.perf_counter()
         given = await answer(endpoint, body, self.client)
         seconds = time.perf_counter() - begun
         served = given.entity.name if given.entity else ""
         self.metrics.observe(name, served, given.status, given.rows, seconds)
-        headers = {"x-request-id": uuid4().hex} | ({"served-model-name": served} if served else {})
+        request_id = uuid4().hex
+        record(self.log, endpoint, given, body, request_id, seconds)
+        headers = {"x-request-id": request_id} | ({"served-model-name": served} if served else {})
         return Response(given.body, given.status, headers, "application/json")
 
     async def health(self, request: Request) -> Response:
         """GET /health: the process answers."""
-        return _json({"status": "ok"})
+        return as_json({"status": "ok"})
 
     async def ready(self, request: Request) -> Response:
         """GET /ready: 200 where every endpoint can answer, else 503 naming those that cannot."""
         waiting = sorted(name for name, endpoint in self.fleet.endpoints.items() if not endpoint.ready)
-        return _json({"ready": not waiting, "not_ready": waiting}, 503 if waiting else 200)
+        return as_json({"ready": not waiting, "not_ready": waiting}, 503 if waiting else 200)
 
     async def scrape(self, request: Request) -> Response:
         """GET /metrics."""
@@ -128,18 +112,21 @@ def application(fleet: Fleet, token: str) -> Starlette:
     """The gateway as an ASGI application; its lifespan is that of the workers."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=256, keepalive_expiry=60)
     client = httpx.AsyncClient(timeout=None, limits=limits, trust_env=False)
-    gateway = Gateway(fleet, token, client, Metrics(lambda: fleet.endpoints.values()))
+    log = InferenceLog(fleet.home.spool)
+    gateway = Gateway(fleet, token, client, Metrics(lambda: fleet.endpoints.values()), log)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        log.start()
         fleet.restore()
         try:
             yield
         finally:
             await fleet.close()
             await client.aclose()
+            await asyncio.to_thread(log.close)
 
-    return Starlette(routes=_routes(gateway), lifespan=lifespan, exception_handlers=_exception_handlers())
+    return Starlette(routes=_routes(gateway), lifespan=lifespan, exception_handlers=exception_handlers())
 
 
 def _routes(gateway: Gateway) -> list[Route]:
@@ -158,64 +145,3 @@ def _routes(gateway: Gateway) -> list[Route]:
         ("GET", "/metrics", gateway.scrape),
     ]
     return [Route(path, handler, methods=[method]) for method, path, handler in table]
-
-
-def _exception_handlers() -> dict[Any, Any]:
-    async def refused(request: Request, error: Refusal) -> Response:
-        return _error(error.status, error.code, str(error), error.field)
-
-    async def routed_nowhere(request: Request, error: HTTPException) -> Response:
-        return _error(error.status_code, _CODES.get(error.status_code, "BAD_REQUEST"), error.detail)
-
-    async def failed(request: Request, error: Exception) -> Response:
-        return _error(
-            500, "INTERNAL_ERROR", f"The gateway failed with a {type(error).__name__}; see its log."
-        )
-
-    def answers(status: int, code: str) -> Callable[[Request, Exception], Awaitable[Response]]:
-        async def handler(request: Request, error: Exception) -> Response:
-            return _error(status, code, str(error))
-
-        return handler
-
-    return {
-        Refusal: refused,
-        HTTPException: routed_nowhere,
-        UnknownEndpointError: answers(404, "RESOURCE_DOES_NOT_EXIST"),
-        EndpointExistsError: answers(400, "RESOURCE_ALREADY_EXISTS"),
-        UpdateInProgressError: answers(409, "RESOURCE_CONFLICT"),
-        Exception: failed,
-    }
-
-
-async def _read(request: Request, model: type[BodyModel]) -> BodyModel:
-    try:
-        return model.model_validate_json(await _limited_body(request))
-    except ValidationError as error:
-        field, problem = problem_of(error)
-        message = f"{field}: {problem}" if field else problem
-        raise Refusal(400, message, "INVALID_PARAMETER_VALUE", field) from None
-
-
-async def _limited_body(request: Request) -> bytes:
-    """The body, refused with 413 as soon as it is known to be over the limit."""
-    declared = request.headers.get("content-length", "")
-    chunks, size = [], int(declared) if declared.isdecimal() else 0
-    if size <= MAX_BODY_BYTES:
-        size = 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > MAX_BODY_BYTES:
-                break
-            chunks.append(chunk)
-    if size > MAX_BODY_BYTES:
-        raise Refusal(413, f"The body is over {MAX_BODY_BYTES >> 20} MB: send fewer rows at a time.")
-    return b"".join(chunks)
-
-
-def _json(content: Any, status: int = 200) -> Response:
-    return Response(dumps(content), status, media_type="application/json")
-
-
-def _error(status: int, code: str, message: str, field: str | None = None) -> Response:
-    return Response(error_body(code, message, field), status, media_type="application/json")

@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field
 
 from mlops_assets.serving.errors import (
     DeadlineExceeded,
@@ -19,7 +18,10 @@ from mlops_assets.serving.errors import (
     ServingError,
 )
 from mlops_assets.serving.home import GatewayHome, read_token
-from mlops_assets.serving.protocol import ConfigUpdate, EndpointConfig, ServedEntity, Settings
+from mlops_assets.serving.protocol import Settings
+from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersion
+
+__all__ = ["EndpointSpec", "EndpointStatus", "GatewayEndpoints", "ServedVersion"]
 
 PATH = "/api/2.0/serving-endpoints"
 POLL_SECONDS = 0.1
@@ -32,72 +34,6 @@ _BY_STATUS: Mapping[int, Callable[[str], ServingError]] = {
     503: EndpointUnavailable,
     504: DeadlineExceeded,
 }
-
-
-class EndpointSpec(BaseModel):
-    """One model version behind one endpoint, as a deployment wants it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-    name: str
-    model_name: str
-    version: str
-    model_path: str
-    environment_variables: dict[str, str] = Field(default_factory=dict, repr=False)
-    tags: dict[str, str] = Field(default_factory=dict)
-    timeout_seconds: float = 300
-    enable_access_control: bool = True
-    inference_table: str | None = None
-
-    @property
-    def config(self) -> EndpointConfig:
-        """The endpoint's config: all traffic to this version."""
-        entity = ServedEntity(
-            entity_name=self.model_name,
-            entity_version=self.version,
-            model_path=str(Path(self.model_path).resolve()),
-            environment_vars=self.environment_variables,
-        )
-        return EndpointConfig(served_entities=(entity,))
-
-    @property
-    def settings(self) -> Settings:
-        """The endpoint's settings beside its config."""
-        table = None if self.inference_table is None else str(Path(self.inference_table).resolve())
-        return Settings(
-            inference_table=table,
-            timeout_seconds=self.timeout_seconds,
-            enable_access_control=self.enable_access_control,
-        )
-
-
-class ServedVersion(BaseModel):
-    """A version that takes requests, and its share of them in percent."""
-
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
-
-    name: str
-    model_name: str
-    version: str
-    traffic_percentage: int
-
-
-class EndpointStatus(BaseModel):
-    """What an endpoint serves now and how its last change went; `message` says why one failed."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    ready: bool
-    config_update: ConfigUpdate
-    message: str = ""
-    served: tuple[ServedVersion, ...] = ()
-    tags: dict[str, str] = Field(default_factory=dict)
-
-    @property
-    def settled(self) -> bool:
-        """Whether no change is under way."""
-        return self.config_update != "IN_PROGRESS"
 
 
 class GatewayEndpoints:

@@ -1,14 +1,20 @@
 """The endpoints of one gateway: their records on disk, their workers, changes without a failed request."""
 
 import asyncio
-import random
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from logging import getLogger
 from typing import Any
 from uuid import uuid4
 
+from mlops_assets.serving.endpoint_state import (
+    Endpoint,
+    EndpointExistsError,
+    UnknownEndpointError,
+    UpdateInProgressError,
+    serving_of,
+)
 from mlops_assets.serving.home import GatewayHome, write_atomically
 from mlops_assets.serving.protocol import (
     CreateEndpoint,
@@ -17,58 +23,10 @@ from mlops_assets.serving.protocol import (
     PatchTags,
     Settings,
     UpdateConfig,
-    describe,
 )
 from mlops_assets.serving.worker_process import Worker, WorkerFailedError
 
 log = getLogger("mlops_assets.gateway")
-
-
-class UnknownEndpointError(LookupError):
-    """No endpoint of that name."""
-
-
-class EndpointExistsError(ValueError):
-    """An endpoint of that name is there already."""
-
-
-class UpdateInProgressError(RuntimeError):
-    """An endpoint takes one change at a time."""
-
-
-@dataclass(frozen=True)
-class Serving:
-    """The workers an endpoint's requests go to now; replaced whole, never changed."""
-
-    workers: tuple[Worker, ...]
-    percentages: tuple[int, ...]
-
-    def pick(self) -> Worker:
-        """A worker by its share of the traffic."""
-        return random.choices(self.workers, self.percentages)[0]
-
-
-@dataclass
-class Endpoint:
-    """An endpoint's record, the workers behind it and the change that is under way."""
-
-    record: EndpointRecord
-    serving: Serving | None = None
-    change: asyncio.Task[None] | None = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether every worker that takes traffic can answer."""
-        serving = self.serving
-        return serving is not None and all(
-            worker.ready.is_set()
-            for worker, share in zip(serving.workers, serving.percentages, strict=True)
-            if share
-        )
-
-    def describe(self) -> dict[str, Any]:
-        """The endpoint as the REST API shows it."""
-        return describe(self.record, ready=self.ready)
 
 
 @dataclass
@@ -169,7 +127,7 @@ class Fleet:
             self._save(endpoint)
             return
         workers = kept | {worker.entity.name: worker for worker in added}
-        endpoint.serving = _serving(config, workers)
+        endpoint.serving = serving_of(config, workers)
         record.config, record.pending, record.config_update, record.message = config, None, "NOT_UPDATING", ""
         record.config_version += 1
         record.last_updated_timestamp = _now()
@@ -189,7 +147,9 @@ class Fleet:
                 log.error("endpoint %s is not ready: %s", record.name, error)
                 record.config_update, record.message = "UPDATE_FAILED", str(error)
             else:
-                endpoint.serving = _serving(record.config, {worker.entity.name: worker for worker in workers})
+                endpoint.serving = serving_of(
+                    record.config, {worker.entity.name: worker for worker in workers}
+                )
         if record.pending is not None:
             await self._change(endpoint, record.pending)
 
@@ -205,7 +165,7 @@ class Fleet:
         path = self.home.endpoints / f"{endpoint.record.name}.json"
         write_atomically(path, endpoint.record.model_dump_json(indent=2))
 
-    def _spawn(self, work: Any) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task that is kept until it ends, so that it is not collected while it runs."""
         task: asyncio.Task[None] = asyncio.create_task(work)
         self._tasks.add(task)
@@ -224,13 +184,6 @@ async def _start_all(workers: Iterable[Worker]) -> None:
         await asyncio.gather(*starts, return_exceptions=True)
         await asyncio.gather(*(worker.stop(0) for worker in workers))
         raise
-
-
-def _serving(config: EndpointConfig, workers: dict[str, Worker]) -> Serving:
-    names = [entity.name for entity in config.served_entities]
-    return Serving(
-        tuple(workers[name] for name in names), tuple(config.shares.get(name, 0) for name in names)
-    )
 
 
 def _now() -> int:

@@ -1,7 +1,7 @@
 """The rows of an invocation's JSON body, in any of the four forms of the MLflow scoring protocol."""
 
 from collections.abc import Callable, Mapping, Sequence
-from json import JSONDecodeError, dumps, loads
+from json import dumps, loads
 from typing import Any, NamedTuple, NoReturn
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -26,7 +26,9 @@ def parse(body: bytes) -> dict[str, Any]:
     """The body's JSON object. NaN and infinities are refused: JSON has none, a missing value is null."""
     try:
         payload = loads(body, parse_constant=_no_constant)
-    except (JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except PayloadError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise PayloadError("body", f"it is not JSON ({type(error).__name__})") from None
     if not isinstance(payload, dict):
         raise PayloadError("body", f"a JSON object is wanted, this is a {type(payload).__name__}")

@@ -1,8 +1,8 @@
 """The process behind one served entity: loads the model once, answers `/invocations` for its gateway.
 
 `python -m mlops_assets.serving.worker` reads one line of JSON from standard input (model path, listening
-socket, key), writes one line to standard output (ready, or the error that prevented it) and ends when its input
-ends, so no worker outlives its gateway.
+socket, key), writes one line to standard output (ready, or the error that prevented it) and ends when its
+input ends, so no worker outlives its gateway.
 """
 
 import json

@@ -37,7 +37,7 @@ class WorkerFailedError(RuntimeError):
 class Worker:
     """One served entity's process.
 
-    Its listening socket belongs to the gateway, so requests that arrive while a dead process is being replaced
+    Its listening socket belongs to the gateway, so requests that arrive while a dead process is replaced
     wait in the socket's queue instead of being refused.
     """
 
@@ -47,6 +47,7 @@ class Worker:
         self.ready = asyncio.Event()
         self.in_flight = 0
         self.restarts = 0
+        self.columns: list[str] = []
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._process: Process | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -116,6 +117,7 @@ class Worker:
         report = json.loads(line)
         if "error" in report:
             raise WorkerFailedError(f"{self.entity.name}: {report['error']}")
+        self.columns = list(report["inputs"])
 
     async def _keep_running(self) -> None:
         delay = 0.0

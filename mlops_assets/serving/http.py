@@ -1,0 +1,101 @@
+"""Reading bodies and answering in JSON: what every route of the gateway shares."""
+
+from collections.abc import Awaitable, Callable
+from json import dumps
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mlops_assets.serving.endpoint_state import (
+    EndpointExistsError,
+    UnknownEndpointError,
+    UpdateInProgressError,
+)
+from mlops_assets.serving.payload import MAX_BODY_BYTES, error_body
+from mlops_assets.serving.protocol import problem_of
+
+BodyModel = TypeVar("BodyModel", bound=BaseModel)
+_CODES = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "RESOURCE_DOES_NOT_EXIST",
+    405: "METHOD_NOT_ALLOWED",
+    413: "REQUEST_TOO_LARGE",
+}
+
+
+class Refusal(Exception):  # noqa: N818 - the answer to a request, raised to leave its handler
+    """A request that is answered with an error."""
+
+    def __init__(self, status: int, message: str, code: str | None = None, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.field = status, code or _CODES[status], field
+
+
+async def read_body(request: Request, model: type[BodyModel]) -> BodyModel:
+    """The request's body as a `model`. Raises Refusal naming the first field that is wrong."""
+    try:
+        return model.model_validate_json(await limited_body(request))
+    except ValidationError as error:
+        field, problem = problem_of(error)
+        message = f"{field}: {problem}" if field else problem
+        raise Refusal(400, message, "INVALID_PARAMETER_VALUE", field) from None
+
+
+async def limited_body(request: Request) -> bytes:
+    """The body, refused with 413 as soon as it is known to be over the limit."""
+    declared = request.headers.get("content-length", "")
+    chunks, size = [], int(declared) if declared.isdecimal() else 0
+    if size <= MAX_BODY_BYTES:
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > MAX_BODY_BYTES:
+                break
+            chunks.append(chunk)
+    if size > MAX_BODY_BYTES:
+        raise Refusal(413, f"The body is over {MAX_BODY_BYTES >> 20} MB: send fewer rows at a time.")
+    return b"".join(chunks)
+
+
+def as_json(content: Any, status: int = 200) -> Response:
+    """A JSON answer."""
+    return Response(dumps(content), status, media_type="application/json")
+
+
+def _error(status: int, code: str, message: str, field: str | None = None) -> Response:
+    return Response(error_body(code, message, field), status, media_type="application/json")
+
+
+def exception_handlers() -> dict[Any, Any]:
+    """Every error as Databricks writes it: error_code and message."""
+
+    async def refused(request: Request, error: Refusal) -> Response:
+        return _error(error.status, error.code, str(error), error.field)
+
+    async def routed_nowhere(request: Request, error: HTTPException) -> Response:
+        return _error(error.status_code, _CODES.get(error.status_code, "BAD_REQUEST"), error.detail)
+
+    async def failed(request: Request, error: Exception) -> Response:
+        return _error(
+            500, "INTERNAL_ERROR", f"The gateway failed with a {type(error).__name__}; see its log."
+        )
+
+    def answers(status: int, code: str) -> Callable[[Request, Exception], Awaitable[Response]]:
+        async def handler(request: Request, error: Exception) -> Response:
+            return _error(status, code, str(error))
+
+        return handler
+
+    return {
+        Refusal: refused,
+        HTTPException: routed_nowhere,
+        UnknownEndpointError: answers(404, "RESOURCE_DOES_NOT_EXIST"),
+        EndpointExistsError: answers(400, "RESOURCE_ALREADY_EXISTS"),
+        UpdateInProgressError: answers(409, "RESOURCE_CONFLICT"),
+        Exception: failed,
+    }

@@ -1,0 +1,197 @@
+"""Every request's rows and predictions in its endpoint's Delta inference table, written behind the answers.
+
+One row per row of a request, with the columns of SCHEMA; `request_id` with `row` is unique. `prediction` is the
+number predicted (a boolean is 0 or 1), null where a label is no number; `label` is a classifier's label as text;
+`inputs` is the row as JSON. A request that was refused has its status, and one row with null inputs where its body
+is no table.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from logging import getLogger
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.serving.payload import PayloadError, parse, table
+from mlops_assets.serving.spool import Spool, lines_of, number_of
+
+if TYPE_CHECKING:
+    import pyarrow
+
+FLUSH_SECONDS = 5.0
+FLUSH_ROWS = 10_000
+SYNC_SECONDS = 1.0
+MAX_RETRY_SECONDS = 60.0
+SCHEMA = {
+    "request_id": "string",
+    "row": "int32",
+    "client_request_id": "string",
+    "time": "timestamp[us, UTC]",
+    "endpoint": "string",
+    "version": "string",
+    "served_model_name": "string",
+    "latency_ms": "double",
+    "status_code": "int32",
+    "inputs": "string",
+    "prediction": "double",
+    "label": "string",
+    "probability": "double",
+}
+
+log = getLogger("mlops_assets.gateway")
+
+
+@dataclass(frozen=True)
+class LoggedRequest:
+    """One answered request as it is spooled; `columns` only where its body gives values by position."""
+
+    request_id: str
+    time_us: int
+    endpoint: str
+    version: str | None
+    served_model_name: str | None
+    latency_ms: float
+    status_code: int
+    body: str
+    answer: str
+    columns: list[str] | None = None
+
+
+class InferenceLog:
+    """The spools of a gateway and the thread that empties them."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._spools: dict[str, Spool] = {}
+        self._wake = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="inference-log", daemon=True)
+
+    def start(self) -> None:
+        """Take up what an earlier gateway left, and begin."""
+        self._spools = {spool.table: spool for spool in Spool.left_in(self._root)}
+        self._thread.start()
+
+    def append(self, table_path: str, request: LoggedRequest, rows: int) -> None:
+        """Put a request of `rows` rows on its way to the table."""
+        spool = self._spools.get(table_path)
+        if spool is None:
+            spool = self._spools[table_path] = Spool.of(self._root, table_path)
+        spool.append(json.dumps(asdict(request)).encode(), rows)
+        if spool.rows >= FLUSH_ROWS:
+            self._wake.set()
+
+    def close(self) -> None:
+        """Write what is left and end; what cannot be written stays spooled for the next start."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        flush_at = time.monotonic()
+        pause = FLUSH_SECONDS
+        while True:
+            closing = self._closing
+            if closing or self._wake.is_set() or time.monotonic() >= flush_at:
+                self._wake.clear()
+                failed = sum(not self._flush(spool) for spool in list(self._spools.values()))
+                pause = min(MAX_RETRY_SECONDS, 2 * pause) if failed else FLUSH_SECONDS
+                flush_at = time.monotonic() + pause
+            if closing:
+                return
+            self._wake.wait(SYNC_SECONDS)
+            for spool in list(self._spools.values()):
+                spool.sync()
+
+    def _flush(self, spool: Spool) -> bool:
+        try:
+            for segment in spool.seal():
+                _commit(spool, segment)
+                segment.unlink()
+        except Exception:
+            # Whatever stops a table from being written (disk, permissions, schema) must not stop the answers: the
+            # segments stay, and are tried again.
+            log.exception(
+                "inference table %s cannot be written; requests wait in %s", spool.table, spool.folder
+            )
+            return False
+        return True
+
+
+def rows_of(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The inference table's rows of one spooled request."""
+    payload, inputs = _inputs(request)
+    predictions = _predictions(request) or [{}] * len(inputs)
+    shared = {
+        "request_id": request["request_id"],
+        "client_request_id": _text(payload.get("client_request_id")),
+        "time": request["time_us"],
+        **{name: request[name] for name in ("endpoint", "version", "served_model_name")},
+        **{name: request[name] for name in ("latency_ms", "status_code")},
+    }
+    for row, (cells, prediction) in enumerate(zip(inputs, predictions, strict=True)):
+        value = prediction.get("prediction")
+        yield {
+            **shared,
+            "row": row,
+            "inputs": None if cells is None else json.dumps(cells),
+            "prediction": float(value) if isinstance(value, (int, float)) else None,
+            "label": _text(value) if "probability" in prediction or isinstance(value, (str, bool)) else None,
+            "probability": prediction.get("probability"),
+        }
+
+
+def arrow_schema() -> "pyarrow.Schema":
+    """The inference table's schema."""
+    import pyarrow as pa
+
+    types = {"timestamp[us, UTC]": pa.timestamp("us", tz="UTC")}
+    return pa.schema([(name, types.get(kind) or pa.type_for_alias(kind)) for name, kind in SCHEMA.items()])
+
+
+def _commit(spool: Spool, segment: Path) -> None:
+    """Append a segment's rows to the table unless this very segment is its spool's last commit."""
+    import pyarrow as pa
+    from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+
+    exists = DeltaTable.is_deltatable(spool.table)
+    if exists and DeltaTable(spool.table).transaction_version(spool.app_id) == number_of(segment):
+        return
+    rows = [row for line in lines_of(segment) for row in rows_of(json.loads(line))]
+    if rows:
+        write_deltalake(
+            spool.table,
+            pa.Table.from_pylist(rows, schema=arrow_schema()),
+            mode="append",
+            commit_properties=CommitProperties(
+                app_transactions=[Transaction(app_id=spool.app_id, version=number_of(segment))]
+            ),
+        )
+
+
+def _inputs(request: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any] | None]]:
+    """The request's JSON object and its rows; a single None where the body is no table."""
+    payload: dict[str, Any] = {}
+    try:
+        payload = parse(request["body"].encode())
+        columns, rows = table(payload, request["columns"] or [])
+    except PayloadError:
+        return payload, [None]
+    return payload, [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _predictions(request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if request["status_code"] != 200:
+        return []
+    predictions: list[dict[str, Any]] = json.loads(request["answer"])["predictions"]
+    return predictions
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.encode(errors="replace").decode()
