@@ -1,0 +1,140 @@
+"""Profiles as long rows, so that a Delta table keyed by window holds them all and any reader can sum them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mlops_assets.monitoring.bins import Bins, CategoryBins, NumericBins
+from mlops_assets.monitoring.summary import ColumnProfile, Profile, Reference
+
+FRAME_SCHEMA = pl.Schema(
+    {
+        "reference_id": pl.String,
+        "column": pl.String,
+        "kind": pl.String,
+        "bin": pl.Int32,
+        "verdict_bin": pl.Int32,
+        "lower": pl.Float64,
+        "upper": pl.Float64,
+        "level": pl.String,
+        "count": pl.Int64,
+        "sum": pl.Float64,
+    }
+)
+"""One row per bin of a column.
+
+`kind` is range, time_range, level, null, unseen, other, or stats and squares (numbers only).
+
+A range is (lower, upper], null where it has no end; of `stats` they are the extremes, `count` and `sum` those
+of all values; `sum` of `squares` is that of (x - pivot)^2. `bin` counts within ranges and levels, else it is
+null.
+"""
+
+_RANGES = ("range", "time_range")
+
+
+def to_frame(profile: Profile | Reference) -> pl.DataFrame:
+    """The profile as rows of `FRAME_SCHEMA`; a reference is stored as the profile of its own rows."""
+    found = profile.profile if isinstance(profile, Reference) else profile
+    rows = [
+        {"reference_id": found.reference_id, "column": name, **row}
+        for name, column in found.columns.items()
+        for row in _rows(column)
+    ]
+    return pl.DataFrame(rows, schema=FRAME_SCHEMA)
+
+
+def from_frame(frame: pl.DataFrame) -> Profile:
+    """The profile that `to_frame` stored, from its rows in any order.
+
+    ValueError where they are of several references.
+    """
+    ids = frame["reference_id"].unique().to_list()
+    if len(ids) != 1:
+        raise ValueError(
+            f"the rows are of {len(ids)} references; a profile has one: filter by window and reference_id"
+        )
+    columns = {str(name[0]): _column(rows) for name, rows in frame.group_by("column", maintain_order=True)}
+    rows = {column.rows for column in columns.values()}
+    if len(rows) != 1:
+        raise ValueError(
+            f"the columns count {sorted(rows)} rows; a window's rows are stored whole, or some are missing"
+        )
+    return Profile(str(ids[0]), rows.pop(), columns)
+
+
+def reference_from_frame(frame: pl.DataFrame) -> Reference:
+    """The reference that `to_frame` stored."""
+    return Reference(from_frame(frame))
+
+
+def _rows(column: ColumnProfile) -> Iterator[dict[str, Any]]:
+    yield from _bin_rows(column)
+    outside = {"null": column.null, "unseen": column.unseen, "other": column.other}
+    for kind, count in outside.items():
+        # Which of unseen and other a category has says whether its reference had more levels.
+        if kind == "null" or kind in _outside(column.bins):
+            yield {"kind": kind, "count": count}
+    if isinstance(column.bins, NumericBins):
+        ends = {"lower": _finite(column.minimum), "upper": _finite(column.maximum)}
+        yield {"kind": "stats", "count": int(column.counts.sum()), "sum": float(column.sums.sum()), **ends}
+        yield {"kind": "squares", "count": int(column.counts.sum()), "sum": column.squares}
+
+
+def _outside(bins: Bins) -> tuple[str, ...]:
+    if isinstance(bins, NumericBins):
+        return ()
+    return ("unseen",) if bins.complete else ("other",)
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _bin_rows(column: ColumnProfile) -> Iterator[dict[str, Any]]:
+    bins = column.bins
+    if isinstance(bins, CategoryBins):
+        for index, level in enumerate(bins.levels):
+            yield {
+                "kind": "level",
+                "bin": index,
+                "verdict_bin": index,
+                "level": level,
+                "count": int(column.counts[index]),
+            }
+        return
+    ends = [None, *bins.edges.tolist(), None]
+    kind = "time_range" if bins.temporal else "range"
+    for index, verdict in enumerate(bins.verdict_bin.tolist()):
+        counted = {"count": int(column.counts[index]), "sum": float(column.sums[index])}
+        yield {
+            "kind": kind,
+            "bin": index,
+            "verdict_bin": verdict,
+            "lower": ends[index],
+            "upper": ends[index + 1],
+            **counted,
+        }
+
+
+def _column(rows: pl.DataFrame) -> ColumnProfile:
+    binned = rows.filter(pl.col("kind").is_in([*_RANGES, "level"])).sort("bin")
+    outside = dict(rows.filter(pl.col("bin").is_null()).select("kind", "count").iter_rows())
+    counts = binned["count"].to_numpy().astype(np.int64)
+    apart = (outside["null"], outside.get("unseen", 0), outside.get("other", 0))
+    if "stats" not in outside:
+        bins = CategoryBins(tuple(binned["level"].to_list()), complete="unseen" in outside)
+        return ColumnProfile(bins, counts, np.zeros(len(counts)), *apart)
+    coarse = np.diff(binned["verdict_bin"].to_numpy()) > 0
+    edges = binned["upper"].drop_nulls().to_numpy().copy()
+    numeric = NumericBins(edges, coarse, temporal=binned["kind"][0] == "time_range")
+    stats = rows.row(by_predicate=pl.col("kind") == "stats", named=True)
+    squares = rows.row(by_predicate=pl.col("kind") == "squares", named=True)["sum"]
+    ends = (_or(stats["lower"], np.inf), _or(stats["upper"], -np.inf))
+    return ColumnProfile(numeric, counts, binned["sum"].to_numpy().copy(), *apart, squares, *ends)
+
+
+def _or(value: float | None, fallback: float) -> float:
+    return fallback if value is None else value
