@@ -1,8 +1,8 @@
 """Whether a backtracking matcher can need exponential time for a pattern.
 
-A pattern is exponentially ambiguous exactly if its automaton has a state that one and the same text leads back to
-along two different paths (Weber and Seidl 1991, criterion EDA). Java backtracks, Rust does not; a pattern that is
-free of this is safe on both.
+A pattern is exponentially ambiguous exactly if its automaton has a state that one and the same text leads
+back to along two different paths (Weber and Seidl 1991, criterion EDA). Java backtracks, Rust does not; a
+pattern that is free of this is safe on both.
 """
 
 import re._constants as sre  # type: ignore[import-not-found]
@@ -22,7 +22,7 @@ _CATEGORIES: dict[Any, Ranges] = {
 
 
 def is_ambiguous(parsed: Iterable[tuple[Any, Any]]) -> bool:
-    """True where a text of n characters can take time exponential in n, or where that is too costly to tell."""
+    """True where some text can take time exponential in its length, or where that is too costly to tell."""
     loops = [
         value for op, value in _nested(parsed) if op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and value[1] > 1
     ]
@@ -51,7 +51,7 @@ def _varies(body: Iterable[tuple[Any, Any]]) -> bool:
 class _Automaton:
     """Position automaton (Glushkov) of a loop's body repeated: one state a character class of the pattern.
 
-    `follow` holds a state once for every way of reaching it, so that an empty loop in a loop counts as two paths.
+    `follow` holds a state once for every way of reaching it: a loop directly in a loop counts as two paths.
     """
 
     def __init__(self) -> None:
@@ -71,10 +71,10 @@ class _Automaton:
         last: list[int] = []
         empty = True
         for op, value in parsed:
-            f, l, e = self.part(op, value)
+            f, la, e = self.part(op, value)
             self.link(last, f)
             first = first + f if empty else first
-            last = last + l if e else l
+            last = last + la if e else la
             empty = empty and e
         return first, last, empty
 
@@ -99,15 +99,15 @@ class _Automaton:
         unbounded = high is sre.MAXREPEAT
         copies = max(low, 1) if unbounded else int(high)
         optional = [i >= low for i in range(copies)]
-        first, last, empty = [], list[int](), True
+        first, last, empty = list[int](), list[int](), True
         for may_skip in optional:
-            f, l, e = self.sequence(body)
+            f, la, e = self.sequence(body)
             self.link(last, f)
             first = first + f if empty else first
-            last = last + l if e or may_skip else l
+            last = last + la if e or may_skip else la
             empty = empty and (e or may_skip)
             if unbounded and may_skip is optional[-1]:
-                tail = (f, l)
+                tail = (f, la)
         if unbounded:
             self.link(tail[1], tail[0])
         return first, last, empty
@@ -151,7 +151,7 @@ def _complement(ranges: Ranges) -> Ranges:
 
 def _loop_is_ambiguous(body: Any) -> bool:
     automaton = _Automaton()
-    first, last, empty = automaton.sequence(body)
+    first, last, _ = automaton.sequence(body)
     automaton.link(last, first)
     if any(len(set(after)) < len(after) for after in automaton.follow.values()):
         return True

@@ -1,4 +1,4 @@
-"""Types of a rule against its table: every name resolved, every operator on the types it takes, every cast written out."""
+"""Types of a rule against its table: every name resolved, every operand of a type its operator takes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any

@@ -132,7 +132,7 @@ def to_date(node: Typed) -> Typed:
 
 
 def to_datetime(node: Typed, zone: str | None) -> Typed:
-    """A datetime in UTC, or without a zone; a date is its midnight. Constants hold microseconds since 1970."""
+    """A datetime in UTC or without a zone; a date is its midnight, a constant microseconds since 1970."""
     wanted = INSTANT if zone else NAIVE
     if isinstance(node, Constant) and node.type.kind == "string":
         return Constant(None if node.value is None else moments.parse_microseconds(node.value), wanted)

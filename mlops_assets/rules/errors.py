@@ -30,7 +30,7 @@ class RuleError(Exception):
         return type(self), (self.message, self.text, start, start + self._length, self.hint)
 
     def located(self, file: str, line: int, column: int, name: str) -> str:
-        """The error as seen from a file; `line` and `column` (from 1) are where the rule's text begins in it."""
+        """The error as seen from a file in which the rule's text begins at `line` and `column` (from 1)."""
         at = column + self.column - 1 if self.line == 1 else self.column
         return f"{file}:{line + self.line - 1}:{at}: rule '{name}': {self.message}\n{self.picture()}"
 

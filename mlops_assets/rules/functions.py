@@ -5,7 +5,7 @@ from mlops_assets.rules.comparisons import adopt, to_float
 from mlops_assets.rules.errors import nearest
 from mlops_assets.rules.names import Scope
 from mlops_assets.rules.tree import AGGREGATES, Call, Literal, Method, Node
-from mlops_assets.rules.typed import Constant, Typed, apply
+from mlops_assets.rules.typed import Column, Constant, Typed, apply, walk
 from mlops_assets.rules.types import (
     BOOL,
     DATE,
@@ -13,6 +13,7 @@ from mlops_assets.rules.types import (
     INSTANT,
     INT,
     MOMENTS,
+    NAIVE,
     NUMBERS,
     ORDERED,
     STRING,
@@ -127,6 +128,9 @@ def _date(node: Call, arguments: list[Typed], scope: Scope) -> Typed:
 
 
 def _aggregate(name: str, node: Call, arguments: list[Typed], scope: Scope) -> Typed:
+    for argument, written in zip(arguments, node.arguments, strict=True):
+        if not any(isinstance(part, Column) for part in walk(argument)):
+            raise scope.error(f"{name}() takes a column", written.start, written.end)
     first, at = arguments[0], node.arguments[0]
     if name in {"null_count", "null_rate"}:
         count = apply("null_count", INT, first)
@@ -136,11 +140,12 @@ def _aggregate(name: str, node: Call, arguments: list[Typed], scope: Scope) -> T
             else apply("div_float", FLOAT, to_float(count), to_float(row_count()))
         )
     if name in {"n_unique", "is_unique"}:
-        plain = [
-            expect(a, ORDERED | {"bool"}, f"{name}() takes plain columns", scope, n, INT)
-            for a, n in zip(arguments, node.arguments, strict=True)
-        ]
-        return apply(name, BOOL if name == "is_unique" else INT, *plain)
+        for argument, written in zip(arguments, node.arguments, strict=True):
+            if argument.type.kind not in ORDERED | {"bool", "null"}:
+                raise scope.error(
+                    f"{name}() takes plain columns, not {argument.type}", written.start, written.end
+                )
+        return apply(name, BOOL if name == "is_unique" else INT, *arguments)
     if name in {"min", "max"}:
         value = expect(first, ORDERED, f"{name}() takes an ordered column", scope, at, INT)
         return apply(name, value.type, value)
@@ -166,7 +171,7 @@ def method(node: Method, target: Typed, scope: Scope) -> Typed:
 
 def _part(node: Method, target: Typed, scope: Scope) -> Typed:
     name_end = node.at + len(node.name)
-    value = expect(target, MOMENTS, ".dt takes a date or datetime", scope, node.target, DATE)
+    value = expect(target, MOMENTS, ".dt takes a date or datetime", scope, node.target, NAIVE)
     if node.name not in _PARTS:
         raise scope.error(
             f"unknown property '.dt.{node.name}'", node.at, name_end, nearest(node.name, _PARTS)

@@ -24,7 +24,7 @@ def number(text: str, token: Token) -> int | float:
 
 
 def string(text: str, token: Token) -> str:
-    r"""The text between the quotes; \n \r \t \0 \\ \' \" \xhh \uhhhh \Uhhhhhhhh are escapes, any other backslash stays.
+    r"""The text between the quotes; \n \r \t \0 \\ \' \" \xhh \uhhhh \Uhhhhhhhh are escapes.
 
     A backslash that begins none of these stays, so that a pattern's own \d or \b needs no doubling.
     """

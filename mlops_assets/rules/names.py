@@ -11,7 +11,7 @@ from mlops_assets.rules.types import Schema, Type
 
 @dataclass(frozen=True)
 class Scope:
-    """What a rule may refer to: its own table's schema and name, and the schemas of the project's other tables."""
+    """What a rule may refer to: its own table's schema and name, and the other tables' schemas."""
 
     text: str
     schema: Schema

@@ -1,4 +1,4 @@
-"""From a rule's text to its tree: Python's own parser gives the structure, an allow-list of its nodes the language."""
+"""From a rule's text to its tree: Python's parser gives the structure, an allow-list the language."""
 
 import ast
 from collections.abc import Callable

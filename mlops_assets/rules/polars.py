@@ -6,11 +6,12 @@ NaN is null, whole numbers are 64 bits and null beyond, floats are float64, an u
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import reduce
+from itertools import takewhile
 from typing import Any
 
 import polars as pl
 
-from mlops_assets.rules import checker, moments
+from mlops_assets.rules import checker, moments, typed
 from mlops_assets.rules.regex import Pattern
 from mlops_assets.rules.run import SPACES, Run
 from mlops_assets.rules.typed import Apply, Checked, Column, Constant, Typed
@@ -71,6 +72,8 @@ def _compile(node: Typed, run: Run) -> Expr:
     if isinstance(node, Column):
         return _column(node)
     arguments = [_compile(argument, run) for argument in node.arguments]
+    if node.operation not in _NAN_STAYS_WITHIN:
+        arguments = [_known(n, a) for n, a in zip(node.arguments, arguments, strict=True)]
     bound = _BOUND.get(node.operation)
     return bound(node, run, *arguments) if bound else OPERATIONS[node.operation](*arguments, *node.options)
 
@@ -92,9 +95,9 @@ def _column(node: Column) -> Expr:
 
 
 def _canonical(found: Expr, type_: Type) -> Expr:
-    """A stored column in the dtype the language computes in, NaN as null; casts only where one is needed."""
+    """A stored column in the dtype the language computes in, cast only where it is another."""
     if type_.kind == "float":
-        return (found if type_.stored == "Float64" else found.cast(pl.Float64)).fill_nan(None)
+        return found if type_.stored == "Float64" else found.cast(pl.Float64)
     if type_.kind == "int":
         return found if type_.stored == "Int64" else found.cast(pl.Int64, strict=False)
     if type_.kind == "string":
@@ -104,8 +107,10 @@ def _canonical(found: Expr, type_: Type) -> Expr:
     return found
 
 
-def _not_nan(value: Expr) -> Expr:
-    return value.fill_nan(None)
+def _known(node: Typed, value: Expr) -> Expr:
+    """A float's NaN as null."""
+    may_be_nan = isinstance(node, Column) or getattr(node, "operation", "") in _NAN_STAYS
+    return pl.when(value.is_not_nan()).then(value) if node.type.kind == "float" and may_be_nan else value
 
 
 def _narrow(value: Expr) -> Expr:
@@ -208,12 +213,31 @@ def _in_table(node: Apply, run: Run, a: Expr) -> Expr:
     table, _, member = node.options
     frame = run.tables[table]
     found = frame.lazy().select(_compile(member, run).alias("_")).unique().drop_nulls().collect().to_series()
-    return _when(a.is_not_null(), a.is_in(found.implode()))
+    return _when(a.is_not_null(), _is_in(node, a, found))
 
 
 def _in_list(node: Apply, run: Run, a: Expr) -> Expr:
     members = [_constant(Constant(value, node.arguments[0].type)) for value in node.options]
-    return a.is_in(pl.select(pl.concat_list(members)).to_series()) if members else a == a
+    return _is_in(node, a, pl.select(pl.concat(members)).to_series())
+
+
+def _is_in(node: Apply, a: Expr, members: pl.Series) -> Expr:
+    found = a.is_in(members.implode())
+    # Polars takes the list for a column where nothing else is one.
+    return found if _reads_a_column(node) else found.first()
+
+
+def _reads_a_column(node: Typed) -> bool:
+    return any(isinstance(part, Column) for part in typed.walk(node))
+
+
+def _coalesce(node: Apply, run: Run, *values: Expr) -> Expr:
+    # Polars gives one value where the first argument is one, whatever the others are.
+    fixed = len(list(takewhile(lambda n: not _reads_a_column(n), node.arguments)))
+    rest = pl.coalesce(*values[fixed:]) if values[fixed:] else pl.lit(None, dtype(node.type))
+    for value in reversed(values[:fixed]):
+        rest = pl.when(value.is_not_null()).then(value).otherwise(rest)
+    return rest
 
 
 def _current_date(node: Apply, run: Run) -> Expr:
@@ -228,9 +252,16 @@ def _current_wall_time(node: Apply, run: Run) -> Expr:
     return pl.lit(run.now.replace(tzinfo=None), _DATETIME)
 
 
+# Arithmetic carries NaN along, so that one test at its end finds every unknown.
+_NAN_STAYS = frozenset(
+    {f"{name}_float" for name in ("add", "sub", "mul", "div", "neg", "abs", "round", "sum", "mean")}
+)
+_NAN_STAYS_WITHIN = _NAN_STAYS - {"sum_float", "mean_float"}
+
 # Operations that need the run or their own node.
 _BOUND: dict[str, Callable[..., Expr]] = {
     "eq_float": _eq_float,
+    "coalesce": _coalesce,
     "in_list": _in_list,
     "in_table": _in_table,
     "current_date": _current_date,
@@ -243,7 +274,6 @@ OPERATIONS: dict[str, Callable[..., Expr]] = {
     "or": lambda *conditions: reduce(lambda a, b: a | b, conditions),
     "not": lambda a: ~a,
     "is_null": lambda a: a.is_null(),
-    "coalesce": lambda *values: pl.coalesce(*values),
     "eq": lambda a, b: a == b,
     "lt": lambda a, b: a < b,
     "le": lambda a, b: a <= b,
@@ -261,10 +291,10 @@ OPERATIONS: dict[str, Callable[..., Expr]] = {
     "mod_int": _mod_int,
     "neg_int": lambda a: _narrow(pl.lit(0, pl.Int128) - _wide(a)),
     "abs_int": lambda a: _narrow(_wide(a).abs()),
-    "add_float": lambda a, b: _not_nan(a + b),
-    "sub_float": lambda a, b: _not_nan(a - b),
-    "mul_float": lambda a, b: _not_nan(a * b),
-    "div_float": lambda a, b: _when(b != 0.0, _not_nan(a / b)),
+    "add_float": lambda a, b: a + b,
+    "sub_float": lambda a, b: a - b,
+    "mul_float": lambda a, b: a * b,
+    "div_float": lambda a, b: _when(b != 0.0, a / b),
     "neg_float": lambda a: -a,
     "abs_float": lambda a: a.abs(),
     "round_float": _round_float,
@@ -288,7 +318,7 @@ OPERATIONS: dict[str, Callable[..., Expr]] = {
     "min": lambda a: a.min(),
     "max": lambda a: a.max(),
     "sum_int": _sum_or_null(lambda a: _narrow(_wide(a).sum())),
-    "sum_float": _sum_or_null(lambda a: _not_nan(a.sum())),
+    "sum_float": _sum_or_null(lambda a: a.sum()),
     "mean_int": _sum_or_null(lambda a: _wide(a).sum().cast(pl.Float64) / a.count()),
-    "mean_float": _sum_or_null(lambda a: _not_nan(a.sum()) / a.count()),
+    "mean_float": _sum_or_null(lambda a: a.sum() / a.count()),
 }

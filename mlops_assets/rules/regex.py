@@ -1,7 +1,7 @@
 r"""Regular expressions in the subset on which Rust, Java and Python agree.
 
-A pattern is parsed once and written out again for each dialect: `.` is anything but a line feed, `$` the end of the
-text, `\d \w \s \b` ASCII. Look-around, back-references and flags are refused, and so is a pattern that a
+A pattern is parsed once and written out again for each dialect: `.` is anything but a line feed, `$` the end
+of the text, `\d \w \s \b` ASCII. Look-around, back-references and flags are refused, and so is a pattern that a
 backtracking matcher could take exponential time over (`(a+)+`).
 """
 
@@ -62,7 +62,7 @@ class Pattern:
 
 @lru_cache(maxsize=4096)
 def portable(pattern: str, mode: str = "search") -> Pattern:
-    """A pattern for search, match (at the start) or fullmatch; PatternError where no engine-free form exists."""
+    """A pattern for search, match (at the start) or fullmatch; PatternError where it leaves the subset."""
     parsed = _parse(pattern)
     size = _size(parsed)
     if size > MAX_NODES:

@@ -9,17 +9,14 @@ from typing import Any, TypeAlias
 
 from mlops_assets.rules.types import Type
 
-# How often an engine's form of an operation repeats an argument; one where nothing is said.
-_REPEATS = {
-    "eq_float": 5,
-    "div_float": 2,
-    "mod_int": 4,
-    "round_float": 4,
-    "abs_int": 2,
-    "string_to_datetime": 5,
-    "in_table": 2,
-    "current_date": 1,
-}
+# How often an engine's form of an operation repeats an argument; twice where nothing is said.
+_REPEATS = dict.fromkeys(("and", "or", "not", "is_null", "eq", "add_int", "sub_int", "mul_int", "neg_int"), 1)
+_REPEATS |= dict.fromkeys(
+    ("add_float", "sub_float", "mul_float", "neg_float", "abs_float", "int_to_float"), 1
+)
+_REPEATS |= {"mod_int": 4, "round_float": 3, "eq_float": 8, "string_to_datetime": 9}
+# An unknown argument does not make these unknown.
+_NULL_AWARE = frozenset({"and", "or", "is_null", "coalesce", "null_count", "n_unique", "is_unique"})
 MAX_SIZE = 30_000
 
 
@@ -65,9 +62,11 @@ class Checked:
     table_level: bool
 
 
-def apply(operation: str, type_: Type, *arguments: Typed, options: tuple[Any, ...] = ()) -> Apply:
-    """An operation, with the size it has once an engine has written it out."""
-    size = 1 + len(options) + _REPEATS.get(operation, 1) * sum(argument.size for argument in arguments)
+def apply(operation: str, type_: Type, *arguments: Typed, options: tuple[Any, ...] = ()) -> Typed:
+    """An operation, with the size it has once an engine has written it out; of an unknown constant, an unknown."""
+    if operation not in _NULL_AWARE and any(isinstance(a, Constant) and a.value is None for a in arguments):
+        return Constant(None, type_)
+    size = 1 + len(options) + _REPEATS.get(operation, 2) * sum(argument.size for argument in arguments)
     return Apply(operation, arguments, type_, options, size)
 
 

@@ -1,4 +1,4 @@
-"""All rules of a table in one pass: what passes, what fails with the name of every rule it broke, and the figures."""
+"""All rules of a table in one pass: what passes, what fails and by which rules, and the figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class RuleOutcome:
-    """A rule's figures over one table. `unknown_rows` are part of `failed_rows`; `share` is failed by all rows.
+    """A rule's figures over one table. `unknown_rows` are part of `failed_rows`.
 
     A table-level rule has one verdict and no rows. `empty` says that it passed only because there was no row.
     """
@@ -55,11 +55,12 @@ class RuleOutcome:
 
 @dataclass(frozen=True)
 class Validation:
-    """`passed` and `failed` share out the rows by error and critical rules; `failed` has `_failed_rules` beside."""
+    """The rows shared out by error and critical rules; `failed` has a column `_failed_rules` more."""
 
     passed: pl.DataFrame
     failed: pl.DataFrame
     outcomes: tuple[RuleOutcome, ...]
+    broken: pl.Series
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def validate(
 ) -> Validation:
     """Evaluate rules over a frame in one pass.
 
-    Raises RuleError where a rule does not fit the frame. Values of `sensitive` columns are masked in the examples.
+    `table` names the frame, `tables` maps other tables' names to frames; values of `sensitive` columns are
+    masked in the examples. Raises RuleError where a rule does not fit the frame.
     """
     data = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
     compiled = _compile(data, rules, table, tables or {}, as_of)
@@ -93,7 +95,7 @@ def validate(
     )
     facts = data.select(pl.lit(0).alias("none"), *(c.expression for c in compiled if not _by_row(c)))
     failing = {c.key: (~verdicts[c.key].fill_null(False)).arg_true() for c in compiled if _by_row(c)}
-    passed, failed = _split(data, compiled, failing)
+    broken, passed, failed = _split(data, compiled, failing)
     shown = _Examples(data, frozenset(sensitive), examples)
     outcomes = tuple(
         _row_outcome(c, data.height, failing[c.key], verdicts[c.key].null_count(), shown)
@@ -101,7 +103,7 @@ def validate(
         else _table_outcome(c, data.height, facts[c.key].item(), shown)
         for c in compiled
     )
-    return Validation(passed, failed, outcomes)
+    return Validation(passed, failed, outcomes, broken)
 
 
 def _compile(
@@ -127,17 +129,17 @@ def _by_row(compiled: _Compiled) -> bool:
 
 def _split(
     data: pl.DataFrame, compiled: Sequence[_Compiled], failing: Mapping[str, pl.Series]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows that break no error or critical rule, and the others with every rule they broke."""
+) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame]:
+    """Which rows break an error or critical rule; the others; and those that do, with every rule they broke."""
     broken = np.zeros(data.height, dtype=bool)
     for c in compiled:
         if _by_row(c) and c.rule.severity in QUARANTINES:
             broken[failing[c.key].to_numpy()] = True
     names = _failed_rules(np.flatnonzero(broken), data.height, compiled, failing)
+    mask = pl.Series("broken", broken)
     if not len(names):
-        return data, data.clear().with_columns(names)
-    mask = pl.Series(broken)
-    return data.filter(~mask), data.filter(mask).with_columns(names)
+        return mask, data, data.clear().with_columns(names)
+    return mask, data.filter(~mask), data.filter(mask).with_columns(names)
 
 
 def _failed_rules(

@@ -1,0 +1,71 @@
+"""Random rules over random rows mean the same on Polars as in the plain Python interpreter."""
+
+from collections import Counter
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mlops_assets import rules
+from mlops_assets.rules import interpreter, polars, typed
+from mlops_assets.rules.run import Run
+from mlops_assets.rules.types import schema_of
+from mlops_assets_tests.rules.generate import AS_OF, KINDS, OTHER, POLARS_ONLY, World, worlds
+from mlops_assets_tests.rules.generate import rules as conditions
+
+RULES_A_FRAME = 10
+TABLES = {"other": OTHER}
+SCHEMAS = {"other": schema_of(OTHER)}
+RUN = Run(AS_OF, None, TABLES)
+PLAIN_RUN = Run(AS_OF, None, {"other": OTHER.to_dicts()})
+
+
+@st.composite
+def cases(draw: Any, kinds: Any = (*KINDS, *POLARS_ONLY)) -> tuple[World, list[str]]:
+    world = draw(worlds(list(kinds)))
+    return world, [draw(conditions(world)) for _ in range(RULES_A_FRAME)]
+
+
+def differences(world: World, texts: list[str], seen: Counter[str]) -> list[str]:
+    """What Polars and the interpreter say differently, row for row, unknowns apart from falses."""
+    schema, rows = schema_of(world.frame), world.frame.to_dicts()
+    checked = [rules.check(text, schema, tables=SCHEMAS) for text in texts]
+    for rule in checked:
+        seen.update({n.operation for n in typed.walk(rule.root) if isinstance(n, typed.Apply)})
+    compiled = [polars.compile_rule(c, RUN).alias(str(i)) for i, c in enumerate(checked)]
+    found = world.frame.select(pl.int_range(pl.len()).alias("row"), *compiled)
+    wanted = [interpreter.evaluate(c, rows, PLAIN_RUN) for c in checked]
+    return [
+        f"{text}\n  polars {found[str(i)].to_list()}\n  python {wanted[i]}"
+        for i, text in enumerate(texts)
+        if found[str(i)].to_list() != wanted[i]
+    ]
+
+
+def agree(examples: int) -> Counter[str]:
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=examples, derandomize=True, deadline=None, database=None,
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(cases())
+    def hold(case: tuple[World, list[str]]) -> None:
+        assert differences(*case, seen) == []
+
+    hold()
+    return seen
+
+
+def every_operation() -> set[str]:
+    return {*polars.OPERATIONS, *polars._BOUND}
+
+
+def test_polars_agrees_with_the_interpreter_on_500_random_rules() -> None:
+    agree(50)
+
+
+@pytest.mark.slow
+def test_polars_agrees_with_the_interpreter_on_5000_random_rules_that_use_every_operation() -> None:
+    seen = agree(500)
+    assert every_operation() - set(seen) == set()
