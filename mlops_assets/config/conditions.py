@@ -30,6 +30,17 @@ def condition_problems(document: Document[Any]) -> Iterator[Problem]:
             )
 
 
+def foreign_tables(document: Document[Any]) -> Iterator[tuple[Path, str]]:
+    """Path of the text and name of every other table that a document's conditions look values up in."""
+    from mlops_assets.rules import foreign_columns, parse
+
+    for path, _, text in texts_of(document.config):
+        for column in sorted(foreign_columns(parse(text))):
+            table = column.rpartition(".")[0]
+            if table and table != document.name:
+                yield path, table
+
+
 def texts_of(config: Any) -> Iterator[Text]:
     """Path, label and text of every condition and expression of a config."""
     match config:

@@ -13,7 +13,8 @@ from mlops_assets.config.substitution import SubstitutionError, substitute, vari
 from mlops_assets.config.yaml_syntax import compose, core_value, syntax_problem
 
 MOST_VALUES = 100_000
-_TAGS = {None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))}
+_TEXT_TAG = "tag:yaml.org,2002:str"
+_TAGS = {"", "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))}
 _CHANNELS: Path = ("alerting", "notification_channels")
 
 
@@ -54,6 +55,12 @@ def parse_sources(
         problems.append(Problem(file, 1, 1, "", "is nested too deeply"))
         return []
     return sources
+
+
+def _key(node: yaml.ScalarNode) -> str | int:
+    """A key as it is written; a plain whole number, as in `class_weight: {0: 1}`, is a number."""
+    is_number = not node.style and str(node.value).isdecimal() and str(int(node.value)) == node.value
+    return int(node.value) if is_number else str(node.value)
 
 
 def _is_blank(node: yaml.Node) -> bool:
@@ -140,8 +147,7 @@ class _Builder:
                     "{{..}} is no variable: ${..} is",
                 )
                 continue
-            name: Any = core_value(key_node.value) if not key_node.style else key_node.value
-            name = key_node.value if not isinstance(name, int) or isinstance(name, bool) else name
+            name = _key(key_node)
             if name in first_lines:
                 hint = f"the first stands on line {first_lines[name]}"
                 self._refuse(position, (*path, name), "this field is given twice", hint)
@@ -184,7 +190,7 @@ class _Builder:
         position = self._position(node)
         text = self._filled(node.value, path, position)
         self.places[path] = Place(position, key, text, self._text_start(node))
-        return core_value(text) if not node.style else text
+        return text if node.style or node.tag == _TEXT_TAG else core_value(text)
 
     def _filled(self, text: str, path: Path, position: Position) -> str:
         if "$" not in text:

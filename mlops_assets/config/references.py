@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from mlops_assets.config.conditions import foreign_tables
 from mlops_assets.config.data import DataConfig
 from mlops_assets.config.document import Document, FieldPath
 from mlops_assets.config.feature_transforms import OneHotEncode, Scaling
@@ -22,6 +23,9 @@ from mlops_assets.config.tables import (
 
 def table_references(project: Project) -> Iterator[tuple[Document[Any], FieldPath, str]]:
     """Document, field and text of every reference to a table that has to exist."""
+    for data in project.data:
+        for path, table in foreign_tables(data):
+            yield data, path, table
     for features in project.features:
         yield features, "source_table", features.config.source_table
         for index, join in enumerate(features.config.joins):
@@ -64,11 +68,9 @@ def circular_tables(project: Project) -> Iterator[Problem]:
 
 def _read_by(project: Project, document: Document[Any]) -> list[Document[Any]]:
     """The documents that write what a data or feature document reads."""
-    if isinstance(document.config, DataConfig):
-        tables = [source_of(project, document)]
-    else:
-        references = [text for by, _, text in table_references(project) if by is document]
-        tables = [resolve_table(project, text, document) for text in references]
+    references = [text for by, _, text in table_references(project) if by is document]
+    tables = [resolve_table(project, text, document) for text in references]
+    tables += [source_of(project, document)] if isinstance(document.config, DataConfig) else []
     writers = [writer_of(project, table) for table in tables if table]
     return [writer for writer in writers if writer]
 

@@ -1,23 +1,29 @@
 """JSON Schemas of the documents, for editors: descriptions, defaults and enumerations."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from mlops_assets.config.base import PENDING
+from mlops_assets.config.base import PENDING, format_duration
 from mlops_assets.config.kinds import ALL_MODELS
 from mlops_assets.config.validation import SYNONYMS
 
 _PENDING_NOTE = "(no effect in this version)"
 
 
+class _Generator(GenerateJsonSchema):
+    def encode_default(self, dft: Any) -> Any:
+        return format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+
+
 def json_schema(kind: str) -> dict[str, Any]:
     """The JSON Schema of one kind of document: data, features, training and so on, or platform."""
     model = ALL_MODELS[kind]
-    schema = model.model_json_schema(schema_generator=GenerateJsonSchema)
+    schema = model.model_json_schema(schema_generator=_Generator)
     for definition in (schema, *schema.get("$defs", {}).values()):
         _adapt(definition)
     return {"$schema": GenerateJsonSchema.schema_dialect, **schema, "title": f"{kind} document"}

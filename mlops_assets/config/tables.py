@@ -44,21 +44,21 @@ def resolve_table(project: Project, reference: str, reader: Document[Any] | None
     """The project's table that a reference names, or None where it names none.
 
     In this order: the documented `destination_path`, `feature_table_name` or `offline_store_path`;
-    `silver/flights`; a bare or dotted name by its last part, silver before gold, `reader`'s own left out.
+    `silver/flights`; a bare or dotted name by its last part, silver before gold; where that is `reader`'s own, the name means something outside.
     """
     name = reference.strip().rstrip("/").removeprefix(f"{project.name}/")
     return _by_path(project, name) or _by_key(project, name) or _by_last_part(project, name, reader)
 
 
 def _by_path(project: Project, name: str) -> TableRef | None:
-    for data in project.data:
-        if name == data.config.destination_path.rstrip("/") and not _is_bare(name):
-            return TableRef("silver", data.name)
-    for features in project.features:
-        paths = (features.config.feature_table_name, (features.config.offline_store_path or "").rstrip("/"))
-        if name in paths and not _is_bare(name):
-            return TableRef("gold", features.name)
-    return None
+    if _is_bare(name):
+        return None
+    paths = {(each.config.offline_store_path or "").rstrip("/"): each for each in project.features}
+    paths |= {each.config.feature_table_name: each for each in project.features}
+    silver = next((each for each in project.data if name == each.config.destination_path.rstrip("/")), None)
+    if silver:
+        return TableRef("silver", silver.name)
+    return TableRef("gold", paths[name].name) if name and name in paths else None
 
 
 def _is_bare(name: str) -> bool:
@@ -73,9 +73,10 @@ def _by_last_part(project: Project, name: str, reader: Document[Any] | None) -> 
     if not (_is_bare(name) or _DOTTED.fullmatch(name)):
         return None
     table = name.rsplit(".", 1)[-1]
-    written = {ref: by for ref, by in tables_of(project) if by is not reader}
+    written = dict(tables_of(project))
     options: tuple[Layer, ...] = ("silver", "gold")
-    return next((ref for layer in options if (ref := TableRef(layer, table)) in written), None)
+    found = next((ref for layer in options if (ref := TableRef(layer, table)) in written), None)
+    return None if found is None or written[found] is reader else found
 
 
 def writer_of(project: Project, table: TableRef) -> Document[Any] | None:

@@ -101,7 +101,8 @@ class TrainingConfig(StrictModel):
     )
     refit: bool = Field(
         default=False,
-        description="Whether a model that passes its gate is fitted again on all rows; metrics stay those of held-out rows.",
+        description="Whether a model that passes its gate is fitted again on all rows; "
+        "metrics stay those of held-out rows.",
     )
     gate: GateConfig = Field(
         default=GateConfig(), description="What a challenger has to show against the champion."

@@ -27,7 +27,8 @@ def validate(model: type[M], source: Source, problems: list[Problem]) -> M | Non
             details = error.errors(include_url=False)
             texts = [_path(detail["loc"], data) for detail in details if detail["type"] == "string_type"]
             data = _copy(data)
-            if not sum(_as_written(data, path, source) for path in texts):
+            keys_last = sorted(texts, key=lambda path: path[-1] == "[key]")
+            if not sum(_as_written(data, path, source) for path in keys_last):
                 break
     found: dict[Path, Problem] = {}
     for detail in details:
@@ -105,7 +106,8 @@ def _wording(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     if kind == "union_tag_invalid":
         message = f"'{context['tag']}' is not one of {context['expected_tags']}"
         return message, did_you_mean(context["tag"], _quoted(context["expected_tags"]))
-    return _PHRASES.get(kind, (detail["msg"][0].lower() + detail["msg"][1:].replace("input", "value"), ""))
+    said = (detail["msg"][0].lower() + detail["msg"][1:]).replace("input", "value")
+    return _PHRASES.get(kind, (said, ""))
 
 
 _PHRASES = {

@@ -26,9 +26,10 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """Composes nodes only, and gives none of them a type: `core_value` does."""
+    """Composes nodes only, and gives none of them a tag that is not written: `core_value` gives the type."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        return ""
 
 
 def core_value(text: str) -> str | int | float | bool | None:

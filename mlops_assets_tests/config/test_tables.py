@@ -1,0 +1,56 @@
+from collections.abc import Callable
+
+import pytest
+
+from mlops_assets.config import Project, TableRef, resolve_table
+from mlops_assets.config.references import source_of
+from mlops_assets_tests.config import documents
+
+Load = Callable[[dict[str, str | None]], Project]
+DATA = "source_path: main.raw.flights\ndestination_path: 'dbfs:/mnt/processed/flights.delta'\n"
+FEATURES = documents.FEATURES + "offline_store_path: 'dbfs:/mnt/gold/ff'\n"
+
+
+@pytest.fixture
+def project(load: Load) -> Project:
+    both = documents.FEATURES.replace("flight_features", "flights").replace(
+        ": flights", ": silver/flights", 1
+    )
+    training = documents.TRAINING + "feature_table: flight_features\n"
+    files = {**documents.WHOLE, "data.yaml": DATA, "features.yaml": FEATURES, "b.features.yaml": both}
+    return load({**files, "training.yaml": training})
+
+
+@pytest.mark.parametrize(
+    ("reference", "table"),
+    [
+        ("flights", "silver/flights"),
+        ("silver/flights", "silver/flights"),
+        ("bronze/flights", "bronze/flights"),
+        ("gold/flights", "gold/flights"),
+        ("air/silver/flights", "silver/flights"),
+        ("silver/flights_quarantine", "silver/flights_quarantine"),
+        ("dbfs:/mnt/processed/flights.delta", "silver/flights"),
+        ("dbfs:/mnt/processed/flights.delta/", "silver/flights"),
+        ("main.air.flights", "silver/flights"),
+        ("air.flight_features", "gold/flight_features"),
+        ("flight_features", "gold/flight_features"),
+        ("dbfs:/mnt/gold/ff", "gold/flight_features"),
+        ("gold/predictions", "gold/predictions"),
+        ("dbfs:/elsewhere/flights", None),
+        ("flight", None),
+        ("silver/flight_features", None),
+        ("main.air.flight", None),
+        ("a.b.c.flights", None),
+        ("", None),
+    ],
+)
+def test_a_table_goes_by_several_names(project: Project, reference: str, table: str | None) -> None:
+    found = resolve_table(project, reference)
+    assert (None if found is None else str(found)) == table
+
+
+def test_a_source_of_the_same_last_part_is_not_the_table_itself(project: Project) -> None:
+    (data,) = project.data
+    assert source_of(project, data) is None
+    assert resolve_table(project, "main.raw.flights") == TableRef("silver", "flights")
