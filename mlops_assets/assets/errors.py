@@ -1,0 +1,18 @@
+"""Errors that a user can mend, as failures that say so and are not tried again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from mlops_assets.lake.errors import LakeError
+from mlops_assets.rules import RuleError
+
+
+@contextmanager
+def told(*kinds: type[Exception]) -> Iterator[None]:
+    """Turn what the documents or the data are to blame for into a Failure with its one sentence."""
+    try:
+        yield
+    except (LakeError, RuleError, *kinds) as error:
+        raise dg.Failure(str(error), allow_retries=False) from error

@@ -1,0 +1,43 @@
+"""The commands of `python -m mlops_assets`."""
+
+import sys
+
+import click
+
+from mlops_assets.config import ConfigError
+
+
+@click.group()
+def main() -> None:
+    """A model's whole life in typed YAML, as a Dagster asset graph."""
+
+
+@main.command()
+def check() -> None:
+    """Check every project's documents, hyperparameters against their estimators included."""
+    from mlops_assets.cli.check import check_projects
+
+    try:
+        for line in check_projects():
+            click.echo(line)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--project", default="flights", help="Project to run; its sources must be the flights example's.")
+def demo(project: str) -> None:
+    """Run a model's whole life on the flights of 2013."""
+    from mlops_assets.cli.demo import run_demo
+
+    sys.exit(0 if run_demo(project) else 1)
+
+
+@main.command()
+@click.option("--port", default=3000, help="Port of the Dagster UI.")
+def ui(port: int) -> None:
+    """Open the Dagster UI, the gateway and the MLflow UI; Ctrl-C stops all of it."""
+    from mlops_assets.cli.ui import run_ui
+
+    run_ui(port)

@@ -1,0 +1,49 @@
+"""Serving as a Dagster resource: where endpoints are made and asked."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field
+
+from mlops_assets.serving.endpoints import GatewayEndpoints
+from mlops_assets.serving.gateway_process import GatewayAddress, ensure_running
+
+if TYPE_CHECKING:
+    from mlops_assets.serving.client import TabularModelClient
+
+
+class EmbeddedServing:
+    """The gateway of one home, started by the first step that needs it."""
+
+    def __init__(self, home: Path, host: str, port: int) -> None:
+        """Connect nothing yet. The port is a wish: where it is taken, the gateway takes the next free one."""
+        self.home, self.host, self.port = home, host, port
+
+    def gateway(self) -> GatewayAddress:
+        """Where the gateway answers; it is started where it does not run."""
+        return ensure_running(self.home)
+
+    def endpoints(self) -> GatewayEndpoints:
+        """The gateway's endpoints, to be made and changed."""
+        return GatewayEndpoints.of(self.gateway().url, self.home)
+
+    def client(self) -> "TabularModelClient":
+        """A client with the gateway's token."""
+        from mlops_assets.serving import AuthType, EndpointCredentials, TabularModelClient
+
+        where = self.gateway()
+        credentials = EndpointCredentials(auth_type=AuthType.TOKEN, token=where.token_file.read_text().strip())
+        return TabularModelClient(workspace_url=where.url, credentials=credentials)
+
+
+class ServingResource(dg.ConfigurableResource[EmbeddedServing]):
+    """Gives assets the embedded gateway."""
+
+    home: str = Field(description="Folder that everything is written to (MLOPS_HOME).")
+    host: str = Field(default="127.0.0.1", description="Address the gateway listens on.")
+    port: int = Field(default=8787, description="Port the gateway listens on.")
+
+    def create_resource(self, context: dg.InitResourceContext) -> EmbeddedServing:
+        """The gateway below `home`; nothing is started."""
+        return EmbeddedServing(Path(self.home), self.host, self.port)
