@@ -110,6 +110,8 @@ def _series(values: Any, name: str) -> pl.Series:
     if isinstance(array, np.ndarray):
         if array.ndim != 1:
             raise ValueError(f"{name} has {array.ndim} dimensions; compare takes one column")
+        if array.dtype.kind in "mM":
+            return pl.Series(array.astype(f"{array.dtype.kind}8[us]"))
         if array.dtype.kind not in "OUS":
             return pl.Series(array)
         array = array.tolist()

@@ -28,6 +28,14 @@ def verdict_bins(reference: ColumnProfile, current: ColumnProfile) -> tuple[Floa
     return *statistics.occupied(first, second), float(first[-1] / first.sum())
 
 
+def null_effect(reference: ColumnProfile, current: ColumnProfile) -> float:
+    """Debiased PSI of null against not null; 0 where a side has no rows."""
+    if reference.rows == 0 or current.rows == 0:
+        return 0.0
+    counts = [[side.null, side.rows - side.null] for side in (reference, current)]
+    return statistics.psi(*counts) - statistics.psi_bias(*counts)
+
+
 def pool_sparse(reference: Floats, current: Floats) -> tuple[Floats, Floats]:
     """The same bins with those pooled that are too sparse for a chi-square (Cochran.
 

@@ -20,9 +20,9 @@ class FeatureDrift:
     """One feature of one window against the reference.
 
     `method` is what was applied: a category has no order, so `ks_test` becomes `chi_square` and `wasserstein`
-    `psi`. `effect` is what was held against `limit`: the debiased PSI, or a distance (Wasserstein in standard
-    deviations of the reference). `p_adjusted` is p after Benjamini-Hochberg over the window's features, None
-    where data is insufficient.
+    `psi`, as it does where nulls moved. `effect` is what was held against `limit`: the debiased PSI, or a
+    distance (Wasserstein in standard deviations of the reference). `p_adjusted` is p after Benjamini-Hochberg
+    over the window's features, None where data is insufficient.
     """
 
     feature: str
@@ -84,7 +84,9 @@ def feature_drift(
     """
     known_method(method)
     same_reference(reference, current)
-    measured = [_measure(name, reference, current, method, min_sample) for name in reference.columns]
+    measured = [
+        _measure(name, reference, current, method, effect_floor, min_sample) for name in reference.columns
+    ]
     adjusted = iter(_adjust([one.p_value for one in measured if one.sufficient]))
     level = threshold if threshold is not None and method in TESTS else fdr
     verdicts = []
@@ -141,11 +143,13 @@ def _adjust(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in false_discovery_control(p_values, method="bh")]
 
 
-def _measure(name: str, reference: Profile, current: Profile, method: str, min_sample: int) -> _Measured:
+def _measure(
+    name: str, reference: Profile, current: Profile, method: str, floor: float, min_sample: int
+) -> _Measured:
     then, now = reference.columns[name], current.columns[name]
     first, second, pooled = effects.verdict_bins(then, now)
     rows = min(then.rows, now.rows)
-    applied = _applied(method, then)
+    applied = _applied(method, then, now, floor)
     if rows == 0 or len(first) == 0:
         return _Measured(name, applied, 0.0, 1.0, 0.0, 0.0, 0.0, now.rows, sufficient=False)
     psi = statistics.psi(first, second)
@@ -164,7 +168,9 @@ def _measure(name: str, reference: Profile, current: Profile, method: str, min_s
     return _Measured(name, applied, statistic, p_value, psi, debiased, distance, now.rows, sufficient)
 
 
-def _applied(method: str, column: ColumnProfile) -> str:
-    if isinstance(column.bins, NumericBins):
-        return method
+def _applied(method: str, then: ColumnProfile, now: ColumnProfile, floor: float) -> str:
+    if isinstance(then.bins, NumericBins):
+        # A null has no distance to a value: where nulls moved, wasserstein would not see it.
+        nulls_moved = method == "wasserstein" and effects.null_effect(then, now) > floor
+        return "psi" if nulls_moved else method
     return {"ks_test": "chi_square", "wasserstein": "psi"}.get(method, method)

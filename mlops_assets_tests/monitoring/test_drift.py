@@ -171,6 +171,7 @@ def test_dates_are_numbers():
     days = pl.date_range(pl.date(2013, 1, 1), pl.date(2013, 12, 31), eager=True)
     found = compare(days, days.dt.offset_by("7d"), method="wasserstein")
     assert found.statistic == pytest.approx(7 * 86_400 * 1e6)
+    assert compare(days.to_numpy().astype("datetime64[h]"), days, method="wasserstein").statistic == 0
     assert compare(days.to_list(), days.dt.offset_by("200d").to_list(), method="psi").drifted
 
 

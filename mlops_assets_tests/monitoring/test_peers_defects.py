@@ -9,7 +9,7 @@ from mlops_assets.monitoring.statistics import chi_square, psi
 
 @pytest.mark.parametrize("levels", [2, 3, 10])
 def test_the_contingency_test_alarms_falsely_as_often_as_it_says(levels):
-    """A test that takes the reference as truth alarms on 24 % (3 levels) to 98 % (10 levels) of pairs without drift."""
+    """A test that takes the reference as truth alarms on 24 % (3 levels) to 98 % (10 levels) of them."""
     random = np.random.default_rng(levels)
     pairs = random.multinomial(5000, np.full(levels, 1 / levels), size=(2000, 2))
     alarms = np.mean([chi_square(*pair)[1] < 0.05 for pair in pairs])
