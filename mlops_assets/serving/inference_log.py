@@ -1,9 +1,9 @@
 """Every request's rows and predictions in its endpoint's Delta inference table, written behind the answers.
 
-One row per row of a request, with the columns of SCHEMA; `request_id` with `row` is unique. `prediction` is the
-number predicted (a boolean is 0 or 1), null where a label is no number; `label` is a classifier's label as text;
-`inputs` is the row as JSON. A request that was refused has its status, and one row with null inputs where its body
-is no table.
+One row per row of a request, with the columns of SCHEMA; `request_id` with `row` is unique. `prediction` is
+the number predicted (a boolean is 0 or 1), null where a label is no number; `label` is a classifier's label
+as text; `inputs` is the row as JSON. A request that was refused has its status, and one row with null
+inputs where its body is no table.
 """
 
 import json
@@ -112,8 +112,8 @@ class InferenceLog:
                 _commit(spool, segment)
                 segment.unlink()
         except Exception:
-            # Whatever stops a table from being written (disk, permissions, schema) must not stop the answers: the
-            # segments stay, and are tried again.
+            # What stops a table from being written (disk, permissions, schema) must not stop the answers:
+            # the segments stay, and are tried again.
             log.exception(
                 "inference table %s cannot be written; requests wait in %s", spool.table, spool.folder
             )

@@ -1,8 +1,8 @@
 """Requests on their way to an inference table: append-only segments on disk, each committed once.
 
-A line is written before its request is answered, so killing the gateway loses none; fsync, once a second, is
-for the machine going down. A sealed segment is committed with its number as the Delta transaction of this spool,
-so a gateway killed between commit and deletion does not commit it again.
+A line is written before its request is answered, so killing the gateway loses none; fsync, once a second,
+is for the machine going down. A sealed segment is committed with its number as the Delta transaction of
+this spool, so a gateway killed between commit and deletion does not commit it again.
 """
 
 import json

@@ -1,0 +1,135 @@
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pandas as pd
+import pytest
+
+from mlops_assets.serving import gateway_process
+from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
+from mlops_assets.serving.gateway_process import GatewayAddress
+
+
+@pytest.fixture(scope="session")
+def churn() -> pd.DataFrame:
+    """60 customers: tenure in months, charges, contract (one is null) and when they signed."""
+    return pd.DataFrame(
+        {
+            "tenure": range(60),
+            "charges": [20.0 + 1.5 * (row % 17) for row in range(60)],
+            "contract": [None, *("monthly" if row % 3 else "yearly" for row in range(1, 60))],
+            "signed": pd.date_range("2024-01-01", periods=60),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def model_path(tmp_path_factory: pytest.TempPathFactory, churn: pd.DataFrame) -> Path:
+    """A classifier logged by MLflow to a sqlite store, as training logs it."""
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+    from sklearn.compose import make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    from mlops_assets.trusted_types import trusted_types_of
+
+    encode = make_column_transformer(
+        (StandardScaler(), ["tenure", "charges"]),
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["contract"]),
+    )
+    model = make_pipeline(encode, HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=5))
+    model.fit(churn, ["stays" if tenure > 30 else "leaves" for tenure in churn["tenure"]])
+    inputs = Schema(
+        [
+            ColSpec("long", "tenure"),
+            ColSpec("double", "charges"),
+            ColSpec("string", "contract", required=False),
+            ColSpec("datetime", "signed", required=False),
+        ]
+    )
+    home = tmp_path_factory.mktemp("mlflow")
+    mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
+    experiment = mlflow.create_experiment("churn", artifact_location=(home / "artifacts").as_uri())
+    with mlflow.start_run(experiment_id=experiment):
+        logged = mlflow.sklearn.log_model(
+            model,
+            name="model",
+            serialization_format="skops",
+            skops_trusted_types=trusted_types_of(model),
+            pip_requirements=["scikit-learn"],
+            signature=ModelSignature(inputs, Schema([ColSpec("string")])),
+        )
+    mlflow.artifacts.download_artifacts(logged.model_uri, dst_path=str(home / "model"))
+    return home / "model"
+
+
+@pytest.fixture(scope="session")
+def deploy(model_path: Path) -> Callable[..., EndpointSpec]:
+    """A specification of the churn endpoint with one's own changes."""
+
+    def spec(version: int = 1, **changes: object) -> EndpointSpec:
+        standard = {
+            "name": "churn",
+            "model_name": "churn_model",
+            "version": str(version),
+            "model_path": str(model_path),
+        }
+        return EndpointSpec.model_validate({**standard, **changes})
+
+    return spec
+
+
+@contextmanager
+def running(home: Path) -> Iterator[GatewayAddress]:
+    """A gateway of `home` on a free port, stopped afterwards whatever happens."""
+    try:
+        yield gateway_process.ensure_running(home, port=0)
+    finally:
+        gateway_process.stop(home)
+
+
+@pytest.fixture(scope="session")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, deploy: Callable[..., EndpointSpec]
+) -> Iterator[GatewayAddress]:
+    """A gateway that serves version 1 as `churn`; tests that change it bring their own."""
+    with running(tmp_path_factory.mktemp("home")) as address:
+        with GatewayEndpoints(address.url, token_of(address)) as endpoints:
+            endpoints.apply(deploy())
+            endpoints.wait_ready("churn", 60)
+        yield address
+
+
+@pytest.fixture(scope="session")
+def http(shared: GatewayAddress) -> Iterator[httpx.Client]:
+    """Plain HTTP to the shared gateway with its token."""
+    headers = {"Authorization": f"Bearer {token_of(shared)}"}
+    with httpx.Client(base_url=shared.url, headers=headers, timeout=30, trust_env=False) as client:
+        yield client
+
+
+def token_of(address: GatewayAddress) -> str:
+    return address.token_file.read_text().strip()
+
+
+def invoke(client: httpx.Client, body: object, endpoint: str = "churn") -> httpx.Response:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return client.post(f"/serving-endpoints/{endpoint}/invocations", content=content)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not so within {seconds} s"
+        time.sleep(0.05)
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, 9)

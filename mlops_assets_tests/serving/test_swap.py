@@ -1,0 +1,92 @@
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
+from mlops_assets_tests.serving.conftest import invoke, running, token_of, wait_until
+
+ROW = {"tenure": 3, "charges": 20.0, "contract": "monthly", "signed": None}
+Deploy = Callable[..., EndpointSpec]
+
+
+def keep_asking(url: str, token: str, done: threading.Event, seen: Counter[tuple[int, str]]) -> None:
+    with httpx.Client(
+        base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False
+    ) as client:
+        while not done.is_set():
+            answer = invoke(client, {"dataframe_records": [ROW]})
+            seen[answer.status_code, answer.headers.get("served-model-name", "")] += 1
+
+
+@pytest.mark.slow
+def test_twenty_swaps_under_load_fail_no_request(tmp_path: Path, deploy: Deploy) -> None:
+    done = threading.Event()
+    counts: list[Counter[tuple[int, str]]] = [Counter() for _ in range(4)]
+    with running(tmp_path) as address, GatewayEndpoints(address.url, token_of(address)) as endpoints:
+        endpoints.apply(deploy(0))
+        endpoints.wait_ready("churn", 60)
+        threads = [
+            threading.Thread(target=keep_asking, args=(address.url, token_of(address), done, seen))
+            for seen in counts
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for version in range(1, 21):
+                endpoints.apply(deploy(version))
+                assert endpoints.wait_ready("churn", 120).served[0].version == str(version)
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+        gateway = psutil.Process(address.pid)
+        wait_until(lambda: len(gateway.children()) == 1)
+
+    answered = sum(counts, Counter[tuple[int, str]]())
+    assert {status for status, _ in answered} == {200}
+    assert {name for _, name in answered} == {f"churn_model-{version}" for version in range(21)}
+
+
+@pytest.mark.slow
+def test_traffic_follows_its_percentages_and_shares_what_is_served(tmp_path: Path, deploy: Deploy) -> None:
+    with running(tmp_path) as address, GatewayEndpoints(address.url, token_of(address)) as endpoints:
+        endpoints.apply(deploy(1))
+        endpoints.wait_ready("churn", 60)
+        (first,) = psutil.Process(address.pid).children()
+        entities = [
+            deploy(version).config.model_dump(exclude_none=True)["served_entities"][0] for version in (1, 2)
+        ]
+        routes = [
+            {"served_model_name": "churn_model-1", "traffic_percentage": 80},
+            {"served_model_name": "churn_model-2", "traffic_percentage": 20},
+        ]
+        headers = {"Authorization": f"Bearer {token_of(address)}"}
+        with httpx.Client(base_url=address.url, headers=headers, timeout=60, trust_env=False) as client:
+            client.put(
+                "/api/2.0/serving-endpoints/churn/config",
+                json={"served_entities": entities, "traffic_config": {"routes": routes}},
+            )
+            endpoints.wait_ready("churn", 60)
+            names = Counter(
+                invoke(client, {"dataframe_records": [ROW]}).headers["served-model-name"] for _ in range(300)
+            )
+
+        assert first.pid in [worker.pid for worker in psutil.Process(address.pid).children()]
+        assert 35 <= names["churn_model-2"] <= 90
+
+
+@pytest.mark.slow
+def test_a_served_entity_has_its_own_environment(tmp_path: Path, deploy: Deploy) -> None:
+    with running(tmp_path) as address, GatewayEndpoints(address.url, token_of(address)) as endpoints:
+        endpoints.apply(deploy(1, environment_variables={"GREETING": "hello"}))
+        endpoints.wait_ready("churn", 60)
+        (worker,) = psutil.Process(address.pid).children()
+
+        assert worker.environ()["GREETING"] == "hello"
+        assert worker.environ()["OMP_NUM_THREADS"] == "1"
+        assert "GREETING" not in psutil.Process(address.pid).environ()
