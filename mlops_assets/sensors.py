@@ -108,7 +108,8 @@ def latest_alarm(instance: dg.DagsterInstance, project: Project, what: str) -> A
     key = dg.AssetCheckKey(monitoring_key(project, what), ALARM)
     record = instance.get_latest_asset_check_evaluation_record(key)
     evaluation = record.evaluation if record else None
-    if evaluation is None or evaluation.passed:
+    # The latest record may be of a check that is only planned.
+    if not isinstance(evaluation, dg.AssetCheckEvaluation) or evaluation.passed:
         return None
     told = {name: str(value.value) for name, value in evaluation.metadata.items()}
     return Alarm(what, told["window"], told["champion"], told["reason"])

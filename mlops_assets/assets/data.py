@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import shared, table_key
 from mlops_assets.assets.launchpad import Knobs, knobs, with_knobs
 from mlops_assets.assets.metadata import markdown_table, row_metadata, table_metadata
+from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.rule_checks import block, rule_check_specs, rule_checks
 from mlops_assets.config import DataConfig, Document, Project
 from mlops_assets.lake import delta
@@ -76,8 +78,12 @@ def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         **shared(project, "bronze", ["delta", "bronze"]),
     )
     def bronze(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        warn_pending(context, document)
+        if document is project.data[0]:
+            warn_pending(context, project.pipeline)
         table = tables_of(lake, project, document.name).bronze
-        done = ingest(config, lake.source(config.source_path), table)
+        with told():
+            done = ingest(config, lake.source(config.source_path), table)
         context.log.info("%s rows from %s new files, %s files known", done.rows, len(done.files), done.known)
         return dg.MaterializeResult(
             metadata={
@@ -115,8 +121,9 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         chosen = with_knobs(document.config, config)
         tables = tables_of(lake, project, document.name)
-        frames = {name: delta.scan(lake.table(project.name, "silver", name)) for name in others}
-        done = refine(chosen, tables, Run(context.run_id), frames)
+        with told():
+            frames = {name: delta.scan(lake.table(project.name, "silver", name)) for name in others}
+            done = refine(chosen, tables, Run(context.run_id), frames)
         checks = rule_checks(key, chosen, done)
         if done.blocked:
             yield from checks

@@ -9,9 +9,12 @@ from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import shared, table_key
 from mlops_assets.assets.launchpad import Knobs
 from mlops_assets.assets.metadata import table_metadata
+from mlops_assets.assets.pending import warn_pending
+from mlops_assets.assets.rule_checks import block
 from mlops_assets.assets.tables import dependencies, locate, locate_all
 from mlops_assets.config import Document, FeatureConfig, Project
-from mlops_assets.features.refresh import refresh
+from mlops_assets.features import FeatureError
+from mlops_assets.features.refresh import Refreshed, refresh
 from mlops_assets.lake.locations import Warehouse
 
 UNIQUE = "primary_keys_are_unique"
@@ -40,9 +43,10 @@ def feature_asset(project: Project, document: Document[FeatureConfig]) -> dg.Ass
     )
     def features(
         context: dg.AssetExecutionContext, config: FeatureKnobs, lake: dg.ResourceParam[Warehouse]
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        warn_pending(context, document)
         table = lake.table(project.name, "gold", document.name)
-        with told():
+        with told(FeatureError):
             done = refresh(
                 document.config,
                 source=locate(project, document.config.source_table, lake),
@@ -51,6 +55,10 @@ def feature_asset(project: Project, document: Document[FeatureConfig]) -> dg.Ass
                 everything=config.full_refresh,
             )
         context.log.info("%s rows read, %s inserted, %s updated", done.read, done.inserted, done.updated)
+        unique = _unique_check(key, document.config, done)
+        if not unique.passed:
+            yield unique
+            raise block(key, [str(unique.description)])
         yield dg.MaterializeResult(
             metadata={
                 **table_metadata(table, keys=document.config.primary_keys),
@@ -58,15 +66,17 @@ def feature_asset(project: Project, document: Document[FeatureConfig]) -> dg.Ass
                 "rows_inserted": done.inserted,
                 "rows_updated": done.updated,
             },
-            check_results=[
-                dg.AssetCheckResult(
-                    passed=done.duplicates == 0,
-                    asset_key=key,
-                    check_name=UNIQUE,
-                    description=f"{done.duplicates} rows repeat a primary key ({', '.join(document.config.primary_keys)})",
-                    metadata={"duplicates": done.duplicates},
-                )
-            ],
+            check_results=[unique],
         )
 
     return features
+
+
+def _unique_check(key: dg.AssetKey, config: FeatureConfig, done: Refreshed) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=done.duplicates == 0 and done.nulls == 0,
+        asset_key=key,
+        check_name=UNIQUE,
+        description=f"{done.duplicates} rows repeat a primary key ({', '.join(config.primary_keys)}), {done.nulls} have a null in it",
+        metadata={"duplicates": done.duplicates, "nulls": done.nulls},
+    )

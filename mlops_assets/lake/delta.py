@@ -46,6 +46,18 @@ def version(path: str) -> int | None:
     return DeltaTable(path).version() if exists(path) else None
 
 
+def latest(path: str) -> int:
+    """The newest version.
+
+    Raises:
+        LakeError: there is no table.
+    """
+    found = version(path)
+    if found is None:
+        raise LakeError(f"there is no Delta table at {path}; materialize the asset that writes it first")
+    return found
+
+
 def transaction_version(path: str, name: str) -> int | None:
     """The newest version that the writer `name` recorded in the table's log."""
     return DeltaTable(path).transaction_version(name) if exists(path) else None
@@ -57,9 +69,8 @@ def scan(path: str, at: int | None = None) -> pl.LazyFrame:
     Raises:
         LakeError: there is no table.
     """
-    if not exists(path):
-        raise LakeError(f"there is no Delta table at {path}; materialize the asset that writes it first")
-    return pl.scan_delta(path, version=at)
+    newest = latest(path)
+    return pl.scan_delta(path, version=newest if at is None else at)
 
 
 def schema(path: str, at: int | None = None) -> pl.Schema:
@@ -72,10 +83,13 @@ def rows(path: str, at: int | None = None) -> int:
     return int(DeltaTable(path, version=at).count()) if exists(path) else 0
 
 
-def changes(path: str, after: int | None, until: int | None = None) -> pl.DataFrame:
-    """Rows inserted or updated after version `after` (None: all rows) up to `until` (None: now), each in its newest form.
+def changes(
+    path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()
+) -> pl.DataFrame:
+    """Rows inserted or updated after version `after` (None: all rows) up to `until` (None: now).
 
-    The cost is that of the changed rows, not of the table.
+    A row that changed more than once comes as often as it changed, oldest first, or, where `keys` say which rows are the
+    same, in its newest form only. The cost is that of the changed rows, not of the table.
     """
     table = DeltaTable(path)
     newest = table.version() if until is None else until
@@ -85,6 +99,8 @@ def changes(path: str, after: int | None, until: int | None = None) -> pl.DataFr
         return scan(path, newest).clear().collect()
     feed = pl.DataFrame(table.load_cdf(starting_version=after + 1, ending_version=newest))
     wanted = feed.filter(pl.col("_change_type").is_in(["insert", "update_postimage"])).sort("_commit_version")
+    if keys:
+        wanted = wanted.filter(pl.col("_commit_version") == pl.col("_commit_version").max().over(list(keys)))
     columns = list(schema(path, newest))
     return normalised(wanted.drop(CHANGE_COLUMNS)).select(columns)
 

@@ -1,0 +1,23 @@
+"""`python -m mlops_assets check`: every document of every project, before anything runs."""
+
+from collections.abc import Iterator
+
+from mlops_assets.config import configs_folder, load_projects
+from mlops_assets.config.pending import pending_fields
+from mlops_assets.training.estimators import check_hyperparameters
+
+
+def check_projects() -> Iterator[str]:
+    """A line a project, then one a field that has no effect yet.
+
+    Raises:
+        ConfigError: with every problem of every document.
+    """
+    for project in load_projects(configs_folder()):
+        for document in project.training:
+            check_hyperparameters(document)
+        yield f"{project.name}: {len(project.documents)} documents, all good"
+        for document in project.documents:
+            for field in pending_fields(document):
+                line, column = document.line_of(field)
+                yield f"  {document.file}:{line}:{column}: {field} has no effect in this version"

@@ -1,0 +1,66 @@
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from mlops_assets.config import MonitoringConfig
+from mlops_assets.sensors import Alarm, Cursor, decide
+
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
+DRIFT = Alarm("drift", "2013-04", "1", "temp has drifted")
+
+
+def monitor(**fields: Any) -> MonitoringConfig:
+    return MonitoringConfig.model_validate({"metrics": ["feature_drift"], **fields})
+
+
+def asked(result: dg.SensorResult | dg.SkipReason) -> list[dg.RunRequest]:
+    assert isinstance(result, dg.SensorResult)
+    return list(result.run_requests or [])
+
+
+def cursor_of(result: dg.SensorResult | dg.SkipReason) -> Cursor:
+    assert isinstance(result, dg.SensorResult)
+    return Cursor.read(result.cursor)
+
+
+def test_no_alarm_is_a_sentence_and_no_run() -> None:
+    result = decide("flights", [], Cursor(), monitor(), NOW)
+    assert isinstance(result, dg.SkipReason)
+    assert "no alarm" in str(result.skip_message)
+
+
+def test_a_cause_asks_for_one_run_and_never_again() -> None:
+    first = decide("flights", [DRIFT], Cursor(), monitor(), NOW)
+    assert [request.run_key for request in asked(first)] == ["flights:retrain:2013-04:v1"]
+    again = decide("flights", [DRIFT], cursor_of(first), monitor(), NOW)
+    assert isinstance(again, dg.SkipReason)
+
+
+def test_drift_and_performance_of_one_window_ask_for_one_run_with_both_reasons() -> None:
+    lost = Alarm("performance", "2013-04", "1", "roc_auc 0.65 is below 0.7")
+    (request,) = asked(decide("flights", [DRIFT, lost], Cursor(), monitor(), NOW))
+    assert request.tags["mlops/reason"] == "temp has drifted; roc_auc 0.65 is below 0.7"
+
+
+def test_the_next_window_and_the_next_champion_are_causes_of_their_own() -> None:
+    first = cursor_of(decide("flights", [DRIFT], Cursor(), monitor(), NOW))
+    second = decide("flights", [Alarm("drift", "2013-05", "1", "")], first, monitor(), NOW)
+    assert len(asked(second)) == 1
+    third = decide("flights", [Alarm("drift", "2013-05", "2", "")], cursor_of(second), monitor(), NOW)
+    assert len(asked(third)) == 1
+
+
+def test_the_cool_down_holds_the_next_cause_back_until_it_is_over() -> None:
+    config = monitor(retraining={"cooldown": "1d"})
+    first = cursor_of(decide("flights", [DRIFT], Cursor(), config, NOW))
+    later = Alarm("drift", "2013-05", "1", "")
+    assert isinstance(decide("flights", [later], first, config, NOW + timedelta(hours=1)), dg.SkipReason)
+    assert len(asked(decide("flights", [later], first, config, NOW + timedelta(days=2)))) == 1
+
+
+@pytest.mark.parametrize("text", [None, "", "garbage", "[]", "3", json.dumps({"causes": None})])
+def test_a_cursor_that_is_not_ours_is_an_empty_one(text: str | None) -> None:
+    assert Cursor.read(text) == Cursor()
