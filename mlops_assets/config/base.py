@@ -45,9 +45,9 @@ class StrictModel(BaseModel):
         return key if name in fields else name
 
 
-def refuse(message: str, hint: str = "") -> PydanticCustomError:
-    """The error a validator raises: what is wrong and, apart from it, what would be right."""
-    return PydanticCustomError("refused", "{text}", {"text": message, "hint": hint})
+def refuse(message: str, hint: str = "", field: str = "") -> PydanticCustomError:
+    """The error a validator raises: what is wrong, what would be right and, in a whole model, which field."""
+    return PydanticCustomError("refused", "{text}", {"text": message, "hint": hint, "field": field})
 
 
 def refuse_unknown(what: str, name: str, known: Sequence[str]) -> PydanticCustomError:

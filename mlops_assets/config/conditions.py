@@ -26,7 +26,7 @@ def condition_problems(document: Document[Any]) -> Iterator[Problem]:
             line = start.line + error.line - 1
             column = start.column + error.column - 1
             yield Problem(
-                start.file, line, column, dotted(path), error.message, label=label, picture=error.picture()
+                start.file, line, column, dotted(path), error.message, error.hint, label, error.picture()
             )
 
 

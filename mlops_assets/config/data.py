@@ -73,9 +73,9 @@ class PartitionsConfig(StrictModel):
     @model_validator(mode="after")
     def _has_what_its_type_needs(self) -> Self:
         if self.type == "static" and not self.keys:
-            raise refuse("static partitions need keys")
+            raise refuse("static partitions need keys", field="type")
         if self.type not in ("static", "dynamic") and self.start is None:
-            raise refuse(f"{self.type} partitions need a start")
+            raise refuse(f"{self.type} partitions need a start", field="type")
         return self
 
 
@@ -161,7 +161,7 @@ class DataConfig(StrictModel):
     @model_validator(mode="after")
     def _keys_for_a_merge(self) -> Self:
         if self.write_mode in ("merge", "scd2") and not self.primary_keys:
-            raise refuse(f"write_mode {self.write_mode} needs primary_keys")
+            raise refuse(f"'{self.write_mode}' needs primary_keys", field="write_mode")
         return self
 
 

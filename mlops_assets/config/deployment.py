@@ -40,7 +40,7 @@ class RolloutConfig(StrictModel):
     @model_validator(mode="after")
     def _ascending(self) -> Self:
         if self.increments != sorted(set(self.increments)):
-            raise refuse(f"increments {self.increments} must ascend")
+            raise refuse(f"{self.increments} does not ascend", field="increments")
         return self
 
 
@@ -158,5 +158,7 @@ class DeploymentConfig(StrictModel):
     @model_validator(mode="after")
     def _replicas_in_order(self) -> Self:
         if self.min_replicas > self.max_replicas:
-            raise refuse(f"min_replicas {self.min_replicas} is above max_replicas {self.max_replicas}")
+            raise refuse(
+                f"{self.min_replicas} is above max_replicas {self.max_replicas}", field="min_replicas"
+            )
         return self

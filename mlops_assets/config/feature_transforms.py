@@ -21,7 +21,8 @@ class OneHotEncode(StrictModel):
     @model_validator(mode="after")
     def _as_many_names_as_categories(self) -> Self:
         if self.categories and self.output_columns and len(self.categories) != len(self.output_columns):
-            raise refuse(f"{len(self.output_columns)} output_columns for {len(self.categories)} categories")
+            names, categories = len(self.output_columns), len(self.categories)
+            raise refuse(f"{names} names for {categories} categories", field="output_columns")
         return self
 
 
@@ -85,7 +86,7 @@ class Bucketize(StrictModel):
         if (self.n_bins is None) == (not self.edges):
             raise refuse("bucketize needs either n_bins or edges")
         if self.edges != sorted(set(self.edges)):
-            raise refuse("edges must ascend")
+            raise refuse(f"{self.edges} does not ascend", field="edges")
         return self
 
 
@@ -101,7 +102,7 @@ class Impute(StrictModel):
     @model_validator(mode="after")
     def _constant_has_a_value(self) -> Self:
         if (self.strategy == "constant") != (self.fill_value is not None):
-            raise refuse("fill_value goes with strategy 'constant', and only with it")
+            raise refuse("'constant' and fill_value go together, and only so", field="strategy")
         return self
 
 
@@ -117,7 +118,7 @@ class Clip(StrictModel):
         if self.lower is None and self.upper is None:
             raise refuse("clip needs lower, upper or both")
         if self.lower is not None and self.upper is not None and self.lower > self.upper:
-            raise refuse(f"lower {self.lower} is above upper {self.upper}")
+            raise refuse(f"{self.lower} is above upper {self.upper}", field="lower")
         return self
 
 

@@ -23,10 +23,11 @@ class Problem:
     picture: str = ""
 
     def __str__(self) -> str:
-        """`file:line:column: field: message; hint`, on one line; a picture of the text stands below."""
+        """`file:line:column: field: message; hint`; a picture of the text, with the hint, stands below."""
         subject = self.field if self.label is None else self.label
         joint = ", " if self.message == UNKNOWN_FIELD else "; "
-        text = joint.join(part for part in (self.message, self.hint) if part)
+        hint = "" if self.picture else self.hint
+        text = joint.join(part for part in (self.message, hint) if part)
         line = ": ".join(part for part in (f"{self.file}:{self.line}:{self.column}", subject, text) if part)
         return f"{line}\n{self.picture}" if self.picture else line
 

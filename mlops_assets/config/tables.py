@@ -44,7 +44,8 @@ def resolve_table(project: Project, reference: str, reader: Document[Any] | None
     """The project's table that a reference names, or None where it names none.
 
     In this order: the documented `destination_path`, `feature_table_name` or `offline_store_path`;
-    `silver/flights`; a bare or dotted name by its last part, silver before gold; where that is `reader`'s own, the name means something outside.
+    `silver/flights`; a bare or dotted name by its last part, silver before gold, where
+    a match that `reader` itself writes means that the name stands for something outside.
     """
     name = reference.strip().rstrip("/").removeprefix(f"{project.name}/")
     return _by_path(project, name) or _by_key(project, name) or _by_last_part(project, name, reader)

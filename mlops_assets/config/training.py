@@ -140,9 +140,9 @@ class TrainingConfig(StrictModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.target_column in self.feature_columns:
-            raise refuse(f"target_column '{self.target_column}' is among the feature_columns")
+            raise refuse(f"'{self.target_column}' is among the feature_columns", field="target_column")
         if self.split_method == "grouped" and not self.group_column:
-            raise refuse("split_method grouped needs a group_column")
+            raise refuse("'grouped' needs a group_column", field="split_method")
         if self.stratify and self.split_method not in (None, "stratified"):
-            raise refuse(f"stratify contradicts split_method {self.split_method}")
+            raise refuse(f"contradicts split_method '{self.split_method}'", field="stratify")
         return self

@@ -25,14 +25,16 @@ def validate(model: type[M], source: Source, problems: list[Problem]) -> M | Non
             return model.model_validate(data)
         except ValidationError as error:
             details = error.errors(include_url=False)
-            texts = [_path(detail["loc"], data) for detail in details if detail["type"] == "string_type"]
+            texts = [_path(detail, data) for detail in details if detail["type"] == "string_type"]
             data = _copy(data)
             keys_last = sorted(texts, key=lambda path: path[-1] == "[key]")
             if not sum(_as_written(data, path, source) for path in keys_last):
                 break
     found: dict[Path, Problem] = {}
     for detail in details:
-        path = _path(detail["loc"], data)
+        path = _path(detail, data)
+        if field := detail.get("ctx", {}).get("field"):
+            path = (*path, field)
         if not any(path[: len(refused)] == refused for refused in source.refused):
             found.setdefault(path, _problem(detail, path, model, source))
     problems += found.values()
@@ -45,15 +47,16 @@ def _copy(data: Any) -> Any:
     return [_copy(value) for value in data] if isinstance(data, list) else data
 
 
-def _path(location: tuple[str | int, ...], data: Any) -> Path:
+def _path(detail: ErrorDetails, data: Any) -> Path:
     """Pydantic's location without the tags of unions: the path in the data itself."""
     path: list[str | int] = []
-    for position, part in enumerate(location):
+    location = detail["loc"]
+    for position, part in enumerate(location, 1):
         name = part if not isinstance(data, dict) or part in data else SYNONYMS.get(str(part), part)
-        is_last = position == len(location) - 1
+        is_absent = detail["type"] == "missing" and position == len(location)
         if _holds(data, name):
             data = data[name]
-        elif part != "[key]" and not (is_last and isinstance(part, str)):
+        elif part != "[key]" and not is_absent:
             continue
         path.append(name)
     return tuple(path)

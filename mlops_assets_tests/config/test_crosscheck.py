@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from mlops_assets.config import ConfigError, Project, load_projects
+from mlops_assets.rules import RuleError, parse
 from mlops_assets_tests.config import documents
 from mlops_assets_tests.config.conftest import Problems, Write
 
@@ -279,6 +280,15 @@ def test_a_condition_is_read_while_loading_and_pointed_at(
     line, *picture = problem.split("\n")
     assert line.startswith(start)
     assert any("^" in each for each in picture)
+
+
+def test_a_conditions_problem_shows_the_rule_as_the_rule_language_does(problems: Problems) -> None:
+    data = documents.DATA + 'validation_rules:\n  - name: r\n    condition: "a <> 1"\n'
+    (problem,) = problems({"data.yaml": data})
+    text_start = (5, 17)
+    with pytest.raises(RuleError) as raised:
+        parse("a <> 1")
+    assert problem == raised.value.located("air/data.yaml", *text_start, "r")
 
 
 def test_endpoints_and_models_belong_to_one_project(write: Write) -> None:

@@ -1,5 +1,7 @@
 import logging
 import pickle
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -143,6 +145,43 @@ def test_a_value_of_the_wrong_type_is_refused(problems: Problems, fields: str, l
     assert line in problem
 
 
+@pytest.mark.parametrize(
+    ("name", "fields", "line"),
+    [
+        ("data", "write_mode: merge", "3:13: write_mode: 'merge' needs primary_keys"),
+        ("training", "split_method: grouped", "6:15: split_method: 'grouped' needs a group_column"),
+        (
+            "training",
+            "metrics: [roc_auk]",
+            "6:11: metrics.0: unknown metric 'roc_auk'; did you mean 'roc_auc'?",
+        ),
+        ("training", "gate: {confidence: 95}", "6:20: gate.confidence: value should be less than 1"),
+        ("deployment", "min_replicas: 3", "5:15: min_replicas: 3 is above max_replicas 1"),
+        (
+            "deployment",
+            "rollout: {increments: [50, 10]}",
+            "5:11: rollout.increments: [50, 10] does not ascend",
+        ),
+        (
+            "features",
+            "feature_transformations: {hour: {type: clip, lower: 2, upper: 1}}",
+            "6:53: feature_transformations.hour.clip.lower: 2.0 is above upper 1.0",
+        ),
+        (
+            "features",
+            "feature_transformations: {hour: [{type: log}, {type: scale}]}",
+            "6:54: feature_transformations.hour.1.type: 'scale' is not one of",
+        ),
+    ],
+)
+def test_a_field_that_contradicts_another_is_pointed_at(
+    problems: Problems, name: str, fields: str, line: str
+) -> None:
+    text = documents.WHOLE[f"{name}.yaml"]
+    (problem,) = problems({**documents.WHOLE, f"{name}.yaml": f"{text}{fields}\n"})
+    assert problem.startswith(f"air/{name}.yaml:{line}")
+
+
 def test_one_mistake_is_told_once(problems: Problems) -> None:
     (problem,) = problems({"pipeline.yaml": documents.PIPELINE + "timeout_minutes: ${NOPE_X}\n"})
     assert "environment variable 'NOPE_X' is not set" in problem
@@ -265,6 +304,14 @@ def test_a_config_error_survives_a_process_border() -> None:
     with pytest.raises(ConfigError) as raised:
         load_project("nowhere")
     assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
+
+
+def test_loading_imports_no_heavy_library(write: Write) -> None:
+    heavy = {"mlflow", "sklearn", "pandas", "pyspark", "scipy", "pandera", "skops", "databricks", "dagster"}
+    code = f"import sys, mlops_assets.config as c; c.load_project({str(write(documents.WHOLE))!r}); "
+    code += f"print(sorted({heavy!r} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
 
 
 def test_ten_documents_load_in_less_than_a_third_of_a_second(write: Write) -> None:
