@@ -11,7 +11,7 @@ from mlops_assets.config.source import Path, Place, Position, dotted
 from mlops_assets.config.substitution import SubstitutionError, substitute, variables
 from mlops_assets.config.yaml_syntax import core_value
 
-MOST_VALUES = 100_000
+MOST_VALUES = 50_000
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _TAGS = {"", "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))}
 _CHANNELS: Path = ("alerting", "notification_channels")

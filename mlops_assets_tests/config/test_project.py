@@ -165,7 +165,7 @@ def test_a_value_of_the_wrong_type_is_refused(problems: Problems, fields: str, l
         (
             "features",
             "feature_transformations: {hour: {type: clip, lower: 2, upper: 1}}",
-            "6:53: feature_transformations.hour.clip.lower: 2.0 is above upper 1.0",
+            "6:53: feature_transformations.hour.lower: 2.0 is above upper 1.0",
         ),
         (
             "features",
