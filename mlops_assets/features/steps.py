@@ -88,6 +88,7 @@ def steps_of(spec: declared.TransformSpec, column: str, kind: str, seed: int) ->
 def _of_scikit_learn(spec: declared.TransformSpec, kind: str, seed: int) -> Any:
     import numpy as np
     from sklearn import impute, preprocessing
+    from sklearn.model_selection import KFold
 
     match spec:
         case declared.OrdinalEncode():
@@ -98,7 +99,8 @@ def _of_scikit_learn(spec: declared.TransformSpec, kind: str, seed: int) -> Any:
                 encoded_missing_value=-1,
             )
         case declared.TargetEncode():
-            return preprocessing.TargetEncoder(smooth=spec.smooth, random_state=seed)
+            folds = KFold(5, shuffle=True, random_state=seed)
+            return preprocessing.TargetEncoder(smooth=spec.smooth, cv=folds)
         case declared.Scaling():
             return _scaler(spec.method, seed)
         case declared.Power():
@@ -143,7 +145,7 @@ def _scaler(method: str, seed: int) -> Any:
 
 
 def _by_name(spec: declared.SklearnTransform, column: str) -> Any:
-    """An instance of scikit-learn's class of that name. Raises FeatureError for unknown names and arguments."""
+    """An instance of that class of scikit-learn. Raises FeatureError for unknown names and arguments."""
     module, _, name = spec.transformer.rpartition(".")
     where = f"feature_transformations.{column}.transformer"
     try:

@@ -1,8 +1,8 @@
 """From a model's columns to the scikit-learn steps that make numbers of them, fitted inside the model.
 
-A name in `feature_columns` is a raw column, with all outputs of its declared transformations, or one output
-of a transformation (`contract_monthly`). What is not declared has a default: numbers pass, truth values become
-0 and 1, datetimes become parts, and texts become native categories where the estimator has them, else one-hot.
+A name in `feature_columns` is a raw column, with all outputs of its declared transformations, or one
+output of a transformation (`contract_monthly`). What is not declared has a default: numbers pass, truth values
+become 0 and 1, datetimes become parts, and texts native categories where the estimator has them, else one-hot.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ def feature_pipeline(
 def resolve(
     feature_columns: Sequence[str], schema: Mapping[str, pl.DataType], transformations: Transformations
 ) -> dict[str, list[str]]:
-    """Raw column to the outputs wanted of it, empty for all; in the order in which `feature_columns` name them."""
+    """Raw column to the outputs wanted of it, empty for all, in the order of `feature_columns`."""
     wanted: dict[str, list[str]] = {}
     for name in feature_columns:
         column = source_of(name, schema, transformations)
