@@ -70,7 +70,11 @@ def known(table: str, config: "MonitoringConfig") -> Tracked:
     if not judged:
         return Tracked(performance)
     newest = max(judged, key=lambda one: (one.window, int(one.version)))
-    thresholds = {name.removeprefix("model_"): value for name, value in config.alert_thresholds.items() if _of_model(name)}
+    thresholds = {
+        name.removeprefix("model_"): value
+        for name, value in config.alert_thresholds.items()
+        if _of_model(name)
+    }
     breaches = performance_alarm([newest], thresholds, min_labelled=config.min_sample)
     return Tracked(performance, tuple(breaches), newest)
 

@@ -1,7 +1,7 @@
 """The meaning of a typed rule in plain Python, slow and obvious: what both engines are held against.
 
-A row is a mapping of column names to values. Inside, a datetime is its microseconds since 1970 (UTC, or the clock's
-own without a zone), an unknown is None, and a float is never NaN.
+A row is a mapping of column names to values. Inside, a datetime is its microseconds since 1970 (UTC, or the
+clock's own without a zone), an unknown is None, and a float is never NaN.
 """
 
 import math
@@ -23,7 +23,7 @@ _DAY = 86_400_000_000
 
 
 def evaluate(checked: Checked, rows: Sequence[Row], run: Run) -> list[Any]:
-    """The rule's value for each row; a table-level rule repeats its one value. `run.tables` holds lists of rows."""
+    """The rule's value for each row, a table-level rule's repeated; `run.tables` holds lists of rows."""
     if checked.table_level:
         return [_value(checked.root, {}, rows, run)] * len(rows)
     return [_value(checked.root, row, rows, run) for row in rows]

@@ -1,8 +1,8 @@
 r"""Regular expressions in the subset on which Rust, Java and Python agree.
 
 A pattern is parsed once and written out again for each dialect: `.` is anything but a line feed, `$` the end
-of the text, `\d \w \s \b` ASCII. Look-around, back-references and flags are refused, and so is a pattern that a
-backtracking matcher could take exponential time over (`(a+)+`).
+of the text, `\d \w \s \b` ASCII. Look-around, back-references and flags are refused, and so is a pattern that
+a backtracking matcher could take exponential time over (`(a+)+`).
 """
 
 import re

@@ -63,7 +63,7 @@ class Checked:
 
 
 def apply(operation: str, type_: Type, *arguments: Typed, options: tuple[Any, ...] = ()) -> Typed:
-    """An operation, with the size it has once an engine has written it out; of an unknown constant, an unknown."""
+    """An operation and its size once an engine has written it out; of an unknown constant, an unknown."""
     if operation not in _NULL_AWARE and any(isinstance(a, Constant) and a.value is None for a in arguments):
         return Constant(None, type_)
     size = 1 + len(options) + _REPEATS.get(operation, 2) * sum(argument.size for argument in arguments)

@@ -55,7 +55,10 @@ class RuleOutcome:
 
 @dataclass(frozen=True)
 class Validation:
-    """The rows shared out by error and critical rules; `failed` has a column `_failed_rules` more."""
+    """The rows shared out by error and critical rules; `failed` has a column `_failed_rules` more.
+
+    `broken` says of each row, in the frame's order, whether it is among `failed`.
+    """
 
     passed: pl.DataFrame
     failed: pl.DataFrame
@@ -130,7 +133,7 @@ def _by_row(compiled: _Compiled) -> bool:
 def _split(
     data: pl.DataFrame, compiled: Sequence[_Compiled], failing: Mapping[str, pl.Series]
 ) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame]:
-    """Which rows break an error or critical rule; the others; and those that do, with every rule they broke."""
+    """Which rows break an error or critical rule; those that do not; those that do, with every rule's name."""
     broken = np.zeros(data.height, dtype=bool)
     for c in compiled:
         if _by_row(c) and c.rule.severity in QUARANTINES:

@@ -18,7 +18,11 @@ def score(model: ServedModel, features: pl.DataFrame, *, version: str, keep: "Se
     """One row a row of `features`: the columns `keep`, then prediction, probability (null for regressors), version,
     request_id and time (UTC)."""
     chunks = [_score(model, chunk, keep) for chunk in features.iter_slices(CHUNK)]
-    empty = features.select(keep).clear().with_columns(prediction=pl.lit(None, pl.Float64), probability=pl.lit(None, pl.Float64))
+    empty = (
+        features.select(keep)
+        .clear()
+        .with_columns(prediction=pl.lit(None, pl.Float64), probability=pl.lit(None, pl.Float64))
+    )
     scored = pl.concat(chunks) if chunks else empty
     batch = uuid.uuid4().hex
     return scored.with_columns(

@@ -170,7 +170,7 @@ def _matches(found: Mapping[str, Any], spec: EndpointSpec, which: str) -> bool:
     }
     settings = {name: found.get(name) for name in Settings.model_fields}
     return (
-        entities == _sent(spec)["served_entities"]
+        entities == list(_sent(spec)["served_entities"])
         and routes == spec.config.shares
         and settings == spec.settings.model_dump()
     )

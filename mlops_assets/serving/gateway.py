@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -93,6 +94,8 @@ def _serve(home: GatewayHome, host: str, port: int | None) -> None:
     )
     _write_address(home, host, actual)
     click.echo(f"Serving {home.root} at http://{host}:{actual} (token in {home.token_file}).")
+    # uvicorn raises the signal again once it has drained; without this it would end the process there.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         server.run(sockets=[listener])
     finally:

@@ -47,9 +47,9 @@ class ServedModel:
         (the second label) where there are two, else of the predicted class, with all in `probabilities`.
         Raises SignatureError where the columns do not fit.
         """
-        rows = conform(frame, self.columns)
-        if rows.empty:
+        if not len(frame):
             return []
+        rows = conform(frame, self.columns)
         final, transformed = _transformed(self.estimator, rows)
         labels = final.predict(transformed).tolist()
         if self.classes is None or not hasattr(final, "predict_proba"):

@@ -122,58 +122,58 @@ class Sentences:
         known = [name for use in (*uses, "null") for name in self.names.get(use, [])]
         return self.pick(*known) if known else otherwise
 
-    def int(self, depth: int) -> str:
+    def whole(self, depth: int) -> str:
         leaf = self.column("int", otherwise="7")
         if depth <= 0:
             return self.pick(leaf, leaf, "0", "2", "25", "-1", "9223372036854775807")
         return self.pick(
             lambda: leaf,
-            lambda: f"({self.int(depth - 1)} {self.pick('+', '-', '*', '%')} {self.int(depth - 1)})",
-            lambda: f"-({self.int(depth - 1)})",
-            lambda: f"abs({self.int(depth - 1)})",
-            lambda: f"round({self.int(depth - 1)}, 2)",
-            lambda: f"coalesce({self.int(depth - 1)}, {self.int(0)})",
-            lambda: f"length({self.string(depth - 1)})",
-            lambda: f"{self.string(0)}.str.len()",
-            lambda: f"({self.date(0)}).dt.{self.pick('year', 'month', 'day', 'dayofweek')}",
-            lambda: f"({self.datetime(0)}).dt.{self.pick('year', 'month', 'day', 'hour', 'dayofweek')}",
+            lambda: f"({self.whole(depth - 1)} {self.pick('+', '-', '*', '%')} {self.whole(depth - 1)})",
+            lambda: f"-({self.whole(depth - 1)})",
+            lambda: f"abs({self.whole(depth - 1)})",
+            lambda: f"round({self.whole(depth - 1)}, 2)",
+            lambda: f"coalesce({self.whole(depth - 1)}, {self.whole(0)})",
+            lambda: f"length({self.text(depth - 1)})",
+            lambda: f"{self.text(0)}.str.len()",
+            lambda: f"({self.day(0)}).dt.{self.pick('year', 'month', 'day', 'dayofweek')}",
+            lambda: f"({self.moment_column(0)}).dt.{self.pick('year', 'month', 'day', 'hour', 'dayofweek')}",
         )()
 
-    def float(self, depth: int) -> str:
+    def real(self, depth: int) -> str:
         leaf = self.column("float", "measure", otherwise="2.5")
         if depth <= 0:
             return self.pick(leaf, leaf, "0.1", "1e-3", "0.0", self.column("decimal", otherwise="19.99"))
         return self.pick(
             lambda: leaf,
-            lambda: f"({self.number(depth - 1)} {self.pick('+', '-', '*')} {self.float(depth - 1)})",
+            lambda: f"({self.number(depth - 1)} {self.pick('+', '-', '*')} {self.real(depth - 1)})",
             lambda: f"({self.number(depth - 1)} / {self.number(depth - 1)})",
-            lambda: f"-({self.float(depth - 1)})",
-            lambda: f"abs({self.float(depth - 1)})",
-            lambda: f"round({self.float(depth - 1)}, {self.pick(0, 1, 2, 5)})",
-            lambda: f"coalesce({self.float(depth - 1)}, {self.number(0)})",
+            lambda: f"-({self.real(depth - 1)})",
+            lambda: f"abs({self.real(depth - 1)})",
+            lambda: f"round({self.real(depth - 1)}, {self.pick(0, 1, 2, 5)})",
+            lambda: f"coalesce({self.real(depth - 1)}, {self.number(0)})",
         )()
 
     def number(self, depth: int) -> str:
-        return self.pick(self.int, self.float)(depth)
+        return self.pick(self.whole, self.real)(depth)
 
-    def string(self, depth: int) -> str:
+    def text(self, depth: int) -> str:
         leaf = self.column("string", otherwise="'ab'")
         if depth <= 0:
             return self.pick(leaf, leaf, leaf, "'a'", '"É"', "'2020-01-31'")
         return self.pick(
             lambda: leaf,
-            lambda: f"({self.string(depth - 1)}).str.{self.pick('lower', 'upper', 'strip')}()",
-            lambda: f"coalesce({self.string(depth - 1)}, {self.pick(repr(''), repr('É'))})",
+            lambda: f"({self.text(depth - 1)}).str.{self.pick('lower', 'upper', 'strip')}()",
+            lambda: f"coalesce({self.text(depth - 1)}, {self.pick(repr(''), repr('É'))})",
         )()
 
-    def date(self, depth: int) -> str:
+    def day(self, depth: int) -> str:
         leaf = self.column("date", otherwise="date('2020-01-31')")
         return self.pick(
-            leaf, leaf, "current_date()", "date('2024-02-29')", f"({self.datetime(0)}).dt.date",
+            leaf, leaf, "current_date()", "date('2024-02-29')", f"({self.moment_column(0)}).dt.date",
             f"date({self.names['string'][0]})" if self.names.get("string") else leaf,
         ) if depth > 0 else self.pick(leaf, leaf, "current_date()")  # fmt: skip
 
-    def datetime(self, depth: int) -> str:
+    def moment_column(self, depth: int) -> str:
         return self.pick(
             self.column("datetime", otherwise="current_timestamp()"),
             self.column("instant", otherwise="current_timestamp()"),
@@ -184,32 +184,32 @@ class Sentences:
         compared = self.pick("==", "!=", "<", "<=", ">", ">=")
         return self.pick(
             lambda: f"{self.number(depth)} {compared} {self.number(depth)}",
-            lambda: f"{self.int(depth)} {compared} {self.int(depth)}",
+            lambda: f"{self.whole(depth)} {compared} {self.whole(depth)}",
             lambda: (
                 f"{self.column('decimal', otherwise='1')} {compared} {self.column('decimal', 'int', otherwise='25')}"
             ),
-            lambda: f"{self.string(depth)} {compared} {self.string(depth)}",
+            lambda: f"{self.text(depth)} {compared} {self.text(depth)}",
             lambda: f"{self.moment(depth)} {compared} {self.moment(depth)}",
             lambda: f"{self.moment(0)} {compared} {self.column('string', otherwise=repr('2020-01-31'))}",
             lambda: f"{self.number(0)} <= {self.number(depth)} < {self.number(0)}",
-            lambda: f"({self.bool(depth - 1)}) {self.pick('==', '!=')} ({self.bool(depth - 1)})",
+            lambda: f"({self.condition(depth - 1)}) {self.pick('==', '!=')} ({self.condition(depth - 1)})",
         )()
 
     def moment(self, depth: int) -> str:
-        return self.pick(self.date, self.datetime)(depth)
+        return self.pick(self.day, self.moment_column)(depth)
 
     def membership(self) -> str:
         word = self.pick("in", "not in", "NOT  IN")
         return self.pick(
-            lambda: f"{self.int(0)} {word} [0, 25, -7]",
-            lambda: f"{self.float(0)} {word} (0.3, 25, 1e300)",
+            lambda: f"{self.whole(0)} {word} [0, 25, -7]",
+            lambda: f"{self.real(0)} {word} (0.3, 25, 1e300)",
             lambda: f"{self.column('decimal', otherwise='2.5')} {word} [19.99, 25]",
-            lambda: f"{self.string(0)} {word} ['a', 'é', '']",
-            lambda: f"{self.date(0)} {word} ['2020-01-31', 'no date']",
+            lambda: f"{self.text(0)} {word} ['a', 'é', '']",
+            lambda: f"{self.day(0)} {word} ['2020-01-31', 'no date']",
             lambda: f"{self.moment(0)} {word} ['2020-01-31T10:00', '2024-02-29']",
-            lambda: f"{self.int(0)} {word} other.k",
-            lambda: f"{self.string(0)} {word} other.s",
-            lambda: f"{self.date(0)} {word} other.d",
+            lambda: f"{self.whole(0)} {word} other.k",
+            lambda: f"{self.text(0)} {word} other.s",
+            lambda: f"{self.day(0)} {word} other.d",
         )()
 
     def text_test(self) -> str:
@@ -217,13 +217,13 @@ class Sentences:
                     r"\bb", r"é|ß", r"\D", r"\W{2}", r"a\nb", r"(?:ab)?$", ".", "@", r"[\w.-]+", r"a*?b", "😀"]  # fmt: skip
         method = self.pick("contains", "match", "fullmatch")
         return self.pick(
-            lambda: f"{self.string(0)}.str.{method}('{self.pick(*patterns)}')",
+            lambda: f"{self.text(0)}.str.{method}('{self.pick(*patterns)}')",
             lambda: (
-                f"({self.string(1)}).str.{self.pick('startswith', 'endswith')}({self.pick(repr('a'), repr(''), repr('é'))})"
+                f"({self.text(1)}).str.{self.pick('startswith', 'endswith')}({self.pick(repr('a'), repr(''), repr('é'))})"
             ),
         )()
 
-    def bool(self, depth: int) -> str:
+    def condition(self, depth: int) -> str:
         leaf = self.column("bool", otherwise="true")
         if depth < 0:
             return self.pick(leaf, leaf, "true", "False")
@@ -234,13 +234,15 @@ class Sentences:
             lambda: self.membership(),
             lambda: self.text_test(),
             lambda: f"({self.value(depth - 1)}) is {self.pick('null', 'not null', 'NULL')}",
-            lambda: f"({self.bool(depth - 1)}) {self.pick('and', 'or', 'AND')} ({self.bool(depth - 1)})",
-            lambda: f"not ({self.bool(depth - 1)})",
-            lambda: f"coalesce({self.bool(depth - 1)}, {self.pick('true', 'false')})",
+            lambda: (
+                f"({self.condition(depth - 1)}) {self.pick('and', 'or', 'AND')} ({self.condition(depth - 1)})"
+            ),
+            lambda: f"not ({self.condition(depth - 1)})",
+            lambda: f"coalesce({self.condition(depth - 1)}, {self.pick('true', 'false')})",
         )()
 
     def value(self, depth: int) -> str:
-        return self.pick(self.int, self.float, self.string, self.date, self.bool)(depth)
+        return self.pick(self.whole, self.real, self.text, self.day, self.condition)(depth)
 
     def table_level(self) -> str:
         column = self.pick(*[name for names in self.names.values() for name in names])
@@ -283,4 +285,4 @@ def rules(draw: Any, world: World) -> str:
     sentences = Sentences(draw, world.names)
     if draw(st.integers(0, 5)) == 0:
         return sentences.table_level()
-    return sentences.bool(draw(st.integers(0, 3)))
+    return sentences.condition(draw(st.integers(0, 3)))

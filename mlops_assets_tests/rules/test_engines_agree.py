@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from mlops_assets import rules
 from mlops_assets.rules import interpreter, polars, typed
+from mlops_assets.rules.polars_operations import OPERATIONS
 from mlops_assets.rules.run import Run
 from mlops_assets.rules.types import schema_of
 from mlops_assets_tests.rules.generate import AS_OF, KINDS, OTHER, POLARS_ONLY, World, worlds
 from mlops_assets_tests.rules.generate import rules as conditions
 
-RULES_A_FRAME = 10
+RULES_A_FRAME = 5
 TABLES = {"other": OTHER}
 SCHEMAS = {"other": schema_of(OTHER)}
 RUN = Run(AS_OF, None, TABLES)
@@ -58,14 +59,14 @@ def agree(examples: int) -> Counter[str]:
 
 
 def every_operation() -> set[str]:
-    return {*polars.OPERATIONS, *polars._BOUND}
+    return {*OPERATIONS, *polars._BOUND}
 
 
 def test_polars_agrees_with_the_interpreter_on_500_random_rules() -> None:
-    agree(50)
+    agree(100)
 
 
 @pytest.mark.slow
 def test_polars_agrees_with_the_interpreter_on_5000_random_rules_that_use_every_operation() -> None:
-    seen = agree(500)
+    seen = agree(1000)
     assert every_operation() - set(seen) == set()

@@ -17,7 +17,7 @@ from mlops_assets_tests.serving.conftest import invoke, kill, running, token_of,
 Deploy = Callable[..., EndpointSpec]
 
 
-def request(body: object, answer: object, status: int = 200, **changes: object) -> LoggedRequest:
+def request(content: object, answer: object, status: int = 200, **changes: object) -> LoggedRequest:
     standard: dict[str, object] = {
         "request_id": "r1",
         "time_us": 1_700_000_000_000_000,
@@ -26,7 +26,7 @@ def request(body: object, answer: object, status: int = 200, **changes: object) 
         "served_model_name": "churn-3",
         "latency_ms": 1.5,
         "status_code": status,
-        "body": json.dumps(body),
+        "body": json.dumps(content),
         "answer": json.dumps(answer),
     }
     return LoggedRequest(**{**standard, **changes})  # type: ignore[arg-type]
@@ -90,7 +90,7 @@ def test_refused_requests_are_there_with_their_status(tmp_path: Path) -> None:
         tmp_path,
         request({"instances": [{"a": "x"}, {"a": 2}]}, {"message": "no"}, 400),
         request({}, {"message": "no"}, 400, request_id="r2"),
-        request({}, {}, 503, request_id="r3", body="no json \ud800".encode(errors="replace").decode()),
+        request({}, {}, 503, request_id="r3", body="no json \ufffd"),
     )
 
     assert rows.select("request_id", "row", "status_code", "inputs", "prediction").rows() == [
