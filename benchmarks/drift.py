@@ -1,9 +1,9 @@
-"""CPU seconds of drift over 1 M reference and 1 M current rows of 20 columns (10 numbers, 10 strings), in Parquet.
+"""CPU seconds of drift between 1 M reference and 1 M current rows of 20 columns (10 numbers, 10 strings).
 
     python benchmarks/drift.py [rows]
 
-Ours from scratch (fit, summarise, judge) and with the reference cached, beside scipy called column by column and the bare
-read of the current columns, which no drift computation can go below. Each figure is the best of three.
+Ours from scratch (fit, summarise, judge) and with the reference cached, beside scipy called column by column
+and the bare read of the current Parquet file, which no computation can go below. Best of three each.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Geometry of the dashboard's charts: what the template draws, in units of the drawing, with no markup here."""
+"""Geometry of the dashboard's charts: what the template draws, in units of the drawing, and no markup."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlops_assets.monitoring.directions import higher_is_better
+from mlops_assets.monitoring.estimates import PREFIX
 from mlops_assets.monitoring.performance import MetricValue, WindowPerformance
 from mlops_assets.monitoring.verdict import FeatureDrift
 
@@ -32,12 +33,16 @@ class Tick:
 
 @dataclass(frozen=True)
 class LineChart:
-    """A metric over windows, in a drawing of `width` (one unit a window) by 100: SVG paths, and points that stand alone."""
+    """A metric over windows, in a drawing of `width` (one unit a window) by 100.
+
+    SVG paths, and points that stand alone.
+    """
 
     width: int
     champion: str
     interval: str
     baseline: str
+    estimate: str
     champion_points: tuple[Point, ...]
     baseline_points: tuple[Point, ...]
     ticks: tuple[Tick, ...]
@@ -91,9 +96,13 @@ def percent(value: float | None) -> str:
 
 
 def ticks(windows: Sequence[str]) -> list[Tick]:
-    """At most twelve windows' names, every third of which stays on a narrow screen; a common beginning is left out."""
+    """At most twelve windows' names, every third of which stays on a narrow screen."""
     step = max(int(np.ceil(len(windows) / MOST_TICKS)), 1)
-    return [Tick(window, index + 0.5, (index // step) % 3 != 0) for index, window in enumerate(windows) if index % step == 0]
+    return [
+        Tick(window, index + 0.5, (index // step) % 3 != 0)
+        for index, window in enumerate(windows)
+        if index % step == 0
+    ]
 
 
 def line_chart(
@@ -104,8 +113,17 @@ def line_chart(
     threshold: float | None,
 ) -> LineChart | None:
     """The chart, or None where no window has a value."""
-    first, second = ([_value(side.get(window), metric) for window in windows] for side in (champion, baseline))
-    known = [value for one in (*first, *second) if one for value in (one.value, one.lower, one.upper) if value is not None]
+    sides = ((champion, metric), (baseline, metric), (champion, PREFIX + metric))
+    first, second, estimated = (
+        [_value(side.get(window), name) for window in windows] for side, name in sides
+    )
+    known = [
+        value
+        for one in (*first, *second, *estimated)
+        if one
+        for value in (one.value, one.lower, one.upper)
+        if value is not None
+    ]
     if not known:
         return None
     low, high, marks = _scale([*known, *([] if threshold is None else [threshold])])
@@ -115,10 +133,12 @@ def line_chart(
 
     lines = [
         [at(index, one.value) if one and one.value is not None else None for index, one in enumerate(side)]
-        for side in (first, second)
+        for side in (first, second, estimated)
     ]
     bands = [
-        (at(index, one.upper), at(index, one.lower)) if one and one.lower is not None and one.upper is not None else None
+        (at(index, one.upper), at(index, one.lower))
+        if one and one.lower is not None and one.upper is not None
+        else None
         for index, one in enumerate(first)
     ]
     return LineChart(
@@ -126,6 +146,7 @@ def line_chart(
         _path(lines[0]),
         _band(bands),
         _path(lines[1]),
+        _path(lines[2]),
         tuple(point for point in lines[0] if point),
         tuple(point for point in lines[1] if point),
         tuple(Tick(number(mark), at(0, mark)[1]) for mark in marks),
@@ -138,14 +159,18 @@ def spans(names: Sequence[str | None]) -> list[tuple[str | None, int]]:
     return [(name, len(list(group))) for name, group in groupby(names)]
 
 
-def heat_map(windows: Sequence[str], drift: Mapping[str, Sequence[FeatureDrift]]) -> list[tuple[str, list[Cell]]]:
+def heat_map(
+    windows: Sequence[str], drift: Mapping[str, Sequence[FeatureDrift]]
+) -> list[tuple[str, list[Cell]]]:
     """A row of cells per feature, the most severe feature first, at most 25."""
     found = {(one.feature, window): one for window in windows for one in drift.get(window, ())}
     worst: dict[str, tuple[bool, float]] = {}
     for (feature, _), one in found.items():
         worst[feature] = max(worst.get(feature, (False, 0.0)), (one.drifted, one.severity))
     ranked = sorted(worst, key=lambda feature: worst[feature], reverse=True)[:MOST_FEATURES]
-    return [(feature, [_cell(found.get((feature, window)), window) for window in windows]) for feature in ranked]
+    return [
+        (feature, [_cell(found.get((feature, window)), window) for window in windows]) for feature in ranked
+    ]
 
 
 def histogram(distribution: "Distribution") -> tuple["Distribution", list[Bar]]:
@@ -174,20 +199,36 @@ def tiles(
 ) -> list[Tile]:
     """What a reader asks first: how good, against what, how much has drifted, how much of it is known."""
     shown = []
-    measured = [window for window in windows if (one := _value(champion.get(window), metric)) and one.value is not None]
+    measured = [
+        window
+        for window in windows
+        if (one := _value(champion.get(window), metric)) and one.value is not None
+    ]
     if measured:
         shown += _performance_tiles(measured[-1], champion[measured[-1]], baseline.get(measured[-1]), metric)
-    judged = [window for window in windows if window in drift]
+    judged = [
+        window
+        for window in windows
+        if any(one.verdict != "insufficient_data" for one in drift.get(window, ()))
+    ]
     if judged:
         features = drift[judged[-1]]
         drifted = sum(one.drifted for one in features)
         unjudged = sum(one.verdict == "insufficient_data" for one in features)
         note = f"in {judged[-1]}" + (f"; {unjudged} not judged" if unjudged else "")
-        shown.append(Tile("Features drifted", f"{drifted} of {len(features)}", note, "bad" if drifted else "good"))
+        shown.append(
+            Tile("Features drifted", f"{drifted} of {len(features)}", note, "bad" if drifted else "good")
+        )
     waiting = [window for window in windows if window in champion]
     if waiting:
         last = champion[waiting[-1]]
-        shown.append(Tile("Labels arrived", percent(last.coverage), f"{last.labelled:,} of {last.rows:,} in {last.window}"))
+        shown.append(
+            Tile(
+                "Labels arrived",
+                percent(last.coverage),
+                f"{last.labelled:,} of {last.rows:,} in {last.window}",
+            )
+        )
     return shown
 
 
@@ -204,7 +245,7 @@ def _performance_tiles(
         gain = value.value - other.value
         better = gain >= 0 if higher_is_better(metric) else gain <= 0
         sign = "+" if gain > 0 else ""
-        note = f"never retrained: {number(other.value)} in {window}"
+        note = f"{number(other.value)} had it never been retrained"
         shown.append(Tile("Against the baseline", f"{sign}{number(gain)}", note, "good" if better else "bad"))
     return shown
 
@@ -218,11 +259,12 @@ def _value(performance: WindowPerformance | None, metric: str) -> MetricValue | 
 def _cell(one: FeatureDrift | None, window: str) -> Cell:
     if one is None:
         return Cell("none", "", f"{window}: not profiled")
-    about = f"{one.feature}, {window}: {one.method} {number(one.statistic)}, debiased PSI {number(one.psi_debiased)}"
+    measured = f"{one.method} {number(one.statistic)}, debiased PSI {number(one.psi_debiased)}"
+    about = f"{one.feature}, {window}: {measured}"
     if one.verdict == "insufficient_data":
         return Cell("unknown", "", f"{about}; too few rows to judge ({one.rows:,})")
     adjusted = f", p {number(one.p_adjusted)}" if one.p_adjusted is not None else ""
-    text = number(one.effect).removeprefix("0") if one.drifted else ""
+    text = f"{one.effect:.{1 if one.effect >= 1 else 2}f}".removeprefix("0") if one.drifted else ""
     tone = one.verdict if one.drifted else ("near" if one.severity >= 0.5 else "ok")
     return Cell(tone, text, f"{about}{adjusted}: {one.verdict}")
 
@@ -255,10 +297,16 @@ def _scale(values: Sequence[float]) -> tuple[float, float, list[float]]:
     rough = (high - low) / 4
     power = 10.0 ** np.floor(np.log10(rough))
     step = float(next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough))
-    return low, high, [round(step * index, 10) for index in range(int(np.ceil(low / step)), int(high // step) + 1)]
+    return (
+        low,
+        high,
+        [round(step * index, 10) for index in range(int(np.ceil(low / step)), int(high // step) + 1)],
+    )
 
 
 def _decimals(value: float) -> int:
     if value == 0:
         return 0
-    return max(2 - int(np.floor(np.log10(abs(value)))), 0) if abs(value) < 1 else (1 if abs(value) >= 100 else 2)
+    return (
+        max(2 - int(np.floor(np.log10(abs(value)))), 0) if abs(value) < 1 else (1 if abs(value) >= 100 else 2)
+    )

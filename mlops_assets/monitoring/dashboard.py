@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 
 import numpy as np
 
@@ -30,7 +31,10 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Retraining:
-    """One row of the table of versions: why it was trained, what was decided, and the numbers it was decided on."""
+    """One row of the table of versions.
+
+    Why it was trained, what was decided, and the numbers it was decided on.
+    """
 
     window: str
     version: str
@@ -42,10 +46,12 @@ class Retraining:
 
 @dataclass(frozen=True)
 class DashboardData:
-    """All that the page shows. `windows` is the time axis, oldest first; what has no window in it is not drawn.
+    """All that the page shows.
 
-    `drift` holds each window's features, `performance` the champion's and `baseline` that of the first model, never
-    retrained; `metric` is drawn, with its alert threshold where there is one.
+    `windows` is the time axis, oldest first; what has no window in it is not drawn.
+
+    `drift` holds each window's features, `performance` the champion's and `baseline` that of the first model,
+    never retrained; `metric` is drawn, with its alert threshold where there is one.
     """
 
     title: str
@@ -62,7 +68,10 @@ class DashboardData:
 
 
 def distribution(feature: str, window: str, reference: Profile, current: Profile) -> Distribution:
-    """The feature's verdict bins on both sides; of a category the nine most frequent levels of either side, the rest as other."""
+    """The feature's verdict bins on both sides.
+
+    Of a category the nine most frequent levels of either side, the rest as other.
+    """
     then, now = reference.columns[feature], current.columns[feature]
     first, second = then.verdict_counts(), now.verdict_counts()
     labels = [*_labels(then.bins), "null", "unseen", "other"]
@@ -118,10 +127,16 @@ def _labels(bins: Bins) -> list[str]:
     if bins.temporal:
         shown = [str(np.datetime64(int(edge), "us").astype("datetime64[m]")) for edge in edges]
     else:
-        shown = [charts.number(float(edge)) for edge in edges]
+        shown = [f"{edge:.4g}".replace("-", "−") for edge in edges]
     if not shown:
         return ["all"]
-    return [f"≤ {shown[0]}", *(f"{low} – {high}" for low, high in zip(shown, shown[1:], strict=False)), f"> {shown[-1]}"]
+    # The bin of a spike begins right below it: it is that one value.
+    single = np.nextafter(edges[:-1], np.inf) == edges[1:]
+    between = [
+        high if one else f"{low} – {high}" for one, (low, high) in zip(single, pairwise(shown), strict=True)
+    ]
+    below = f"< {shown[0]}" if len(single) and single[0] else f"≤ {shown[0]}"
+    return [below, *between, f"> {shown[-1]}"]
 
 
 def _most_frequent(first: Floats, second: Floats, labels: list[str]) -> tuple[Floats, Floats, list[str]]:
