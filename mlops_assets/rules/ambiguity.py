@@ -52,10 +52,12 @@ class _Automaton:
     """Position automaton (Glushkov) of a loop's body repeated: one state a character class of the pattern.
 
     `follow` holds a state once for every way of reaching it: a loop directly in a loop counts as two paths.
+    `two_empties` says that some part can match nothing in two ways.
     """
 
     def __init__(self) -> None:
         self.classes: list[Ranges] = []
+        self.two_empties = False
         self.follow: dict[int, list[int]] = defaultdict(list)
 
     def state(self, ranges: Ranges) -> int:
@@ -83,6 +85,7 @@ class _Automaton:
             return [], [], True
         if op is sre.BRANCH:
             parts = [self.sequence(branch) for branch in value[1]]
+            self.two_empties |= sum(part[2] for part in parts) > 1
             return (
                 [s for p in parts for s in p[0]],
                 [s for p in parts for s in p[1]],
@@ -102,6 +105,7 @@ class _Automaton:
         first, last, empty = list[int](), list[int](), True
         for may_skip in optional:
             f, la, e = self.sequence(body)
+            self.two_empties |= e and may_skip
             self.link(last, f)
             first = first + f if empty else first
             last = last + la if e or may_skip else la
@@ -153,7 +157,7 @@ def _loop_is_ambiguous(body: Any) -> bool:
     automaton = _Automaton()
     first, last, _ = automaton.sequence(body)
     automaton.link(last, first)
-    if any(len(set(after)) < len(after) for after in automaton.follow.values()):
+    if automaton.two_empties or any(len(set(after)) < len(after) for after in automaton.follow.values()):
         return True
     return _two_paths(automaton)
 

@@ -24,8 +24,8 @@ def evaluate(
     """Whether each row of a Polars or Spark frame passes, in the frame's order; an unknown does not.
 
     `table` names the frame and `tables` maps other tables' names to frames. A table-level rule repeats its
-    verdict. `as_of` is an aware datetime, by default now in UTC. Raises RuleError where the condition does not
-    fit the frame.
+    verdict. `as_of` is an aware datetime, by default now in UTC. Raises RuleError where the condition does
+    not fit the frame.
     """
     tables = tables or {}
     schemas = {name: schema_of(other) for name, other in tables.items()}

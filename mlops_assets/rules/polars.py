@@ -50,18 +50,12 @@ def expression(
     tables = tables or {}
     schemas = {name: schema_of(frame) for name, frame in tables.items()}
     checked = checker.value(text, schema, table=table, tables=schemas)
-    return _of_type(compile_rule(checked, Run(as_of, tolerance, tables)), checked.root)
-
-
-def _of_type(compiled: Expr, root: Typed) -> Expr:
-    return (
-        compiled if isinstance(root, Column) or root.type.kind == "null" else compiled.cast(dtype(root.type))
-    )
+    return compile_rule(checked, Run(as_of, tolerance, tables))
 
 
 def compile_rule(checked: Checked, run: Run) -> Expr:
     """A checked rule as one expression; a table-level rule gives a single value."""
-    return _compile(checked.root, run)
+    return _known(checked.root, _compile(checked.root, run))
 
 
 def _compile(node: Typed, run: Run) -> Expr:

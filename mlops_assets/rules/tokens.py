@@ -63,7 +63,10 @@ class Token:
 
 def tokens(text: str) -> list[Token]:
     """The tokens of a rule, bounded and free of what the language does not have."""
-    size = len(text.encode("utf-8", "surrogatepass"))
+    half = next((i for i, c in enumerate(text) if "\ud800" <= c <= "\udfff"), None)
+    if half is not None:
+        raise RuleError("half of a character", text.encode("utf-8", "replace").decode(), half)
+    size = len(text.encode())
     if size > MAX_BYTES:
         raise RuleError(f"a rule of {size} bytes is longer than {MAX_BYTES}", text, 0, hint="split it")
     found: list[Token] = []

@@ -133,7 +133,7 @@ def _by_row(compiled: _Compiled) -> bool:
 def _split(
     data: pl.DataFrame, compiled: Sequence[_Compiled], failing: Mapping[str, pl.Series]
 ) -> tuple[pl.Series, pl.DataFrame, pl.DataFrame]:
-    """Which rows break an error or critical rule; those that do not; those that do, with every rule's name."""
+    """Which rows break an error or critical rule; those that do not; those that do, with all their rules."""
     broken = np.zeros(data.height, dtype=bool)
     for c in compiled:
         if _by_row(c) and c.rule.severity in QUARANTINES:
