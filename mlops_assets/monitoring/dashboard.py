@@ -7,9 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from mlops_assets.monitoring import charts
+from mlops_assets.monitoring import charts, panels
 from mlops_assets.monitoring.alarm import Alarm
 from mlops_assets.monitoring.bins import Bins, Floats, NumericBins
+from mlops_assets.monitoring.directions import canonical
 from mlops_assets.monitoring.performance import WindowPerformance
 from mlops_assets.monitoring.summary import Profile
 from mlops_assets.monitoring.verdict import FeatureDrift
@@ -98,19 +99,20 @@ def render(dashboard: DashboardData) -> str:
 def _page(data: DashboardData) -> dict[str, object]:
     windows = list(data.windows)[-MOST_WINDOWS:]
     champion, baseline = _by_window(data.performance), _by_window(data.baseline)
+    metric = canonical(data.metric)
     return {
         "data": data,
         "windows": windows,
         "ticks": charts.ticks(windows),
-        "chart": charts.line_chart(windows, champion, baseline, data.metric, data.threshold),
+        "chart": charts.line_chart(windows, champion, baseline, metric, data.threshold),
         "coverage": [champion[window].coverage if window in champion else None for window in windows],
         "champions": charts.spans([champion[one].version if one in champion else None for one in windows]),
         "retrainings": {
             window: [one for one in data.retrainings if one.window == window] for window in windows
         },
-        "heat": charts.heat_map(windows, data.drift),
-        "histograms": [charts.histogram(one) for one in data.distributions],
-        "tiles": charts.tiles(windows, champion, baseline, data.metric, data.drift),
+        "heat": panels.heat_map(windows, data.drift),
+        "histograms": [panels.histogram(one) for one in data.distributions],
+        "tiles": panels.tiles(windows, champion, baseline, metric, data.drift),
         "numbers": [(window, champion.get(window), baseline.get(window)) for window in windows],
     }
 

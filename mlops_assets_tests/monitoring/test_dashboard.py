@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlops_assets.monitoring import charts
+from mlops_assets.monitoring import charts, panels
 from mlops_assets.monitoring.alarm import Alarm
 from mlops_assets.monitoring.dashboard import DashboardData, Retraining, distribution, render
 from mlops_assets.monitoring.performance import MetricValue, WindowPerformance
@@ -168,7 +168,7 @@ def test_features_are_ranked_by_their_worst_drift():
         "a": [judged("steady", 0.001), judged("worst", 0.9, "severe"), judged("loud but unsure", 2.0)],
         "b": [judged("later", 0.06, "drift"), judged("few", 9.0, "insufficient_data")],
     }
-    rows = charts.heat_map(["a", "b"], drift)
+    rows = panels.heat_map(["a", "b"], drift)
     assert [feature for feature, _ in rows] == ["worst", "later", "loud but unsure", "steady", "few"]
     tones = {feature: [cell.tone for cell in cells] for feature, cells in rows}
     assert tones["worst"] == ["severe", "none"]
@@ -212,13 +212,13 @@ def test_times_are_named_as_times():
 )
 def test_the_gain_over_the_baseline_knows_which_way_is_better(metric, champion, baseline, tone):
     first, second = ({"a": measured("a", value, name=metric)} for value in (champion, baseline))
-    found = charts.tiles(["a"], first, second, metric, {})
+    found = panels.tiles(["a"], first, second, metric, {})
     assert [tile.tone for tile in found if tile.name == "Against the baseline"] == [tone]
 
 
 def test_a_window_with_too_few_rows_is_not_reported_as_free_of_drift():
     drift = {"a": [judged("x", 0.3, "severe")], "b": [judged("x", 0.0, "insufficient_data")]}
-    tile = charts.tiles(["a", "b"], {}, {}, "roc_auc", drift)[0]
+    tile = panels.tiles(["a", "b"], {}, {}, "roc_auc", drift)[0]
     assert (tile.value, tile.note, tile.tone) == ("1 of 1", "in a", "bad")
 
 

@@ -1,0 +1,148 @@
+"""Tiles, heat map and histograms of the dashboard: what the template shows, and no markup."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlops_assets.monitoring.charts import metric_value, number, percent
+from mlops_assets.monitoring.directions import higher_is_better
+from mlops_assets.monitoring.performance import WindowPerformance
+from mlops_assets.monitoring.verdict import FeatureDrift
+
+if TYPE_CHECKING:
+    from mlops_assets.monitoring.dashboard import Distribution
+
+MOST_FEATURES = 25
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A number at the head of the page with what it means; `tone` is plain, good or bad."""
+
+    name: str
+    value: str
+    note: str
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A feature in a window: `tone` names the colour, `text` says the same without colour."""
+
+    tone: str
+    text: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Both shares of one bin, as percentages of the tallest bar."""
+
+    label: str
+    reference: float
+    current: float
+    title: str
+
+
+def heat_map(
+    windows: Sequence[str], drift: Mapping[str, Sequence[FeatureDrift]]
+) -> list[tuple[str, list[Cell]]]:
+    """A row of cells per feature, the most severe feature first, at most 25."""
+    found = {(one.feature, window): one for window in windows for one in drift.get(window, ())}
+    worst: dict[str, tuple[bool, float]] = {}
+    for (feature, _), one in found.items():
+        worst[feature] = max(worst.get(feature, (False, 0.0)), (one.drifted, one.severity))
+    ranked = sorted(worst, key=lambda feature: worst[feature], reverse=True)[:MOST_FEATURES]
+    return [
+        (feature, [_cell(found.get((feature, window)), window) for window in windows]) for feature in ranked
+    ]
+
+
+def histogram(distribution: "Distribution") -> tuple["Distribution", list[Bar]]:
+    """The distribution with its bars."""
+    tallest = max((*distribution.reference, *distribution.current), default=1.0) or 1.0
+    bars = [
+        Bar(
+            label,
+            round(100 * then / tallest, 2),
+            round(100 * now / tallest, 2),
+            f"{label}: {percent(then)} of the reference, {percent(now)} of {distribution.window}",
+        )
+        for label, then, now in zip(
+            distribution.labels, distribution.reference, distribution.current, strict=True
+        )
+    ]
+    return distribution, bars
+
+
+def tiles(
+    windows: Sequence[str],
+    champion: Mapping[str, WindowPerformance],
+    baseline: Mapping[str, WindowPerformance],
+    metric: str,
+    drift: Mapping[str, Sequence[FeatureDrift]],
+) -> list[Tile]:
+    """What a reader asks first: how good, against what, how much has drifted, how much of it is known."""
+    shown = []
+    measured = [
+        window
+        for window in windows
+        if (one := metric_value(champion.get(window), metric)) and one.value is not None
+    ]
+    if measured:
+        shown += _performance_tiles(measured[-1], champion[measured[-1]], baseline.get(measured[-1]), metric)
+    judged = [
+        window
+        for window in windows
+        if any(one.verdict != "insufficient_data" for one in drift.get(window, ()))
+    ]
+    if judged:
+        features = drift[judged[-1]]
+        drifted = sum(one.drifted for one in features)
+        unjudged = sum(one.verdict == "insufficient_data" for one in features)
+        note = f"in {judged[-1]}" + (f"; {unjudged} not judged" if unjudged else "")
+        shown.append(
+            Tile("Features drifted", f"{drifted} of {len(features)}", note, "bad" if drifted else "good")
+        )
+    waiting = [window for window in windows if window in champion]
+    if waiting:
+        last = champion[waiting[-1]]
+        shown.append(
+            Tile(
+                "Labels arrived",
+                percent(last.coverage),
+                f"{last.labelled:,} of {last.rows:,} in {last.window}",
+            )
+        )
+    return shown
+
+
+def _performance_tiles(
+    window: str, performance: WindowPerformance, baseline: WindowPerformance | None, metric: str
+) -> list[Tile]:
+    value = metric_value(performance, metric)
+    assert value is not None
+    assert value.value is not None
+    between = "" if value.lower is None else f", 95 % in {number(value.lower)} – {number(value.upper)}"
+    shown = [Tile(metric, number(value.value), f"version {performance.version}, {window}{between}")]
+    other = metric_value(baseline, metric)
+    if other is not None and other.value is not None:
+        gain = value.value - other.value
+        better = gain >= 0 if higher_is_better(metric) else gain <= 0
+        sign = "+" if gain > 0 else ""
+        note = f"{number(other.value)} had it never been retrained"
+        shown.append(Tile("Against the baseline", f"{sign}{number(gain)}", note, "good" if better else "bad"))
+    return shown
+
+
+def _cell(one: FeatureDrift | None, window: str) -> Cell:
+    if one is None:
+        return Cell("none", "", f"{window}: not profiled")
+    measured = f"{one.method} {number(one.statistic)}, debiased PSI {number(one.psi_debiased)}"
+    about = f"{one.feature}, {window}: {measured}"
+    if one.verdict == "insufficient_data":
+        return Cell("unknown", "", f"{about}; too few rows to judge ({one.rows:,})")
+    adjusted = f", p {number(one.p_adjusted)}" if one.p_adjusted is not None else ""
+    text = f"{one.effect:.{1 if one.effect >= 1 else 2}f}".removeprefix("0") if one.drifted else ""
+    tone = one.verdict if one.drifted else ("near" if one.severity >= 0.5 else "ok")
+    return Cell(tone, text, f"{about}{adjusted}: {one.verdict}")
