@@ -13,19 +13,24 @@ AS_OF = datetime(2024, 2, 29, 22, 30, 15, 250_000, tzinfo=timezone(timedelta(hou
 
 INTS = [None, 0, 1, -1, 2, 3, -7, 25, 100, 127, -128, 2**31 - 1, -(2**31), 2**53 + 1, 2**63 - 1, -(2**63)]
 FLOATS = [
-    None, float("nan"), float("inf"), float("-inf"), 0.0, -0.0, 0.1, 0.2, 0.3, 0.30000000000000004, 1.0, -1.0, 2.5,
+    None, float("nan"), float("inf"), float("-inf"), 0.0, -0.0, 0.1, 0.2, 0.3,
+    0.30000000000000004, 1.0, -1.0, 2.5,
     -3.5, 25.0, 1e-9, 1e300, -1e300, 1.7e308, 5e-324, 9007199254740993.0, 2.675,
 ]  # fmt: skip
 MEASURES = [None, float("nan"), 0.0, 0.5, -0.5, 1.0, 2.5, 100.0, -64.25]
 STRINGS = [
-    None, "", " ", "a", "A", "b", "ab", "abc\n", "a\nb", " a ", "é", "É", "ß", "😀", "a😀b", "x@y.z", "@", "25", "null",
-    "\u00a0a\u2003", "0", "٣", "_", "a-b", "2020-01-31", "2020-02-30", "2020-1-3", "2020-01-31T10:00", "0000-01-01",
-    "2020-01-31 10:00:00.123456789Z", "2019-12-31T23:59:59+05:30", "9999-12-31", "0001-01-01", "2020-01-31T24:00",
+    None, "", " ", "a", "A", "b", "ab", "abc\n", "a\nb", " a ", "é", "É", "ß", "😀", "a😀b",
+    "x@y.z", "@", "25", "null",
+    "\u00a0a\u2003", "0", "٣", "_", "a-b", "2020-01-31", "2020-02-30", "2020-1-3",
+    "2020-01-31T10:00", "0000-01-01",
+    "2020-01-31 10:00:00.123456789Z", "2019-12-31T23:59:59+05:30", "9999-12-31", "0001-01-01",
+    "2020-01-31T24:00",
 ]  # fmt: skip
 DATES = [None, date(1, 1, 1), date(1582, 10, 10), date(1969, 12, 31), date(2000, 2, 29), date(2020, 1, 31),
          date(2024, 2, 29), date(2024, 3, 1), date(9999, 12, 31)]  # fmt: skip
 TIMES = [None, datetime(1, 1, 1), datetime(1900, 1, 1, 12), datetime(1969, 12, 31, 23, 59, 59, 999_999),
-         datetime(2020, 1, 31, 10), datetime(2020, 1, 31, 10, 0, 0, 123_456), datetime(2024, 2, 29, 17, 0, 15, 250_000),
+         datetime(2020, 1, 31, 10), datetime(2020, 1, 31, 10, 0, 0, 123_456), datetime(2024, 2,
+         29, 17, 0, 15, 250_000),
          datetime(2024, 2, 29, 22, 30, 15, 250_000), datetime(9999, 12, 31, 23, 59, 59, 999_999)]  # fmt: skip
 ZONED = [t and t.replace(tzinfo=UTC) for t in TIMES]
 SUMMERS = [None, *(datetime(2024, m, 31, h, 30, tzinfo=UTC) for m in (3, 10) for h in (0, 1, 2))]
@@ -186,7 +191,8 @@ class Sentences:
             lambda: f"{self.number(depth)} {compared} {self.number(depth)}",
             lambda: f"{self.whole(depth)} {compared} {self.whole(depth)}",
             lambda: (
-                f"{self.column('decimal', otherwise='1')} {compared} {self.column('decimal', 'int', otherwise='25')}"
+                f"{self.column('decimal', otherwise='1')} {compared} "
+                f"{self.column('decimal', 'int', otherwise='25')}"
             ),
             lambda: f"{self.text(depth)} {compared} {self.text(depth)}",
             lambda: f"{self.moment(depth)} {compared} {self.moment(depth)}",
@@ -213,13 +219,16 @@ class Sentences:
         )()
 
     def text_test(self) -> str:
-        patterns = [r"a", r"^a", r"b$", r"a.b", r"\d+", r"\w", r"[^a-z]", r"\s", r"(a|b)+c?", r"^[^@]+@[^@]+\.\w+$",
-                    r"\bb", r"é|ß", r"\D", r"\W{2}", r"a\nb", r"(?:ab)?$", ".", "@", r"[\w.-]+", r"a*?b", "😀"]  # fmt: skip
+        patterns = [r"a", r"^a", r"b$", r"a.b", r"\d+", r"\w", r"[^a-z]", r"\s", r"(a|b)+c?",
+                    r"^[^@]+@[^@]+\.\w+$",
+                    r"\bb", r"é|ß", r"\D", r"\W{2}", r"a\nb", r"(?:ab)?$", ".", "@", r"[\w.-]+",
+                    r"a*?b", "😀"]  # fmt: skip
         method = self.pick("contains", "match", "fullmatch")
         return self.pick(
             lambda: f"{self.text(0)}.str.{method}('{self.pick(*patterns)}')",
             lambda: (
-                f"({self.text(1)}).str.{self.pick('startswith', 'endswith')}({self.pick(repr('a'), repr(''), repr('é'))})"
+                f"({self.text(1)}).str.{self.pick('startswith', 'endswith')}"
+                f"({self.pick(repr('a'), repr(''), repr('é'))})"
             ),
         )()
 

@@ -266,7 +266,8 @@ def test_membership_in_another_table_ignores_its_nulls_and_leaves_a_null_unknown
 
 def test_table_level_rules_repeat_one_verdict() -> None:
     data = frame(a=[1, 1, None], b=["x", "y", "y"], f=[0.5, NAN, 1.5])
-    for rule in ["row_count == 3", "column_count < 5", "null_count(a) == 1", "null_rate(f) < 0.34", "n_unique(a) == 1",
+    for rule in ["row_count == 3", "column_count < 5", "null_count(a) == 1", "null_rate(f) < 0.34",
+                 "n_unique(a) == 1",
                  "is_unique(a, b)", "not is_unique(b)", "mean(f) == 1", "sum(a) == 2", "min(b) == 'x'",
                  "max(f) - min(f) == 1"]:  # fmt: skip
         assert evaluate(rule, data) == [True] * 3, rule
