@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mlops_assets.config import configs_folder, load_projects
+from mlops_assets.config import ConfigError, Problem, Project, configs_folder, load_projects
 from mlops_assets.config.pending import pending_fields
 from mlops_assets.training.estimators import check_hyperparameters
 
@@ -13,11 +13,21 @@ def check_projects() -> Iterator[str]:
     Raises:
         ConfigError: with every problem of every document.
     """
-    for project in load_projects(configs_folder()):
-        for document in project.training:
-            check_hyperparameters(document)
+    projects = load_projects(configs_folder())
+    problems = [problem for project in projects for problem in _training_problems(project)]
+    if problems:
+        raise ConfigError(problems)
+    for project in projects:
         yield f"{project.name}: {len(project.documents)} documents, all good"
         for document in project.documents:
             for field in pending_fields(document):
                 line, column = document.line_of(field)
                 yield f"  {document.file}:{line}:{column}: {field} has no effect in this version"
+
+
+def _training_problems(project: Project) -> Iterator[Problem]:
+    """What scikit-learn says of algorithms and hyperparameters."""
+    for document in project.training:
+        for sentence in check_hyperparameters(document.config):
+            field, _, message = sentence.partition(": ")
+            yield document.problem(field, message)

@@ -103,7 +103,8 @@ def _parse_date(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: dateti
 
 
 def _explode(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
-    return frame.explode(list(step.columns))
+    # A row whose list is empty or null stays, with a null: exploding adds rows and loses none.
+    return frame.explode(list(step.columns), empty_as_null=True, keep_nulls=True)
 
 
 def _split(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:

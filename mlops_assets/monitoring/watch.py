@@ -160,3 +160,22 @@ def _rows(version: str, window: str, judged: Sequence[FeatureDrift]) -> pl.DataF
 
 def _feature(row: dict[str, object]) -> FeatureDrift:
     return FeatureDrift(**{name: value for name, value in row.items() if name not in ("version", "window")})  # type: ignore[arg-type]
+
+
+def verdicts(tables: DriftTables) -> dict[str, list[FeatureDrift]]:
+    """Every window's features, as judged against the champion that scored it: the newest where there were several."""
+    if not delta.exists(tables.drift):
+        return {}
+    stored = delta.scan(tables.drift).sort("window", pl.col("version").cast(pl.Int64)).collect()
+    found: dict[str, list[FeatureDrift]] = {}
+    for (window, _), rows in stored.group_by("window", "version", maintain_order=True):
+        found[str(window)] = [_feature(row) for row in rows.iter_rows(named=True)]
+    return found
+
+
+def profiles_of(tables: DriftTables, window: str) -> tuple[Profile, Profile]:
+    """The reference's profile and the window's own, of the newest champion that the window was judged against."""
+    judged = delta.scan(tables.drift).filter(pl.col("window") == window).select("version").unique().collect()
+    version = max(judged["version"].to_list(), key=int)
+    stored = delta.scan(tables.references).filter(pl.col("version") == version).drop("version").collect()
+    return from_frame(stored), _window_profile(tables.profiles, version, window)

@@ -1,0 +1,109 @@
+"""The monitor's page as an asset: one HTML file that shows drift, performance, alarms and versions on one axis of time."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+
+from mlops_assets.assets.errors import told
+from mlops_assets.assets.keys import monitoring_key, shared
+from mlops_assets.assets.lineage import ModelDocuments
+from mlops_assets.assets.monitored import drift_tables
+from mlops_assets.assets.monitoring import model_metrics
+from mlops_assets.config import MonitoringConfig, Project
+from mlops_assets.lake import delta
+from mlops_assets.lake.locations import Warehouse
+from mlops_assets.monitoring.dashboard import DashboardData, Distribution, Retraining, distribution, render
+from mlops_assets.monitoring.performance import performance_from_frame
+from mlops_assets.monitoring.track import BASELINE, CHAMPION, known
+from mlops_assets.monitoring.verdict import FeatureDrift
+from mlops_assets.monitoring.watch import DriftTables, history, profiles_of, verdicts
+from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
+
+MOST_DISTRIBUTIONS = 6
+
+
+def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
+    """`dashboard.html` beside the monitoring tables."""
+    document = documents.monitoring
+    assert document is not None
+    config = document.config
+
+    @dg.asset(
+        key=monitoring_key(project, "dashboard"),
+        deps=[monitoring_key(project, "drift"), monitoring_key(project, "performance")],
+        description=f"{config.dashboard_name or documents.model}: a page that needs no network, to be opened, sent or printed.",
+        **shared(project, "monitoring", ["html", "monitoring"]),
+    )
+    def dashboard(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse], registry: dg.ResourceParam[ModelRegistry]
+    ) -> dg.MaterializeResult:
+        file = Path(lake.table(project.name, "monitoring", "dashboard.html"))
+        with told(RegistryError):
+            champion = registry.require_champion(documents.model)
+            versions = registry.versions(documents.model)
+        data = dashboard_data(project, documents, config, lake, champion, versions)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(render(data), encoding="utf-8")
+        return dg.MaterializeResult(
+            metadata={"page": dg.MetadataValue.url(file.as_uri()), "windows": len(data.windows), "bytes": file.stat().st_size}
+        )
+
+    return dashboard
+
+
+def dashboard_data(
+    project: Project,
+    documents: ModelDocuments,
+    config: MonitoringConfig,
+    lake: Warehouse,
+    champion: ModelVersion,
+    versions: list[ModelVersion],
+) -> DashboardData:
+    """What the page shows, read from the monitor's tables and the registry."""
+    tables = drift_tables(project, lake)
+    drift = verdicts(tables)
+    performance = known(lake.table(project.name, "monitoring", "performance"), config).performance
+    windows = sorted({*drift, *(performance["window"].to_list() if performance.height else [])})
+    metric = next(iter(model_metrics(config)), "roc_auc")
+    return DashboardData(
+        title=config.dashboard_name or documents.model,
+        as_of=datetime.now(UTC),
+        windows=windows,
+        metric=metric,
+        drift=drift,
+        distributions=_distributions(tables, drift),
+        performance=_role(performance, CHAMPION),
+        baseline=_role(performance, BASELINE),
+        retrainings=[_retraining(version) for version in versions if version.window],
+        threshold=config.alert_thresholds.get(metric, config.alert_thresholds.get(f"model_{metric}")),
+        alarm=history(tables, champion.version, config).alarm,
+    )
+
+
+def _role(performance: pl.DataFrame, role: str) -> list[object]:
+    if performance.is_empty():
+        return []
+    return list(performance_from_frame(performance.filter(pl.col("role") == role).drop("role")))
+
+
+def _distributions(tables: DriftTables, drift: dict[str, list[FeatureDrift]]) -> list[Distribution]:
+    """The newest window's features with the largest effect, against the reference."""
+    if not drift:
+        return []
+    newest = max(drift)
+    worst = sorted(drift[newest], key=lambda one: one.severity, reverse=True)[:MOST_DISTRIBUTIONS]
+    reference, current = profiles_of(tables, newest)
+    return [distribution(one.feature, newest, reference, current) for one in worst]
+
+
+def _retraining(version: ModelVersion) -> Retraining:
+    return Retraining(
+        window=version.window,
+        version=version.version,
+        cause=version.cause,
+        decision=version.decision,
+        promoted=version.promoted,
+        numbers=version.metrics,
+    )
