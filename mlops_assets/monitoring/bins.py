@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+LARGEST = float(np.finfo(np.float64).max)
+LARGEST_SUMMED = 1e150
+
 
 @dataclass(frozen=True, eq=False)
 class NumericBins:
@@ -34,7 +37,8 @@ class NumericBins:
     @property
     def pivot(self) -> float:
         """A value near the middle, around which squares are summed without cancellation."""
-        return float(self.edges[len(self.edges) // 2]) if len(self.edges) else 0.0
+        middle = self.edges[len(self.edges) // 2] if len(self.edges) else 0.0
+        return float(np.clip(middle, -LARGEST_SUMMED, LARGEST_SUMMED))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +74,8 @@ def quantile_edges(ordered: Floats, bins: int) -> Floats:
     distinct = _few_distinct(ordered, bins)
     inner = distinct if distinct is not None else _quantiles(ordered, np.arange(1, bins) / bins)
     spikes = _spikes(ordered, bins)
-    return np.unique(np.concatenate([inner, spikes, np.nextafter(spikes, -np.inf)]))
-
-
-def count_ordered(ordered: Floats, edges: Floats) -> Ints:
-    """Rows per bin of ascending values, shape (len(edges) + 1,)."""
-    ends = np.searchsorted(ordered, edges, side="right")
-    return np.diff(np.concatenate([[0], ends, [len(ordered)]])).astype(np.int64)
+    edges = np.concatenate([inner, spikes, np.nextafter(spikes, -np.inf)])
+    return np.unique(np.clip(edges, -LARGEST, LARGEST))
 
 
 def _few_distinct(ordered: Floats, limit: int) -> Floats | None:
@@ -104,4 +103,4 @@ def _spikes(ordered: Floats, bins: int) -> Floats:
     held = np.searchsorted(ordered, candidates, side="right") - np.searchsorted(
         ordered, candidates, side="left"
     )
-    return np.asarray(candidates[(held >= width) & np.isfinite(candidates)])
+    return np.asarray(candidates[(held >= width) & (np.abs(candidates) < LARGEST)])

@@ -79,4 +79,5 @@ def binned_wasserstein(reference: ColumnProfile, current: ColumnProfile, edges: 
     n, m = reference.counts.sum(), current.counts.sum()
     gap = (np.cumsum(reference.counts) / n - np.cumsum(current.counts) / m)[:-1] * edges
     ends = np.concatenate([[0.0], gap, [0.0]])
-    return float(np.abs(np.diff(ends) - (reference.sums / n - current.sums / m)).sum())
+    with np.errstate(over="ignore"):
+        return float(np.abs(np.diff(ends) - (reference.sums / n - current.sums / m)).sum())

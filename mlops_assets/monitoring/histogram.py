@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mlops_assets.monitoring.bins import Floats, Ints, NumericBins
+from mlops_assets.monitoring.bins import LARGEST_SUMMED, Floats, Ints, NumericBins
 
 BLOCK = 16_384
 CELLS = 2_048
@@ -15,7 +15,7 @@ DEPTH = 3
 class Counted:
     """Counts and sums per fine bin, shape (size,), with squares around the pivot and extremes.
 
-    Sums are of finite values.
+    All rows are counted; what is infinite or beyond 1e150, whose square is no float, is not summed.
     """
 
     counts: Ints
@@ -90,16 +90,11 @@ def count_values(values: Floats, bins: NumericBins, grid: EdgeGrid) -> Counted:
 def _add_block(total: Counted, block: Floats, bins: NumericBins, grid: EdgeGrid) -> None:
     found = grid.bin_of(block)
     total.counts += np.bincount(found, minlength=bins.size)
-    total.minimum, total.maximum = (
-        min(total.minimum, float(block.min())),
-        max(total.maximum, float(block.max())),
-    )
-    finite = (
-        block
-        if np.isfinite([total.minimum, total.maximum]).all()
-        else np.where(np.isfinite(block), block, bins.pivot)
-    )
-    weights = finite if finite is block else np.where(np.isfinite(block), block, 0.0)
-    total.sums += np.bincount(found, weights=weights, minlength=bins.size)
-    away = finite - bins.pivot
-    total.squares += float(np.square(away).sum())
+    if max(-block.min(), block.max()) > LARGEST_SUMMED:
+        summed = np.abs(block) <= LARGEST_SUMMED
+        block, found = block[summed], found[summed]
+        if len(block) == 0:
+            return
+    total.minimum, total.maximum = min(total.minimum, block.min()), max(total.maximum, block.max())
+    total.sums += np.bincount(found, weights=block, minlength=bins.size)
+    total.squares += float(np.square(block - bins.pivot).sum())

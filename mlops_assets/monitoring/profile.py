@@ -5,6 +5,7 @@ A day costs that day's rows: profiles of days merge into weeks and months withou
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 
 import numpy as np
@@ -15,7 +16,6 @@ from mlops_assets.monitoring.bins import (
     CategoryBins,
     Floats,
     NumericBins,
-    count_ordered,
     quantile_edges,
 )
 from mlops_assets.monitoring.columns import as_numbers, kind_of
@@ -143,28 +143,12 @@ def _fit(series: pl.Series, bins: int, fine_bins: int, max_levels: int) -> Colum
 
 
 def _fit_numbers(series: pl.Series, bins: int, fine_bins: int, *, temporal: bool) -> ColumnProfile:
-    ordered = as_numbers(series).fill_nan(None).drop_nulls().sort().to_numpy()
-    coarse = quantile_edges(ordered, bins)
-    edges = np.union1d(coarse, quantile_edges(ordered, fine_bins))
+    ordered = as_numbers(series).fill_nan(None).drop_nulls().sort()
+    coarse = quantile_edges(ordered.to_numpy(), bins)
+    edges = np.union1d(coarse, quantile_edges(ordered.to_numpy(), fine_bins))
     found = NumericBins(edges, np.isin(edges, coarse), temporal)
-    counts = count_ordered(ordered, edges)
-    finite = np.where(np.isfinite(ordered), ordered, 0.0)
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    running = np.concatenate([[0.0], np.cumsum(finite)])
-    away = np.where(np.isfinite(ordered), ordered, found.pivot) - found.pivot
-    extremes = (float(ordered[0]), float(ordered[-1])) if len(ordered) else (np.inf, -np.inf)
-    null = len(series) - len(ordered)
-    return ColumnProfile(
-        found,
-        counts,
-        np.diff(running[ends]),
-        null,
-        0,
-        0,
-        float(np.square(away).sum()),
-        extremes[0],
-        extremes[1],
-    )
+    counted = _count_numbers(ordered, found, EdgeGrid(edges))
+    return replace(counted, null=len(series) - len(ordered))
 
 
 def _fit_levels(series: pl.Series, max_levels: int) -> ColumnProfile:

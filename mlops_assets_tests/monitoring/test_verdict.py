@@ -5,7 +5,7 @@ from scipy import stats
 
 from mlops_assets.monitoring.drift import METHODS
 from mlops_assets.monitoring.effects import binned_wasserstein, pool_sparse, verdict_bins
-from mlops_assets.monitoring.profile import fit_reference, summarise
+from mlops_assets.monitoring.profile import fit_reference, from_frame, summarise, to_frame
 from mlops_assets.monitoring.statistics import psi
 from mlops_assets.monitoring.verdict import feature_drift
 
@@ -220,3 +220,43 @@ def test_an_unknown_method_names_the_nearest():
     fitted = fit_reference(normal(600, (0,)), ["f0"])
     with pytest.raises(ValueError, match="did you mean 'ks_test'"):
         feature_drift(fitted.profile, fitted.profile, method="ks")
+
+
+def odd_columns(rows=1200):
+    random = np.random.default_rng(0)
+    normal_values = random.normal(size=rows)
+    return {
+        "normal": normal_values,
+        "constant": np.full(rows, 3.0),
+        "all null": np.full(rows, np.nan),
+        "some null": np.where(np.arange(rows) % 3, np.nan, normal_values),
+        "some infinite": np.where(random.random(rows) < 0.2, np.inf, normal_values),
+        "all infinite": np.full(rows, -np.inf),
+        "huge": random.uniform(-1.7, 1.7, rows) * 1e308,
+        "denormal": normal_values * 1.5e-323,
+        "whole": random.integers(-5, 5, rows).astype(float),
+        "mostly nought": np.where(random.random(rows) < 0.9, 0, random.exponential(size=rows)),
+        "signed nought": np.where(random.random(rows) < 0.5, 0.0, -0.0),
+    }
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", odd_columns())
+def test_no_column_however_odd_breaks_a_verdict_or_drifts_from_itself(name):
+    columns = odd_columns()
+    fitted = fit_reference(pl.DataFrame({"x": columns[name]}), ["x"])
+    for other, values in columns.items():
+        profile = from_frame(to_frame(summarise(pl.DataFrame({"x": values}), fitted)))
+        for method in METHODS:
+            found = feature_drift(fitted.profile, profile, method=method)[0]
+            numbers = (
+                found.statistic,
+                found.p_value,
+                found.psi,
+                found.psi_debiased,
+                found.effect,
+                found.severity,
+            )
+            assert not np.isnan(numbers).any()
+            if other == name:
+                assert not found.drifted
