@@ -194,9 +194,12 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_text_is_refused_at_once(name: str) -> None:
-    began = time.process_time()
-    refusal(HOSTILE[name])
-    assert time.process_time() - began < 0.05
+    def seconds() -> float:
+        began = time.thread_time()
+        refusal(HOSTILE[name])
+        return time.thread_time() - began
+
+    assert min(seconds() for _ in range(3)) < 0.05
 
 
 def test_a_rule_as_large_as_allowed_is_read() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.rules import check, evaluate, interpreter, spark, spark_operations, typed
+from mlops_assets.rules import check, evaluate, interpreter, spark_operations, typed
+from mlops_assets.rules import spark as engine
 from mlops_assets.rules.polars_operations import OPERATIONS
 from mlops_assets.rules.run import Run
 from mlops_assets_tests.rules.generate import AS_OF, KINDS, OTHER, World, worlds
@@ -27,7 +28,7 @@ RULES_A_FRAME = 20
 def test_both_engines_have_the_same_operations() -> None:
     from mlops_assets.rules import polars
 
-    assert {*spark_operations.OPERATIONS, *spark._BOUND} == {*OPERATIONS, *polars._BOUND}
+    assert {*spark_operations.OPERATIONS, *engine._BOUND} == {*OPERATIONS, *polars._BOUND}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def test_the_session_zone_does_not_change_a_verdict(spark: "SparkSession", sampl
 
 
 def answers(frame: "DataFrame", checked: list[typed.Checked], run: Run) -> list[list[Any]]:
-    compiled = [spark.compile_rule(c, run).alias(f"r{i}") for i, c in enumerate(checked)]
+    compiled = [engine.compile_rule(c, run).alias(f"r{i}") for i, c in enumerate(checked)]
     by_row = [i for i, c in enumerate(checked) if not c.table_level]
     rows = frame.select(*(compiled[i] for i in by_row)).collect()
     whole = [i for i in range(len(checked)) if i not in by_row]
@@ -95,7 +96,7 @@ def test_spark_agrees_with_the_interpreter_on_500_random_rules(spark: "SparkSess
     def hold(case: tuple[World, list[str]]) -> None:
         world, texts = case
         frame = to_spark(spark, world.frame)
-        checked = [check(text, spark.schema_of(frame), tables=SCHEMAS) for text in texts]
+        checked = [check(text, engine.schema_of(frame), tables=SCHEMAS) for text in texts]
         seen.update(n.operation for c in checked for n in typed.walk(c.root) if isinstance(n, typed.Apply))
         wanted = [interpreter.evaluate(c, world.frame.to_dicts(), PLAIN_RUN) for c in checked]
         found = answers(frame, checked, run)
