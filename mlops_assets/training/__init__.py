@@ -1,0 +1,1 @@
+"""Training: splits, estimators, fitting, metrics, gates and plots."""

@@ -1,0 +1,147 @@
+"""Which class an algorithm's name means, and whether hyperparameters fit it, without training."""
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from mlops_assets.config.problems import did_you_mean
+from mlops_assets.config.training import TrainingConfig
+from mlops_assets.features.transforms import Treatment
+from mlops_assets.training.errors import TrainingError
+
+SUPERVISED: Mapping[str, tuple[str, str]] = {
+    "random_forest": ("sklearn.ensemble.RandomForestClassifier", "sklearn.ensemble.RandomForestRegressor"),
+    "extra_trees": ("sklearn.ensemble.ExtraTreesClassifier", "sklearn.ensemble.ExtraTreesRegressor"),
+    "gradient_boosting": (
+        "sklearn.ensemble.GradientBoostingClassifier",
+        "sklearn.ensemble.GradientBoostingRegressor",
+    ),
+    "hist_gradient_boosting": (
+        "sklearn.ensemble.HistGradientBoostingClassifier",
+        "sklearn.ensemble.HistGradientBoostingRegressor",
+    ),
+    "ada_boost": ("sklearn.ensemble.AdaBoostClassifier", "sklearn.ensemble.AdaBoostRegressor"),
+    "bagging": ("sklearn.ensemble.BaggingClassifier", "sklearn.ensemble.BaggingRegressor"),
+    "decision_tree": ("sklearn.tree.DecisionTreeClassifier", "sklearn.tree.DecisionTreeRegressor"),
+    "logistic_regression": ("sklearn.linear_model.LogisticRegression", ""),
+    "linear": ("sklearn.linear_model.LogisticRegression", "sklearn.linear_model.LinearRegression"),
+    "linear_regression": ("", "sklearn.linear_model.LinearRegression"),
+    "ridge": ("sklearn.linear_model.RidgeClassifier", "sklearn.linear_model.Ridge"),
+    "lasso": ("", "sklearn.linear_model.Lasso"),
+    "elastic_net": ("", "sklearn.linear_model.ElasticNet"),
+    "sgd": ("sklearn.linear_model.SGDClassifier", "sklearn.linear_model.SGDRegressor"),
+    "k_nearest_neighbors": (
+        "sklearn.neighbors.KNeighborsClassifier",
+        "sklearn.neighbors.KNeighborsRegressor",
+    ),
+    "svm": ("sklearn.svm.SVC", "sklearn.svm.SVR"),
+    "mlp": ("sklearn.neural_network.MLPClassifier", "sklearn.neural_network.MLPRegressor"),
+    "naive_bayes": ("sklearn.naive_bayes.GaussianNB", ""),
+    "gaussian_process": (
+        "sklearn.gaussian_process.GaussianProcessClassifier",
+        "sklearn.gaussian_process.GaussianProcessRegressor",
+    ),
+    "dummy": ("sklearn.dummy.DummyClassifier", "sklearn.dummy.DummyRegressor"),
+    "xgboost": ("xgboost.XGBClassifier", "xgboost.XGBRegressor"),
+    "lightgbm": ("lightgbm.LGBMClassifier", "lightgbm.LGBMRegressor"),
+}
+ALGORITHMS: Mapping[str, Mapping[str, str]] = {
+    "classification": {name: pair[0] for name, pair in SUPERVISED.items() if pair[0]},
+    "regression": {name: pair[1] for name, pair in SUPERVISED.items() if pair[1]},
+    "clustering": {
+        "kmeans": "sklearn.cluster.KMeans",
+        "mini_batch_kmeans": "sklearn.cluster.MiniBatchKMeans",
+        "birch": "sklearn.cluster.Birch",
+        "gaussian_mixture": "sklearn.mixture.GaussianMixture",
+    },
+    "anomaly_detection": {
+        "isolation_forest": "sklearn.ensemble.IsolationForest",
+        "one_class_svm": "sklearn.svm.OneClassSVM",
+        "elliptic_envelope": "sklearn.covariance.EllipticEnvelope",
+    },
+}
+DEFAULTS: Mapping[str, str] = {
+    "classification": "random_forest",
+    "regression": "random_forest",
+    "clustering": "kmeans",
+    "anomaly_detection": "isolation_forest",
+}
+
+
+def algorithm_path(config: TrainingConfig) -> str:
+    """The dotted class of a document's algorithm. Raises TrainingError for an unknown name, with the nearest."""
+    known = ALGORITHMS[config.model_type]
+    name = config.algorithm or DEFAULTS[config.model_type]
+    if "." in name:
+        return name
+    if name not in known:
+        hint = did_you_mean(name, known) or f"known are {', '.join(known)}, or a dotted class"
+        raise TrainingError(f"algorithm: unknown '{name}' for {config.model_type}; {hint}")
+    return known[name]
+
+
+def estimator_class(config: TrainingConfig) -> type[Any]:
+    """The class of a document's algorithm. Raises TrainingError where it cannot be imported or is no estimator."""
+    path = algorithm_path(config)
+    module, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        raise TrainingError(
+            f"algorithm: '{path}' cannot be imported ({error}); install {module.split('.')[0]}"
+        ) from error
+    if found is None:
+        names = dir(importlib.import_module(module))
+        raise TrainingError(f"algorithm: {module} has no '{name}'; {did_you_mean(name, names)}".rstrip("; "))
+    if not (isinstance(found, type) and hasattr(found, "fit") and hasattr(found, "predict")):
+        raise TrainingError(f"algorithm: '{path}' is no estimator: it needs fit and predict")
+    return found
+
+
+def estimator(config: TrainingConfig) -> Any:
+    """An unfitted estimator with the document's hyperparameters, and its seed where it takes one."""
+    found = estimator_class(config)
+    known = _parameters(found)
+    for name in config.hyperparameters:
+        if known is not None and name not in known:
+            hint = did_you_mean(name, known) or f"it takes {', '.join(known)}"
+            raise TrainingError(f"hyperparameters: {found.__name__} has no '{name}'; {hint}")
+    seed = {"random_state": config.random_seed} if known is None or "random_state" in known else {}
+    return found(**{**seed, **config.hyperparameters})
+
+
+def check_hyperparameters(config: TrainingConfig) -> list[str]:
+    """What is wrong with a document's algorithm and hyperparameters, one sentence each, without training."""
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils import get_tags
+
+    try:
+        made = estimator(config)
+        kind = get_tags(made).estimator_type
+        validate = getattr(made, "_validate_params", lambda: None)
+        validate()
+    except (TrainingError, TypeError, ValueError, NotFittedError) as error:
+        return [str(error) if isinstance(error, TrainingError) else f"hyperparameters: {error}"]
+    wanted = {"classification": "classifier", "regression": "regressor"}.get(config.model_type)
+    if wanted and kind not in (None, wanted):
+        return [f"algorithm: '{algorithm_path(config)}' is a {kind}, and model_type is {config.model_type}"]
+    return []
+
+
+def treatment_of(made: Any, seed: int) -> Treatment:
+    """How the columns have to be prepared for an estimator: by scikit-learn's own tags and arguments."""
+    from sklearn.utils import get_tags
+
+    takes_nan = bool(get_tags(made).input_tags.allow_nan)
+    native = "categorical_features" in made.get_params(deep=False) and hasattr(made, "max_bins")
+    # One of the estimator's bins is for null, and one of ours for the categories that are too rare.
+    return Treatment(takes_nan, min(made.max_bins, 255) - 1 if native else 0, seed)
+
+
+def _parameters(found: type[Any]) -> list[str] | None:
+    """Names a constructor takes; None where it takes any."""
+    signature = inspect.signature(found).parameters
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in signature.values()):
+        return None
+    return list(signature)
