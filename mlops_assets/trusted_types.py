@@ -19,7 +19,7 @@ NAMES = frozenset(
         "collections.OrderedDict",
         "collections.defaultdict",
         "decimal.Decimal",
-        # Boosting on categories keeps a partial of check_array; a partial's function is judged by its own name.
+        # Boosting on categories keeps a partial of check_array; its function is judged by its name.
         "functools.partial",
         "sklearn.utils.validation.check_array",
         "scipy._lib.array_api_compat.numpy._aliases.asarray",

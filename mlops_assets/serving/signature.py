@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 NULL_TYPES = frozenset({"double", "float", "string"})
 _INTEGER_BITS = {"integer": 32, "long": 64}
+# pandas types whose every value fits (the first is the one the model gets): large batches arrive so, and need no
+# look at each value.
+_AS_IT_IS = {
+    "double": ("float64", "float32", "int64", "int32"),
+    "float": ("float32",),
+    "long": ("int64", "int32"),
+    "integer": ("int32",),
+    "boolean": ("bool",),
+}
 
 
 class Column(NamedTuple):
@@ -46,6 +55,8 @@ def conform(frame: "pandas.DataFrame", inputs: Sequence[Column]) -> "pandas.Data
 
 
 def _series(frame: "pandas.DataFrame", column: Column) -> "pandas.Series[Any]":
+    import pandas as pd
+
     if column.name not in frame.columns:
         if column.required:
             raise SignatureError(column.name, _missing(column, [str(name) for name in frame.columns]))
@@ -54,6 +65,8 @@ def _series(frame: "pandas.DataFrame", column: Column) -> "pandas.Series[Any]":
         if list(frame.columns).count(column.name) > 1:
             raise SignatureError(column.name, "the column is there twice")
         found = frame[column.name]
+        if str(found.dtype) in _AS_IT_IS.get(column.type, ()):
+            return pd.Series(found.to_numpy(dtype=_AS_IT_IS[column.type][0]), index=frame.index)
         values = [
             None if missing else value for value, missing in zip(found.tolist(), found.isna(), strict=True)
         ]

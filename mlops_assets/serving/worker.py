@@ -81,6 +81,8 @@ def main() -> None:
 
 
 def _load(path: str) -> "ServedModel":
+    # skops looks at all of scikit-learn, whose test helpers import pytest if it is there: 6 MB for nothing.
+    sys.modules["pytest"] = None  # type: ignore[assignment]
     from mlops_assets.serving.model import load_served_model
 
     return load_served_model(path)

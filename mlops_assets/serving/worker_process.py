@@ -114,7 +114,10 @@ class Worker:
             raise WorkerFailedError(
                 f"{self.entity.name}: the worker ended with {_ending(code)} while it loaded"
             )
-        report = json.loads(line)
+        try:
+            report = json.loads(line)
+        except ValueError:
+            raise WorkerFailedError(f"{self.entity.name}: the worker's report is not JSON") from None
         if "error" in report:
             raise WorkerFailedError(f"{self.entity.name}: {report['error']}")
         self.columns = list(report["inputs"])

@@ -231,6 +231,7 @@ def test_a_killed_worker_comes_back_and_the_request_that_met_it_is_answered(
 
 
 def test_a_failed_update_keeps_what_was_served_and_says_why(http: httpx.Client, tmp_path: Path) -> None:
+    before = http.get(f"{ENDPOINTS}/churn").json()["config"]
     entity = {"entity_name": "churn_model", "entity_version": "2", "model_path": str(tmp_path)}
     begun = http.put(f"{ENDPOINTS}/churn/config", json={"served_entities": [entity]})
     second = http.put(f"{ENDPOINTS}/churn/config", json={"served_entities": [entity]})
@@ -243,6 +244,9 @@ def test_a_failed_update_keeps_what_was_served_and_says_why(http: httpx.Client, 
     assert state(http)["config_update"] == "UPDATE_FAILED"
     assert "no file named MLmodel" in state(http)["message"]
     assert invoke(http, BODIES[0]).headers["served-model-name"] == "churn_model-1"
+    served = {name: value for name, value in before["served_entities"][0].items() if name != "state"}
+    http.put(f"{ENDPOINTS}/churn/config", json={"served_entities": [served]})
+    wait_until(lambda: state(http)["config_update"] == "NOT_UPDATING")
 
 
 def state(http: httpx.Client) -> dict[str, str]:

@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -38,6 +39,15 @@ def test_a_running_gateway_is_found_and_a_second_one_says_where_the_first_is(tmp
     assert address(tmp_path) is None
     assert not GatewayHome(tmp_path).address_file.exists()
     assert not psutil.pid_exists(first.pid)
+
+
+def test_processes_that_start_it_at_once_get_the_same_gateway(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(3) as pool, running(tmp_path):
+        gateway_process.stop(tmp_path)
+        found = list(pool.map(lambda _: ensure_running(tmp_path, port=0), range(3)))
+
+    assert len({(each.url, each.pid) for each in found}) == 1
+    assert sum(each.started for each in found) == 1
 
 
 def test_what_a_killed_gateway_leaves_does_not_count(tmp_path: Path) -> None:

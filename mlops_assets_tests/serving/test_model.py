@@ -7,7 +7,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.svm import LinearSVC
 
 from mlops_assets.serving.model import ModelFormatError, ServedModel, load_served_model
-from mlops_assets.serving.signature import Column, SignatureError
+from mlops_assets.serving.signature import Column, SignatureError, conform
 
 X = Column("x", "double", True)
 FRAME = pd.DataFrame({"x": [float(value) for value in range(30)]})
@@ -134,3 +134,35 @@ def test_a_model_file_outside_its_directory_is_refused(model_path: Path, tmp_pat
 def test_a_folder_that_is_no_model_says_so(tmp_path: Path) -> None:
     with pytest.raises(ModelFormatError, match="no file named MLmodel"):
         load_served_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "dtype"),
+    [
+        ("double", [1, 2], "int64"),
+        ("double", [1.5, None], "float32"),
+        ("double", [1.5, None], "object"),
+        ("long", [1, 2], "int32"),
+        ("long", [1.0, 2.0], "float64"),
+        ("long", [1, 2], "Int64"),
+        ("boolean", [True, False], "bool"),
+        ("boolean", [True, False], "object"),
+    ],
+)
+def test_the_model_gets_its_own_types_whatever_the_frames_are(
+    kind: str, values: list[object], dtype: str
+) -> None:
+    column = Column("x", kind, True)
+
+    conformed = conform(pd.DataFrame({"x": pd.Series(values, dtype=dtype)}), [column])
+
+    assert str(conformed["x"].dtype) == {"double": "float64", "long": "int64", "boolean": "bool"}[kind]
+    assert [None if value != value else value for value in conformed["x"].tolist()] == values
+
+
+def test_a_whole_number_column_with_a_null_is_refused_where_it_is_required() -> None:
+    frame = pd.DataFrame({"x": [1.0, None]})
+
+    with pytest.raises(SignatureError, match="row 1 is null"):
+        conform(frame, [Column("x", "long", True)])
+    assert str(conform(frame, [Column("x", "long", False)])["x"].dtype) == "float64"
