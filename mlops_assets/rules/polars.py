@@ -5,7 +5,9 @@ NaN is null, whole numbers are 64 bits and null beyond, floats are float64, an u
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from itertools import takewhile
+from operator import and_, or_
 from typing import Any
 
 import polars as pl
@@ -64,7 +66,7 @@ def _compile(node: Typed, run: Run) -> Expr:
     if isinstance(node, Column):
         return _column(node)
     arguments = [_compile(argument, run) for argument in node.arguments]
-    if node.operation not in _NAN_STAYS_WITHIN:
+    if node.operation not in _NAN_TAKEN:
         arguments = [_known(n, a) for n, a in zip(node.arguments, arguments, strict=True)]
     bound = _BOUND.get(node.operation)
     return bound(node, run, *arguments) if bound else OPERATIONS[node.operation](*arguments, *node.options)
@@ -99,26 +101,45 @@ def _canonical(found: Expr, type_: Type) -> Expr:
     return found
 
 
+def _may_be_nan(node: Typed) -> bool:
+    arithmetic = isinstance(node, Column) or getattr(node, "operation", "") in _NAN_STAYS
+    return node.type.kind == "float" and arithmetic
+
+
 def _known(node: Typed, value: Expr) -> Expr:
     """A float's NaN as null."""
-    may_be_nan = isinstance(node, Column) or getattr(node, "operation", "") in _NAN_STAYS
-    return pl.when(value.is_not_nan()).then(value) if node.type.kind == "float" and may_be_nan else value
+    return pl.when(value.is_not_nan()).then(value) if _may_be_nan(node) else value
+
+
+def _where_known(node: Apply, test: Expr, *values: Expr) -> Expr:
+    """A comparison, null where a side is NaN: cheaper than to make both sides null first."""
+    known = [v.is_not_nan() for v, n in zip(values, node.arguments, strict=True) if _may_be_nan(n)]
+    return pl.when(reduce(and_, known)).then(test) if known else test
+
+
+def _lt(node: Apply, run: Run, a: Expr, b: Expr) -> Expr:
+    return _where_known(node, a < b, a, b)
+
+
+def _le(node: Apply, run: Run, a: Expr, b: Expr) -> Expr:
+    return _where_known(node, a <= b, a, b)
 
 
 def _eq_float(node: Apply, run: Run, a: Expr, b: Expr) -> Expr:
     """|a - b| <= max(1e-9 * max(|a|, |b|), tolerance), where infinities equal only themselves."""
-    return (a == b) | (
-        (a - b).abs().is_finite() & ((a - b).abs() <= _bound(node, run.tolerance or 0.0, a, b))
-    )
+    difference = (a - b).abs()
+    near = reduce(or_, [difference <= bound for bound in _bounds(node, run.tolerance or 0.0, a, b)])
+    return _where_known(node, (a == b) | (near & (difference < float("inf"))), a, b)
 
 
-def _bound(node: Apply, tolerance: float, a: Expr, b: Expr) -> Expr:
-    fixed = [n.value for n in node.arguments if isinstance(n, Constant) and n.value is not None]
+def _bounds(node: Apply, tolerance: float, a: Expr, b: Expr) -> list[Expr]:
+    """What the difference may be: relative to each side, constants and the tolerance made one number."""
+    fixed = [abs(n.value) * 1e-9 for n in node.arguments if isinstance(n, Constant)]
+    floor = max([tolerance, *fixed])
     sides = [
         x.abs() * 1e-9 for x, n in zip((a, b), node.arguments, strict=True) if not isinstance(n, Constant)
     ]
-    floor = max([tolerance, *(abs(value) * 1e-9 for value in fixed)])
-    return pl.max_horizontal(*sides, pl.lit(floor)) if sides else pl.lit(floor)
+    return [*sides, pl.lit(floor)] if floor else sides or [pl.lit(0.0)]
 
 
 def _in_table(node: Apply, run: Run, a: Expr) -> Expr:
@@ -168,10 +189,12 @@ def _current_wall_time(node: Apply, run: Run) -> Expr:
 _NAN_STAYS = frozenset(
     {f"{name}_float" for name in ("add", "sub", "mul", "div", "neg", "abs", "round", "sum", "mean")}
 )
-_NAN_STAYS_WITHIN = _NAN_STAYS - {"sum_float", "mean_float"}
+_NAN_TAKEN = (_NAN_STAYS - {"sum_float", "mean_float"}) | {"lt", "le", "eq_float"}
 
 # Operations that need the run or their own node.
 _BOUND: dict[str, Callable[..., Expr]] = {
+    "lt": _lt,
+    "le": _le,
     "eq_float": _eq_float,
     "coalesce": _coalesce,
     "in_list": _in_list,
