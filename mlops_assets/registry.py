@@ -1,0 +1,295 @@
+"""MLflow as the register of models: one run and one version a training, aliases for what serves, tags for where it came from.
+
+Every fact that a later step needs is a tag of the version, so that nothing but the registry has to be asked.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+PASSED, REFUSED = "passed", "refused"
+TAG = "mlops."
+
+
+class RegistryError(Exception):
+    """The registry holds no such model, version or alias."""
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered version and what its tags say of it."""
+
+    name: str
+    version: str
+    run_id: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def tag(self, name: str) -> str:
+        """One of this package's tags, empty where it is not set."""
+        return self.tags.get(TAG + name, "")
+
+    @property
+    def number(self) -> int:
+        """The version as a number: versions in order of training."""
+        return int(self.version)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate let it through."""
+        return self.tag("gate") == PASSED
+
+    @property
+    def promoted(self) -> bool:
+        """Whether it has been champion."""
+        return bool(self.tag("promoted_at"))
+
+    @property
+    def decision(self) -> str:
+        """What the gate decided, with the numbers that decided, in a sentence."""
+        return self.tag("decision")
+
+    @property
+    def cause(self) -> str:
+        """Why it was trained; empty where nobody but a person or a schedule asked."""
+        return self.tag("cause")
+
+    @property
+    def window(self) -> str:
+        """The window of data whose alarm asked for it."""
+        return self.tag("window")
+
+    @property
+    def trained_until(self) -> datetime | None:
+        """The newest time of the rows it learned from."""
+        return datetime.fromisoformat(self.tag("trained_until")) if self.tag("trained_until") else None
+
+    @property
+    def table_versions(self) -> Mapping[str, int]:
+        """Delta version by path of each table that was read."""
+        return {str(path): int(version) for path, version in json.loads(self.tag("tables") or "{}").items()}
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """The figures that the gate decided on."""
+        return {str(name): float(value) for name, value in json.loads(self.tag("numbers") or "{}").items()}
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is recorded of one training: the fitted estimator, its signature and everything that was measured."""
+
+    estimator: Any
+    inputs: Sequence[tuple[str, str]]
+    outputs: Sequence[tuple[str, str]]
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    figures: Mapping[str, bytes] = field(default_factory=dict)
+    tables: Mapping[str, int] = field(default_factory=dict)
+
+
+class ModelRegistry:
+    """The models of one MLflow tracking server. MLflow is imported when it is first asked: it costs seconds."""
+
+    def __init__(self, tracking_uri: str, artifacts: Path) -> None:
+        """Connect nothing yet; `artifacts` is the folder of new experiments' files."""
+        self.tracking_uri, self.artifacts = tracking_uri, artifacts
+
+    @cached_property
+    def client(self) -> "MlflowClient":
+        """MLflow's client, quiet and without telemetry."""
+        import logging
+
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        import mlflow
+
+        for noisy in ("alembic", "mlflow.store.db.utils"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+        mlflow.set_tracking_uri(self.tracking_uri)
+        return mlflow.MlflowClient()
+
+    def log(self, name: str, experiment: str, run_name: str, training: Training) -> ModelVersion:
+        """Record a training as one MLflow run and register its model as the next version of `name`."""
+        import mlflow
+
+        client = self.client
+        with mlflow.start_run(experiment_id=self._experiment(experiment), run_name=run_name or None) as run:
+            mlflow.log_params({key: str(value)[:500] for key, value in training.params.items()})
+            mlflow.log_metrics(dict(training.metrics))
+            mlflow.set_tags(dict(training.tags))
+            for table, version in training.tables.items():
+                mlflow.log_input(_dataset(table, version), context="training")
+            for title, png in training.figures.items():
+                mlflow.log_image(_pixels(png), artifact_file=f"{title}.png")
+            info = _log_model(training)
+        self._register(name)
+        found = client.create_model_version(
+            name, source=info.model_uri, run_id=run.info.run_id, tags={**training.tags, f"{TAG}model_id": info.model_id}
+        )
+        version = _version(found)
+        client.set_registered_model_alias(name, CHALLENGER, version.version)
+        return version
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All versions of a model, oldest first; empty where there is no such model."""
+        found = self.client.search_model_versions(f"name = '{name}'", max_results=1000)
+        return sorted((_version(each) for each in found), key=lambda version: version.number)
+
+    def version(self, name: str, which: str) -> ModelVersion:
+        """A version by number or alias, or `latest`.
+
+        Raises:
+            RegistryError: there is none, with those there are.
+        """
+        known = self.versions(name)
+        aliases = self._aliases(name)
+        wanted = known[-1].version if which == "latest" and known else str(aliases.get(which, which))
+        for version in known:
+            if version.version == wanted:
+                return version
+        there = ", ".join([*(version.version for version in known), *aliases]) or "none: run its pipeline first"
+        raise RegistryError(f"model '{name}' has no version or alias '{which}'; there are {there}")
+
+    def latest_passed(self, name: str) -> ModelVersion:
+        """The newest version that its gate let through.
+
+        Raises:
+            RegistryError: there is none, with the last refusal.
+        """
+        known = self.versions(name)
+        passed = [version for version in known if version.passed]
+        if not passed:
+            last = f"; version {known[-1].version} was refused: {known[-1].decision}" if known else ""
+            raise RegistryError(f"no version of '{name}' has passed its gate{last}")
+        return passed[-1]
+
+    def champion(self, name: str) -> ModelVersion | None:
+        """The version with the alias `champion`, None where there is none yet."""
+        return self.version(name, CHAMPION) if CHAMPION in self._aliases(name) else None
+
+    def require_champion(self, name: str) -> ModelVersion:
+        """The champion.
+
+        Raises:
+            RegistryError: nothing has been deployed to production yet.
+        """
+        found = self.champion(name)
+        if found is None:
+            raise RegistryError(f"model '{name}' has no champion yet: run its pipeline, which deploys one to production")
+        return found
+
+    def baseline(self, name: str, run_id: str | None = None) -> ModelVersion:
+        """The version of an MLflow run, else the first that was ever champion.
+
+        Raises:
+            RegistryError: there is none.
+        """
+        known = self.versions(name)
+        found = [version for version in known if (version.run_id == run_id if run_id else version.promoted)]
+        if not found:
+            what = f"version from run '{run_id}'" if run_id else "version that was ever deployed"
+            raise RegistryError(f"model '{name}' has no {what}")
+        return found[0]
+
+    def with_tag(self, name: str, tag: str, value: str) -> ModelVersion | None:
+        """The newest version whose tag has this value."""
+        found = [version for version in self.versions(name) if version.tag(tag) == value]
+        return found[-1] if found else None
+
+    def promote(self, version: ModelVersion) -> None:
+        """Move the alias `champion` to a version; the time is kept the first time it happens."""
+        if not version.promoted:
+            self.tag(version, promoted_at=datetime.now(UTC).isoformat())
+        self.client.set_registered_model_alias(version.name, CHAMPION, version.version)
+
+    def tag(self, version: ModelVersion, **tags: str) -> None:
+        """Write tags of this package on a version."""
+        for name, value in tags.items():
+            self.client.set_model_version_tag(version.name, version.version, TAG + name, value)
+
+    def local_path(self, version: ModelVersion) -> Path:
+        """The MLflow model directory of a version, on this machine."""
+        import mlflow
+
+        uri = self.client.get_model_version_download_uri(version.name, version.version)
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self.tracking_uri))
+
+    def url(self, version: ModelVersion) -> str:
+        """Where the MLflow UI shows the run that made a version, below its own address."""
+        run = self.client.get_run(version.run_id)
+        return f"/#/experiments/{run.info.experiment_id}/runs/{version.run_id}"
+
+    def _experiment(self, name: str) -> str:
+        found = self.client.get_experiment_by_name(name)
+        return found.experiment_id if found else self.client.create_experiment(name, artifact_location=self.artifacts.as_uri())
+
+    def _register(self, name: str) -> None:
+        if not self.client.search_registered_models(f"name = '{name}'"):
+            self.client.create_registered_model(name)
+
+    def _aliases(self, name: str) -> Mapping[str, Any]:
+        found = self.client.search_registered_models(f"name = '{name}'")
+        return dict(found[0].aliases) if found else {}
+
+
+def _version(found: Any) -> ModelVersion:
+    return ModelVersion(found.name, str(found.version), found.run_id, dict(found.tags))
+
+
+def _log_model(training: Training) -> Any:
+    import tempfile
+
+    import mlflow
+    import skops.io
+    from mlflow.models import ModelSignature
+    from mlflow.types.schema import ColSpec, Schema
+
+    from mlops_assets.trusted_types import trusted_types
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.skops"
+        skops.io.dump(training.estimator, file)
+        trusted = trusted_types(file)
+    inputs = Schema([ColSpec(kind, name, required=True) for name, kind in training.inputs])
+    outputs = Schema([ColSpec(kind, name) for name, kind in training.outputs])
+    return mlflow.sklearn.log_model(
+        training.estimator,
+        name="model",
+        serialization_format="skops",
+        skops_trusted_types=trusted,
+        pip_requirements=_requirements(),
+        signature=ModelSignature(inputs=inputs, outputs=outputs),
+    )
+
+
+def _requirements() -> list[str]:
+    """What the model needs where it is served; MLflow would spend 14 seconds on finding out."""
+    from importlib.metadata import version
+
+    return [f"{package}=={version(package)}" for package in ("scikit-learn", "skops", "numpy", "pandas", "mlops-assets")]
+
+
+def _dataset(table: str, version: int) -> Any:
+    from mlflow.data.delta_dataset_source import DeltaDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    return MetaDataset(DeltaDatasetSource(path=table, delta_table_version=version), name=Path(table).name)
+
+
+def _pixels(png: bytes) -> Any:
+    import io
+
+    from PIL import Image
+
+    return Image.open(io.BytesIO(png))
