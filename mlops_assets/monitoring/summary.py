@@ -18,7 +18,7 @@ class ColumnProfile:
     """Rows of one column per bin, shape (bins.size,), beside those that are null, unseen or other.
 
     `sums` has the shape of `counts` (zeros for categories), `squares` is the sum of (x - pivot)^2. Infinite
-    values and those beyond 1e150 are counted, but they are neither summed nor extremes. `minimum` and `maximum`
+    values and those beyond 1e150 are counted, but neither summed nor extremes. `minimum` and `maximum`
     are +inf and -inf where there is no value.
     """
 

@@ -32,3 +32,10 @@ def test_ks_over_bins_of_single_values_is_ks_of_the_values():
         pytest.approx(expected.statistic),
         pytest.approx(expected.pvalue),
     )
+
+
+def test_two_levels_are_tested_without_yates_correction():
+    """The correction would alarm on far fewer than 5 % of small samples without drift."""
+    statistic, p_value = statistics.chi_square([10, 20], [20, 10])
+    assert statistic == pytest.approx(20 / 3)
+    assert p_value == pytest.approx(stats.chi2.sf(20 / 3, 1))

@@ -5,7 +5,7 @@ from scipy import stats
 
 from mlops_assets.monitoring.drift import METHODS
 from mlops_assets.monitoring.effects import binned_wasserstein, pool_sparse, verdict_bins
-from mlops_assets.monitoring.profile import fit_reference, from_frame, summarise, to_frame
+from mlops_assets.monitoring.profile import fit_reference, from_frame, merge_profiles, summarise, to_frame
 from mlops_assets.monitoring.statistics import psi
 from mlops_assets.monitoring.verdict import feature_drift
 
@@ -260,3 +260,12 @@ def test_no_column_however_odd_breaks_a_verdict_or_drifts_from_itself(name):
             assert not np.isnan(numbers).any()
             if other == name:
                 assert not found.drifted
+
+
+def test_a_baseline_of_the_same_weekdays_knows_that_mondays_differ():
+    """Traffic has weekdays: windows merge into the baseline that a window is held against."""
+    fitted = fit_reference(normal(7000, (0,)), ["f0"])
+    mondays = [summarise(normal(800, (0.8,), seed=seed), fitted) for seed in range(1, 5)]
+    monday = summarise(normal(800, (0.8,), seed=9), fitted)
+    assert feature_drift(fitted.profile, monday)[0].verdict == "severe"
+    assert feature_drift(merge_profiles(mondays), monday)[0].verdict == "ok"
