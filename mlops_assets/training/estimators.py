@@ -70,7 +70,7 @@ DEFAULTS: Mapping[str, str] = {
 
 
 def algorithm_path(config: TrainingConfig) -> str:
-    """The dotted class of a document's algorithm. Raises TrainingError for an unknown name, with the nearest."""
+    """The dotted class of a document's algorithm. Raises TrainingError with the nearest name."""
     known = ALGORITHMS[config.model_type]
     name = config.algorithm or DEFAULTS[config.model_type]
     if "." in name:
@@ -82,7 +82,7 @@ def algorithm_path(config: TrainingConfig) -> str:
 
 
 def estimator_class(config: TrainingConfig) -> type[Any]:
-    """The class of a document's algorithm. Raises TrainingError where it cannot be imported or is no estimator."""
+    """The class of a document's algorithm. Raises TrainingError where it cannot be imported or cannot fit."""
     path = algorithm_path(config)
     module, _, name = path.rpartition(".")
     try:
@@ -134,7 +134,8 @@ def treatment_of(made: Any, seed: int) -> Treatment:
     from sklearn.utils import get_tags
 
     takes_nan = bool(get_tags(made).input_tags.allow_nan)
-    native = "categorical_features" in made.get_params(deep=False) and hasattr(made, "max_bins")
+    own = made.get_params(deep=False).get("categorical_features", ())
+    native = own in (None, "from_dtype") and hasattr(made, "max_bins")
     # One of the estimator's bins is for null, and one of ours for the categories that are too rare.
     return Treatment(takes_nan, min(made.max_bins, 255) - 1 if native else 0, seed)
 

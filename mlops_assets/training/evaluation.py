@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.training.metrics import LABEL, PROBABILITY, SCORE, SHAPE, Metric, metric
+from mlops_assets.training.metrics import CLUSTER, LABEL, PROBABILITY, SCORE, SHAPE, Metric, metric
 
 if TYPE_CHECKING:
     import pandas
@@ -25,7 +25,8 @@ class Evaluation:
 class Outcomes:
     """What a model says of n rows.
 
-    `labels` (n,); `probabilities` (n, classes) in the order of `classes`; `scores` (n,) or (n, classes) rank rows.
+    `labels` (n,); `probabilities` (n, classes) in the order of `classes`; `scores` rank rows: (n,) for two
+    classes, else (n, classes).
     """
 
     labels: Any
@@ -43,7 +44,7 @@ class Outcomes:
 
 
 def outcomes(pipeline: Any, table: "pandas.DataFrame", model_type: str) -> Outcomes:
-    """What `pipeline` says of the rows of `table` (the model's raw columns); features are transformed once."""
+    """What `pipeline` says of the rows of `table` (its raw columns); features are transformed once."""
     features, final = pipeline[:-1].transform(table), pipeline[-1]
     if model_type == "anomaly_detection":
         return Outcomes(final.predict(features) == -1, [False, True], scores=-final.score_samples(features))
@@ -90,6 +91,19 @@ def value_of(wanted: Metric, found: Outcomes, truth: Any) -> tuple[float | None,
     if np.isfinite(value):
         return wanted.sign * value, ""
     return None, str(noted[-1].message).splitlines()[0] if noted else "it is not a finite number"
+
+
+def weighted_value(wanted: Metric, found: Outcomes, truth: Any, counts: Any) -> float:
+    """The metric where row i counts `counts[i]` times, shape (n,); NaN where it is undefined."""
+    import numpy as np
+
+    if wanted.of in (SHAPE, CLUSTER) or wanted.function == "max_error":
+        rows = np.repeat(np.arange(len(counts)), counts.astype(np.int64))
+        value, _ = value_of(wanted, found.at(rows), truth[rows])
+        return float("nan") if value is None else value
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(wanted.sign * _compute(wanted, found, truth, counts))
 
 
 def _compute(wanted: Metric, found: Outcomes, truth: Any, weights: Any = None) -> Any:

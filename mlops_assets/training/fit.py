@@ -29,9 +29,9 @@ SUPERVISED = ("classification", "regression")
 class Fitted:
     """A fitted pipeline and how it came about.
 
-    `rows` are the labelled rows, sorted by key; `splits` number them. `evaluations` are per split, `folds` per
-    cross-validation fold. `dropped` counts rows without a label, `imputed` names the columns whose nulls became
-    the training rows' median because the estimator takes none. `trained_through` is the newest time fitted on.
+    `rows` are the labelled rows, sorted by key; `splits` number them. `evaluations` are per split, `folds`
+    per cross-validation fold. `dropped` counts rows without a label, `imputed` names the columns whose nulls
+    became the training rows' median because the estimator takes none.
     """
 
     config: TrainingConfig
@@ -72,12 +72,12 @@ class Fitted:
 
 
 def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFrame) -> Fitted:
-    """Splits the labelled rows of `frame`, fits transforms and estimator on the train split, measures each split.
+    """Splits the labelled rows of `frame`, fits transforms and estimator on the train split, measures each.
 
-    Raises TrainingError or FeatureError naming what does not fit: a column, a parameter, a metric, too few rows.
+    Raises TrainingError or FeatureError naming what does not fit: column, parameter, metric, too few rows.
     """
     started = perf_counter()
-    names = tracked(config.metrics, config.model_type)
+    names = tracked(config)
     time = config.time_column or feature_config.timestamp_column
     method = config.split_method or ("stratified" if config.stratify else "random")
     by = {"time": time, "stratified": config.target_column, "grouped": config.group_column}.get(method)
@@ -133,7 +133,7 @@ def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFra
 
 
 def refit(fitted: Fitted) -> Fitted:
-    """The same pipeline fitted on all labelled rows; splits and metrics stay those of the model that was judged."""
+    """The same pipeline fitted on all labelled rows; splits and metrics stay those of the model judged."""
     config = fitted.config
     data = _Data(
         model_frame(fitted.rows, fitted.inputs), truth_of(fitted.rows, config), _weights(fitted.rows, config)
@@ -156,7 +156,7 @@ class _Data:
 
 
 def _labelled(frame: pl.DataFrame, config: TrainingConfig, time: str) -> tuple[pl.DataFrame, int]:
-    """The rows with a label (all, where the model learns without) in the training window; how many had none."""
+    """The rows with a label (all, where it learns without) in the training window; how many had none."""
     rows = frame
     if config.model_type in SUPERVISED:
         require_columns([config.target_column], frame.columns, "the training rows")
@@ -194,7 +194,7 @@ def truth_of(rows: pl.DataFrame, config: TrainingConfig) -> Any:
     if label.dtype.is_numeric():
         if label.dtype.is_float() and not (label == label.round(0)).all():
             raise TrainingError(
-                f"target_column: '{label.name}' holds fractions, which are no classes; use model_type regression"
+                f"target_column: '{label.name}' holds fractions, no classes; use model_type regression"
             )
         return label.cast(pl.Int64).to_numpy()
     return np.array(label.cast(pl.String).to_list())
@@ -213,7 +213,7 @@ def _weights(rows: pl.DataFrame, config: TrainingConfig) -> Any:
 def _pipeline(transformer: Any, made: Any, categorical: int) -> Any:
     from sklearn.pipeline import Pipeline
 
-    if categorical and not made.get_params(deep=False)["categorical_features"] not in (None, "from_dtype"):
+    if categorical:
         made = made.set_params(categorical_features=list(range(categorical)))
     return Pipeline([("features", transformer), ("model", made)])
 

@@ -1,4 +1,4 @@
-"""Every metric a document may name: scikit-learn's function for it, what it looks at and which way is better."""
+"""Every metric a document may name: its function, what it looks at and which way is better."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,6 +6,8 @@ from typing import Any
 
 from mlops_assets.config.metric_names import MODEL_METRICS
 from mlops_assets.config.problems import did_you_mean
+from mlops_assets.config.training import TrainingConfig
+from mlops_assets.rules import columns, parse
 from mlops_assets.training.errors import TrainingError
 
 LABEL, PROBABILITY, SCORE, VALUE, CLUSTER, SHAPE = (
@@ -165,13 +167,20 @@ def metric(name: str) -> Metric:
     raise TrainingError(f"metrics: unknown '{name}'; {hint}")
 
 
-def tracked(names: list[str], model_type: str) -> list[str]:
-    """A document's metrics and the model type's usual ones, each once.
+def gate_metric(config: TrainingConfig) -> str:
+    """The metric a challenger has to beat the champion in."""
+    return config.gate.metric or GATE_METRIC[config.model_type]
 
-    Raises TrainingError for one that is not for such a model.
+
+def tracked(config: TrainingConfig) -> list[str]:
+    """A document's metrics, those its gate needs and its model type's usual ones, each once.
+
+    Raises TrainingError for one that is not for such a model, RuleError for a criterion that cannot be read.
     """
-    for name in names:
-        if metric(name).of not in KINDS[model_type]:
-            fit = ", ".join(each for each in METRICS if METRICS[each].of in KINDS[model_type])
-            raise TrainingError(f"metrics: '{name}' is no metric of {model_type}; these are: {fit}")
-    return list(dict.fromkeys([*names, *DEFAULTS[model_type]]))
+    criteria = [name for each in config.promotion_criteria for name in columns(parse(each))]
+    wanted = [*config.metrics, gate_metric(config), *(name for name in sorted(criteria) if name in METRICS)]
+    for name in wanted:
+        if metric(name).of not in KINDS[config.model_type]:
+            fit = ", ".join(each for each in METRICS if METRICS[each].of in KINDS[config.model_type])
+            raise TrainingError(f"metrics: '{name}' is no metric of {config.model_type}; these are: {fit}")
+    return list(dict.fromkeys([*wanted, *DEFAULTS[config.model_type]]))

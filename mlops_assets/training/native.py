@@ -4,10 +4,10 @@ from typing import Any
 
 
 def plain_preprocessor(pipeline: Any) -> Any:
-    """The fitted pipeline, whose histogram boosting holds no function any more where it has native categories.
+    """The fitted pipeline, whose histogram boosting with native categories holds no function any more.
 
-    Scikit-learn keeps a functools.partial of its input check there, which a model file may not hold; the rows
-    that reach it are float64 already, so passing them on as they are is the same.
+    Scikit-learn keeps a functools.partial of its input check there, which a model file may not hold; the
+    rows that reach it are float64 already, so passing them on as they are is the same.
     """
     inner = getattr(pipeline[-1], "_preprocessor", None)
     if inner is not None:

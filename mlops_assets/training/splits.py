@@ -8,6 +8,7 @@ split by time cuts the ordered rows and never inside one instant.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -21,7 +22,7 @@ NAMES = ("train", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """Row numbers of each split, ascending (by time in a split by time), and each row's key hash, shape (n,)."""
+    """Row numbers of each split, ascending (in a split by time: in time), and each row's key hash, (n,)."""
 
     rows: Mapping[str, Rows]
     hashes: NDArray[np.uint64]
@@ -37,9 +38,10 @@ class Splits:
 
 
 def key_hashes(frame: pl.DataFrame, keys: Sequence[str], salt: str = "") -> NDArray[np.uint64]:
-    """The first 64 bits of MD5 over the salt and each row's key values as text, shape (n,); Spark's md5 gives the same.
+    """The first 64 bits of MD5 over the salt and each row's key values as text, shape (n,).
 
-    Instants count as microseconds since 1970 in UTC, null as an empty text; values are joined by U+001F.
+    Spark's md5 gives the same. Instants count as microseconds since 1970 in UTC, null as an empty text;
+    values are joined by U+001F.
     """
     texts = frame.select(pl.concat_str([_text(frame[key]) for key in keys], separator="\x1f")).to_series()
     prefix = hashlib.md5(f"{salt}\x1f".encode(), usedforsecurity=False)
@@ -118,7 +120,7 @@ def _by_time(times: pl.Series, salted: NDArray[np.uint64], bounds: NDArray[np.fl
     moments = times.to_physical().to_numpy()
     order = np.lexsort((salted, moments))
     sorted_moments = moments[order]
-    cuts = [int(round(bound * len(order))) for bound in bounds[:-1]]
+    cuts = [round(bound * len(order)) for bound in bounds[:-1]]
     # Rows of one instant stay together, on the later side.
     first = [
         int(np.searchsorted(sorted_moments, sorted_moments[cut])) if cut < len(order) else cut for cut in cuts
@@ -139,11 +141,11 @@ def folds(
     seed: int,
     by: str | None,
 ) -> list[tuple[Rows, Rows]]:
-    """`count` pairs of rows to train and to test on, out of `rows`; by time, each trains on what came before."""
+    """`count` pairs of rows to train and test on, out of `rows`; by time, each trains on what came before."""
     inner = frame[rows]
     if method == "time":
         edges = [len(rows) * (number + 1) // (count + 1) for number in range(count + 1)]
-        return [(rows[:start], rows[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+        return [(rows[:start], rows[start:end]) for start, end in pairwise(edges)]
     salted = key_hashes(inner, [by] if method == "grouped" and by else keys, salt=f"folds {seed}")
     if method == "stratified" and by:
         bounds = np.arange(1, count + 1) / count

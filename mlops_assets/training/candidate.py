@@ -1,0 +1,189 @@
+"""From a training set to a registered version with the gate's decision on it; the same inputs give the same version.
+
+A version is known by its lineage: a hash of its documents, the Delta versions it read and this package's version. Asking
+for it again finds it in the registry, so that a run that was killed after the registration goes on from there.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version as package_version
+from typing import Any
+
+import polars as pl
+
+from mlops_assets.config import FeatureConfig, TrainingConfig, config_hash
+from mlops_assets.features.frames import model_frame
+from mlops_assets.registry import PASSED, REFUSED, ModelRegistry, ModelVersion, Training
+from mlops_assets.training.fit import Fitted, fit, refit, truth_of
+from mlops_assets.training.gates import GateDecision, decide
+from mlops_assets.trusted_types import load_model_file
+
+MINIMUM_COMPARED = 200
+KINDS = {"float64": "double", "bool": "boolean", "datetime64[ns]": "datetime", "object": "string"}
+Figures = Callable[[Fitted, Any], Mapping[str, bytes]]
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What a version is made of: hashes of its documents, and the Delta version of each table by path."""
+
+    config: str
+    features: str
+    tables: Mapping[str, int]
+
+    @property
+    def digest(self) -> str:
+        """One hash of all of it and of this package's version."""
+        parts = [
+            self.config,
+            self.features,
+            package_version("mlops-assets"),
+            json.dumps(self.tables, sort_keys=True),
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A registered version; what was measured and drawn, where it was trained now and not found."""
+
+    version: ModelVersion
+    trained: bool
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    decision: GateDecision | None = None
+    figures: Mapping[str, bytes] = field(default_factory=dict)
+    rows: int = 0
+    dropped: int = 0
+
+
+def lineage_of(config: TrainingConfig, features: FeatureConfig, tables: Mapping[str, int]) -> Lineage:
+    """The lineage of a training on tables at these Delta versions."""
+    return Lineage(config_hash(config), config_hash(features), tables)
+
+
+def train(
+    config: TrainingConfig,
+    features: FeatureConfig,
+    rows: pl.DataFrame,
+    registry: ModelRegistry,
+    lineage: Lineage,
+    *,
+    cause: Mapping[str, str],
+    figures: Figures,
+    again: bool = False,
+) -> Candidate:
+    """Train on `rows`, compare with the champion on later rows that neither has seen, and register the version.
+
+    `cause` are tags that say who asked (`window`, `cause`). A version of the same lineage is returned as it is, unless
+    `again`.
+
+    Raises:
+        TrainingError, FeatureError: the rows or the estimator do not fit the document.
+    """
+    known = None if again else registry.with_tag(config.registry_model_name, "lineage", lineage.digest)
+    if known is not None:
+        return Candidate(known, trained=False)
+    fitted = fit(config, features, rows)
+    decision = _judged(fitted, config, registry)
+    final = refit(fitted) if config.refit and decision.promote else fitted
+    drawn = figures(fitted, decision)
+    version = registry.log(
+        config.registry_model_name,
+        config.experiment_name,
+        config.run_name,
+        Training(
+            final.pipeline,
+            inputs=_inputs(fitted),
+            outputs=_outputs(fitted, config),
+            params={"algorithm": type(fitted.pipeline[-1]).__name__, **config.hyperparameters},
+            metrics={**fitted.metrics, "rows": fitted.rows.height, "fit_seconds": fitted.seconds},
+            tags={
+                **_tags(final, decision, lineage),
+                **{f"mlops.{name}": value for name, value in cause.items()},
+            },
+            figures=drawn,
+            tables=lineage.tables,
+        ),
+    )
+    return Candidate(version, True, fitted.metrics, decision, drawn, fitted.rows.height, fitted.dropped)
+
+
+def _judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> GateDecision:
+    """The gate's decision on the held-out rows; only those that the champion has not learned from are compared."""
+    held_out = fitted.held_out
+    labels = truth_of(held_out, config)
+    champion = registry.champion(config.registry_model_name)
+    if champion is None:
+        return decide(fitted.pipeline, None, held_out, labels, config, inputs=fitted.inputs)
+    path = registry.local_path(champion)
+    unseen = _unseen(held_out, fitted.time, champion)
+    if int(unseen.sum()) < MINIMUM_COMPARED:
+        reason = f"only {int(unseen.sum())} held-out rows are later than what version {champion.version} learned from"
+        return GateDecision(
+            False, [f"{reason}: {MINIMUM_COMPARED} are needed to compare"], config.gate.metric or ""
+        )
+    return decide(
+        fitted.pipeline,
+        load_model_file(path / "model.skops"),
+        held_out,
+        labels,
+        config,
+        inputs=fitted.inputs,
+        champion_inputs=_names(path),
+        unseen=unseen.to_numpy(),
+    )
+
+
+def _unseen(held_out: pl.DataFrame, time: str, champion: ModelVersion) -> pl.Series:
+    until = champion.trained_until
+    if until is None or time not in held_out.columns:
+        return pl.repeat(value=True, n=held_out.height, eager=True)
+    return held_out[time] > until
+
+
+def _names(path: Any) -> list[str]:
+    """The input columns of a logged model, from its signature."""
+    import yaml
+
+    signature = yaml.safe_load((path / "MLmodel").read_text())["signature"]
+    return [entry["name"] for entry in json.loads(signature["inputs"])]
+
+
+def _inputs(fitted: Fitted) -> list[tuple[str, str]]:
+    frame = model_frame(fitted.rows.head(1), fitted.inputs)
+    return [(name, KINDS.get(str(frame[name].dtype), "string")) for name in fitted.inputs]
+
+
+def _outputs(fitted: Fitted, config: TrainingConfig) -> list[tuple[str, str]]:
+    if config.model_type != "classification":
+        return [("prediction", "double")]
+    kind = str(truth_of(fitted.rows.head(1), config).dtype)
+    label = {"bool": "boolean", "int64": "long"}.get(kind, "string")
+    return [("prediction", label), ("probability", "double")]
+
+
+def _tags(fitted: Fitted, decision: GateDecision, lineage: Lineage) -> dict[str, str]:
+    through = fitted.trained_through
+    hashes = {f"mlops.rows_{name}": fitted.splits.row_set_hash(name) for name in fitted.splits.rows}
+    return {
+        "mlops.lineage": lineage.digest,
+        "mlops.config_hash": lineage.config,
+        "mlops.features_hash": lineage.features,
+        "mlops.tables": json.dumps(lineage.tables),
+        "mlops.code_version": package_version("mlops-assets"),
+        "mlops.seed": str(fitted.config.random_seed),
+        "mlops.trained_until": through.isoformat() if through is not None else "",
+        "mlops.gate": PASSED if decision.promote else REFUSED,
+        "mlops.decision": "; ".join(decision.reasons),
+        "mlops.numbers": json.dumps(_numbers(decision)),
+        **hashes,
+    }
+
+
+def _numbers(decision: GateDecision) -> dict[str, float]:
+    named = {"gain": decision.gain, "low": decision.low, "high": decision.high, "rows": float(decision.rows)}
+    both = {"challenger": decision.challenger, "champion": decision.champion}
+    scores = {f"{who}_{decision.metric}": values.get(decision.metric) for who, values in both.items()}
+    return {name: value for name, value in {**named, **scores}.items() if value is not None}
