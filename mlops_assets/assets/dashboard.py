@@ -105,5 +105,5 @@ def _retraining(version: ModelVersion) -> Retraining:
         cause=version.cause,
         decision=version.decision,
         promoted=version.promoted,
-        numbers=version.metrics,
+        numbers=version.numbers,
     )

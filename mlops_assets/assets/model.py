@@ -1,12 +1,11 @@
 """Training documents as assets: the rows to learn from, and the model that was learned from them and judged.
 
-A model that is already registered for the same rows, documents and code is not trained again. What the gate decided is
-written on the version; a refusal is an answer, not a failure, and what is deployed stays.
+A model that is registered for the same rows, documents and code already is not trained again. What the gate decided stands
+on the version; a refusal is an answer, not a failure, and what is deployed stays.
 """
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
+import hashlib
+from collections.abc import Mapping
 
 import dagster as dg
 from pydantic import Field
@@ -18,11 +17,125 @@ from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.metadata import image, numbers, table_metadata
 from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.tables import dependencies, locate
-from mlops_assets.config import Project, TrainingConfig, config_hash
+from mlops_assets.config import Project, config_hash
 from mlops_assets.features import FeatureError
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
-from mlops_assets.training import TrainingError
+from mlops_assets.registry import ModelRegistry
+from mlops_assets.training.candidate import Candidate, lineage_of, train
+from mlops_assets.training.dataset import training_frame
+from mlops_assets.training.errors import TrainingError
+
 
 GATE = "gate"
+KNOBS = ["algorithm", "hyperparameters", "split_method", "split_ratios", "random_seed", "refit"]
+
+
+def training_set_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
+    """The rows to learn from: features as they were known, the label beside them, null where it has not arrived."""
+    features = documents.features
+    config = features.config
+
+    @dg.asset(
+        key=table_key(project, "gold", documents.training_set),
+        deps=[table_key(project, "gold", features.name), *dependencies(project, [config.source_table])],
+        description=f"What {documents.model} learns from: features, and '{documents.training.config.target_column}' beside them.",
+        **shared(project, "gold", ["delta", "gold"]),
+    )
+    def training_set(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        table = lake.table(project.name, "gold", documents.training_set)
+        read = {"features": lake.table(project.name, "gold", features.name), "source": locate(project, config.source_table, lake)}
+        with told(FeatureError):
+            made_of = {name: delta.latest(path) for name, path in read.items()} | {"documents": _documents_number(documents)}
+            if any(delta.transaction_version(table, name) != version for name, version in made_of.items()):
+                rows = training_frame(
+                    delta.scan(read["features"]), delta.scan(read["source"]), documents.training.config, config
+                )
+                delta.overwrite(table, rows, transactions=made_of)
+        return dg.MaterializeResult(metadata=table_metadata(table, keys=config.primary_keys))
+
+    return training_set
+
+
+def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
+    """A registered version of the model, with the gate's decision."""
+    document = documents.training
+    key = model_key(project, document.name)
+    chosen_fields = knobs(
+        f"train_{document.name}",
+        document.config,
+        KNOBS,
+        again=(bool, Field(default=False, description="Train even where the same version is registered already.")),
+    )
+
+    @dg.asset(
+        key=key,
+        deps=[table_key(project, "gold", documents.training_set)],
+        check_specs=[dg.AssetCheckSpec(GATE, asset=key, description="Criteria met, and the champion beaten on later rows.")],
+        description=f"{documents.model}: {document.config.model_type} of {document.config.target_column}.",
+        **shared(project, "model", ["mlflow", "sklearn"]),
+    )
+    def model(
+        context: dg.AssetExecutionContext,
+        config: chosen_fields,  # type: ignore[valid-type]
+        lake: dg.ResourceParam[Warehouse],
+        registry: dg.ResourceParam[ModelRegistry],
+    ) -> dg.MaterializeResult:
+        warn_pending(context, document)
+        chosen = with_knobs(document.config, config)
+        table = lake.table(project.name, "gold", documents.training_set)
+        version = delta.latest(table)
+        with told(TrainingError, FeatureError):
+            done = train(
+                chosen,
+                documents.features.config,
+                delta.scan(table, version).collect(),
+                registry,
+                lineage_of(chosen, documents.features.config, {table: version}),
+                cause=_cause(context.run.tags),
+                figures=lambda *_: {},
+                again=config.again,  # type: ignore[attr-defined]
+            )
+        context.log.info("version %s %s: %s", done.version.version, done.version.tag("gate"), done.version.decision)
+        return dg.MaterializeResult(metadata=_metadata(registry, done), check_results=[_gate_check(key, done)])
+
+    return model
+
+
+def _documents_number(documents: ModelDocuments) -> int:
+    """63 bits that change with the documents a training set is made by."""
+    text = config_hash(documents.training) + config_hash(documents.features)
+    return int(hashlib.sha256(text.encode()).hexdigest()[:16], 16) >> 1
+
+
+def _cause(tags: Mapping[str, str]) -> dict[str, str]:
+    """Who asked for the run, from the tags that the sensor gave it."""
+    return {name: tags[f"mlops/{tag}"] for name, tag in (("window", "window"), ("cause", "reason")) if f"mlops/{tag}" in tags}
+
+
+def _gate_check(key: dg.AssetKey, done: Candidate) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=done.version.passed,
+        asset_key=key,
+        check_name=GATE,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=done.version.decision,
+        metadata=numbers(done.version.numbers),
+    )
+
+
+def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, object]:
+    version = done.version
+    return {
+        "version": version.version,
+        "trained": done.trained,
+        "gate": version.tag("gate"),
+        "decision": version.decision,
+        "cause": version.cause or "asked for by a person or a schedule",
+        "mlflow_run": version.run_id,
+        "mlflow": registry.url(version),
+        "rows": done.rows,
+        "rows_without_label": done.dropped,
+        **numbers(done.metrics),
+        **{title: image(png, title) for title, png in done.figures.items()},
+    }

@@ -2,8 +2,14 @@
 
 import dagster as dg
 
+from mlops_assets.assets.dashboard import dashboard_asset
 from mlops_assets.assets.data import data_assets
+from mlops_assets.assets.deployment import deployment_assets
 from mlops_assets.assets.features import feature_asset
+from mlops_assets.assets.lineage import ModelDocuments, model_documents
+from mlops_assets.assets.model import model_asset, training_set_asset
+from mlops_assets.assets.monitoring import monitoring_assets
+from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.config import Project
 
 
@@ -11,4 +17,16 @@ def project_assets(project: Project) -> list[dg.AssetsDefinition]:
     """The assets that the project's documents describe."""
     data = [asset for document in project.data for asset in data_assets(project, document)]
     features = [feature_asset(project, document) for document in project.features]
-    return [*data, *features]
+    models = [asset for documents in model_documents(project) for asset in _model(project, documents)]
+    return [*data, *features, *models, *deployment_assets(project)]
+
+
+def _model(project: Project, documents: ModelDocuments) -> list[dg.AssetsDefinition]:
+    """A model's assets: what it learns from and itself; where it is deployed also its predictions; where it is watched, that."""
+    learned = [training_set_asset(project, documents), model_asset(project, documents)]
+    if not documents.deployments:
+        return learned
+    scored = [*learned, predictions_asset(project, documents)]
+    if documents.monitoring is None:
+        return scored
+    return [*scored, *monitoring_assets(project, documents), dashboard_asset(project, documents)]

@@ -1,10 +1,14 @@
 """What each platform gives to the assets. The only place that asks which platform it is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import dagster as dg
 
 from mlops_assets.config import home, platform_name
+from mlops_assets.config.platforms import load_platform
+from mlops_assets.registry import ModelRegistry
+from mlops_assets.resources.registry import RegistryResource
+from mlops_assets.resources.serving import ServingResource
 from mlops_assets.resources.warehouse import WarehouseResource
 
 
@@ -22,8 +26,18 @@ def resources_for(platform: str | None = None) -> Mapping[str, object]:
     return _PLATFORMS[name]()
 
 
+def embedded_registry() -> ModelRegistry:
+    """MLflow on sqlite below MLOPS_HOME."""
+    return ModelRegistry(f"sqlite:///{home() / 'mlflow.db'}", home() / "mlartifacts")
+
+
 def _embedded() -> Mapping[str, object]:
-    return {"lake": WarehouseResource(home=str(home()))}
+    registry, gateway = embedded_registry(), load_platform("embedded").gateway
+    return {
+        "lake": WarehouseResource(home=str(home())),
+        "registry": RegistryResource(tracking_uri=registry.tracking_uri, artifacts=str(registry.artifacts)),
+        "serving": ServingResource(home=str(home()), host=gateway.host, port=gateway.port),
+    }
 
 
-_PLATFORMS = {"embedded": _embedded}
+_PLATFORMS: Mapping[str, Callable[[], Mapping[str, object]]] = {"embedded": _embedded}

@@ -103,7 +103,7 @@ def validate(
     outcomes = tuple(
         _row_outcome(c, data.height, failing[c.key], verdicts[c.key].null_count(), shown)
         if _by_row(c)
-        else _table_outcome(c, data.height, facts[c.key].item(), shown)
+        else table_outcome(c.rule, c.checked, data.height, facts[c.key].item())
         for c in compiled
     )
     return Validation(passed, failed, outcomes, broken)
@@ -138,28 +138,33 @@ def _split(
     for c in compiled:
         if _by_row(c) and c.rule.severity in QUARANTINES:
             broken[failing[c.key].to_numpy()] = True
-    names = _failed_rules(np.flatnonzero(broken), data.height, compiled, failing)
     mask = pl.Series("broken", broken)
+    names = _failed_rules(np.flatnonzero(broken), compiled, failing)
     if not len(names):
         return mask, data, data.clear().with_columns(names)
     return mask, data.filter(~mask), data.filter(mask).with_columns(names)
 
 
 def _failed_rules(
-    rows: "np.ndarray[Any, Any]", height: int, compiled: Sequence[_Compiled], failing: Mapping[str, pl.Series]
+    rows: "np.ndarray[Any, Any]", compiled: Sequence[_Compiled], failing: Mapping[str, pl.Series]
 ) -> pl.Series:
-    """One list of rule names for each of `rows`, in the order of the rules."""
-    place = np.full(height, -1, dtype=np.int64)
-    place[rows] = np.arange(len(rows))
-    hits = [place[failing[c.key].to_numpy()] if _by_row(c) else place[:0] for c in compiled]
-    hits = [hit[hit >= 0] for hit in hits]
-    row = np.concatenate([*hits, place[:0]])
+    """One list of rule names for each of `rows` (ascending), in the order of the rules."""
+    hits = [_places(rows, failing[c.key].to_numpy()) if _by_row(c) else rows[:0] for c in compiled]
+    row = np.concatenate([*hits, rows[:0]])
     rule = np.repeat(np.arange(len(hits), dtype=np.int32), [len(hit) for hit in hits])
     offsets = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(rows)))])
     order = np.argsort(row, kind="stable")
     names = pa.array([c.rule.name for c in compiled], pa.large_string())
     lists = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), names.take(pa.array(rule[order])))
     return pl.Series(FAILED_RULES, pl.from_arrow(lists), dtype=pl.List(pl.String))
+
+
+def _places(rows: "np.ndarray[Any, Any]", wanted: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """Where those of `wanted` that are among `rows` stand in it; both ascend."""
+    if not len(rows):
+        return rows
+    found = np.searchsorted(rows, wanted)
+    return found[rows[np.minimum(found, len(rows) - 1)] == wanted]
 
 
 @dataclass(frozen=True)
@@ -197,7 +202,7 @@ def _row_outcome(c: _Compiled, rows: int, failing: pl.Series, unknown: int, show
     )
 
 
-def _table_outcome(c: _Compiled, rows: int, verdict: bool | None, shown: _Examples) -> RuleOutcome:
+def table_outcome(rule: Rule, checked: Checked, rows: int, verdict: bool | None) -> RuleOutcome:
     """On a table without rows, a rule on columns passes; one that reads only the counts says what it says."""
-    empty = rows == 0 and bool(typed.columns(c.checked))
-    return RuleOutcome(c.rule, rows, 0, 0, (), passed=empty or bool(verdict), table_level=True, empty=empty)
+    empty = rows == 0 and bool(typed.columns(checked))
+    return RuleOutcome(rule, rows, 0, 0, (), passed=empty or bool(verdict), table_level=True, empty=empty)

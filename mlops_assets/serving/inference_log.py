@@ -1,6 +1,6 @@
 """Every request's rows and predictions in its endpoint's Delta inference table, written behind the answers.
 
-One row per row of a request, with the columns of SCHEMA; `request_id` with `row` is unique. `prediction` is
+One row per row of a request, with the columns of COLUMNS; `request_id` with `row` is unique. `prediction` is
 the number predicted (a boolean is 0 or 1), null where a label is no number; `label` is a classifier's label
 as text; `inputs` is the row as JSON. A request that was refused has its status, and one row with null
 inputs where its body is no table.
@@ -9,7 +9,7 @@ inputs where its body is no table.
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from logging import getLogger
 from pathlib import Path
@@ -19,26 +19,26 @@ from mlops_assets.serving.payload import PayloadError, parse, table
 from mlops_assets.serving.spool import Spool, lines_of, number_of
 
 if TYPE_CHECKING:
-    import pyarrow
+    import polars
 
 FLUSH_SECONDS = 5.0
 FLUSH_ROWS = 10_000
 SYNC_SECONDS = 1.0
 MAX_RETRY_SECONDS = 60.0
-SCHEMA = {
-    "request_id": "string",
-    "row": "int32",
-    "client_request_id": "string",
-    "time": "timestamp[us, UTC]",
-    "endpoint": "string",
-    "version": "string",
-    "served_model_name": "string",
-    "latency_ms": "double",
-    "status_code": "int32",
-    "inputs": "string",
-    "prediction": "double",
-    "label": "string",
-    "probability": "double",
+COLUMNS = {
+    "request_id": "String",
+    "row": "Int32",
+    "client_request_id": "String",
+    "time": "Datetime",
+    "endpoint": "String",
+    "version": "String",
+    "served_model_name": "String",
+    "latency_ms": "Float64",
+    "status_code": "Int32",
+    "inputs": "String",
+    "prediction": "Float64",
+    "label": "String",
+    "probability": "Float64",
 }
 
 log = getLogger("mlops_assets.gateway")
@@ -144,27 +144,29 @@ def rows_of(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def arrow_schema() -> "pyarrow.Schema":
-    """The inference table's schema."""
-    import pyarrow as pa
+def frame_of(rows: Iterable[Mapping[str, Any]]) -> "polars.DataFrame":
+    """The inference table's columns. Polars, because pyarrow imports pandas with its first array."""
+    import polars as pl
 
-    types = {"timestamp[us, UTC]": pa.timestamp("us", tz="UTC")}
-    return pa.schema([(name, types.get(kind) or pa.type_for_alias(kind)) for name, kind in SCHEMA.items()])
+    types = {
+        name: pl.Datetime("us", "UTC") if kind == "Datetime" else getattr(pl, kind)
+        for name, kind in COLUMNS.items()
+    }
+    return pl.DataFrame(list(rows), schema=types)
 
 
 def _commit(spool: Spool, segment: Path) -> None:
     """Append a segment's rows to the table unless this very segment is its spool's last commit."""
-    import pyarrow as pa
     from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
     exists = DeltaTable.is_deltatable(spool.table)
     if exists and DeltaTable(spool.table).transaction_version(spool.app_id) == number_of(segment):
         return
-    rows = [row for line in lines_of(segment) for row in rows_of(json.loads(line))]
-    if rows:
+    frame = frame_of(row for line in lines_of(segment) for row in rows_of(json.loads(line)))
+    if not frame.is_empty():
         write_deltalake(
             spool.table,
-            pa.Table.from_pylist(rows, schema=arrow_schema()),
+            frame,
             mode="append",
             commit_properties=CommitProperties(
                 app_transactions=[Transaction(app_id=spool.app_id, version=number_of(segment))]

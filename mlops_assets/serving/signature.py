@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 NULL_TYPES = frozenset({"double", "float", "string"})
 _INTEGER_BITS = {"integer": 32, "long": 64}
-# pandas types whose every value fits (the first is the one the model gets): large batches arrive so, and need no
-# look at each value.
+# pandas types whose every value fits (the first is the one the model gets): large batches arrive so, and
+# need no look at each value.
 _AS_IT_IS = {
     "double": ("float64", "float32", "int64", "int32"),
     "float": ("float32",),

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -6,11 +8,12 @@ from pathlib import Path
 
 import httpx
 import polars as pl
+import psutil
 import pytest
 
 from mlops_assets.serving import gateway_process
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
-from mlops_assets.serving.inference_log import SCHEMA, InferenceLog, LoggedRequest, _commit
+from mlops_assets.serving.inference_log import COLUMNS, InferenceLog, LoggedRequest, _commit
 from mlops_assets.serving.spool import Spool
 from mlops_assets_tests.serving.conftest import invoke, kill, running, token_of, wait_until
 
@@ -54,7 +57,7 @@ def test_each_row_of_a_request_is_a_row_of_the_table(tmp_path: Path) -> None:
 
     rows = logged(tmp_path, request(body, answer))
 
-    assert rows.columns == list(SCHEMA)
+    assert rows.columns == list(COLUMNS)
     assert rows.schema["time"] == pl.Datetime("us", "UTC")
     assert rows["inputs"].to_list() == ['{"a": 1, "b": "x"}', '{"a": 2, "b": null}']
     assert rows.select("row", "prediction", "label", "probability").rows() == [
@@ -152,6 +155,24 @@ def test_a_table_that_cannot_be_written_keeps_its_requests_for_the_next_start(tm
     assert logged(tmp_path).height == 1
 
 
+def test_writing_the_log_keeps_the_front_process_light(tmp_path: Path) -> None:
+    spool = Spool.of(tmp_path / "spool", str(tmp_path / "log"))
+    line = json.dumps(
+        vars(request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}))
+    ).encode()
+    spool.append(line, 1)
+    program = (
+        "import sys, pathlib; from mlops_assets.serving.inference_log import InferenceLog;"
+        f"log = InferenceLog(pathlib.Path({str(tmp_path / 'spool')!r})); log.start(); log.close();"
+        "print([name for name in ('pandas', 'pyarrow', 'sklearn') if name in sys.modules])"
+    )
+
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert output.stdout.strip() == "[]"
+    assert pl.read_delta(str(tmp_path / "log")).height == 1
+
+
 def test_ten_thousand_rows_do_not_wait_for_the_clock(tmp_path: Path) -> None:
     log = InferenceLog(tmp_path / "spool")
     log.start()
@@ -200,7 +221,9 @@ def test_no_row_is_lost_to_sigterm_or_to_a_kill_and_a_restart_serves_the_same(
         with GatewayEndpoints(second.url, token) as endpoints:
             assert endpoints.wait_ready("churn") == before
         ids += send(second.url, token, range(50))
+        (worker,) = psutil.Process(second.pid).children()
         kill(second.pid)
+        worker.wait(10)
 
         third = gateway_process.ensure_running(tmp_path, port=0)
         wait_until(lambda: pl.read_delta(str(table)).height >= 200)
