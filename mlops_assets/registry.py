@@ -111,6 +111,9 @@ class ModelRegistry:
 
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        # A uv.lock in the working directory would become the model's requirements.
+        os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
+        os.environ.setdefault("MLFLOW_LOG_UV_FILES", "false")
         self.artifacts.mkdir(parents=True, exist_ok=True)
         import mlflow
 
@@ -135,7 +138,10 @@ class ModelRegistry:
             info = _log_model(training)
         self._register(name)
         found = client.create_model_version(
-            name, source=info.model_uri, run_id=run.info.run_id, tags={**training.tags, f"{TAG}model_id": info.model_id}
+            name,
+            source=info.model_uri,
+            run_id=run.info.run_id,
+            tags={**training.tags, f"{TAG}model_id": info.model_id},
         )
         version = _version(found)
         client.set_registered_model_alias(name, CHALLENGER, version.version)
@@ -158,7 +164,9 @@ class ModelRegistry:
         for version in known:
             if version.version == wanted:
                 return version
-        there = ", ".join([*(version.version for version in known), *aliases]) or "none: run its pipeline first"
+        there = (
+            ", ".join([*(version.version for version in known), *aliases]) or "none: run its pipeline first"
+        )
         raise RegistryError(f"model '{name}' has no version or alias '{which}'; there are {there}")
 
     def latest_passed(self, name: str) -> ModelVersion:
@@ -186,7 +194,9 @@ class ModelRegistry:
         """
         found = self.champion(name)
         if found is None:
-            raise RegistryError(f"model '{name}' has no champion yet: run its pipeline, which deploys one to production")
+            raise RegistryError(
+                f"model '{name}' has no champion yet: run its pipeline, which deploys one to production"
+            )
         return found
 
     def baseline(self, name: str, run_id: str | None = None) -> ModelVersion:
@@ -232,7 +242,11 @@ class ModelRegistry:
 
     def _experiment(self, name: str) -> str:
         found = self.client.get_experiment_by_name(name)
-        return found.experiment_id if found else self.client.create_experiment(name, artifact_location=self.artifacts.as_uri())
+        return (
+            found.experiment_id
+            if found
+            else self.client.create_experiment(name, artifact_location=self.artifacts.as_uri())
+        )
 
     def _register(self, name: str) -> None:
         if not self.client.search_registered_models(f"name = '{name}'"):
@@ -261,7 +275,9 @@ def _log_model(training: Training) -> Any:
         file = Path(folder) / "model.skops"
         skops.io.dump(training.estimator, file)
         trusted = trusted_types(file)
-    inputs = Schema([ColSpec(kind, name, required=True) for name, kind in training.inputs])
+    # Null fits double and string as they are; the others take it only where the column may be left out.
+    nullable = ("boolean", "datetime")
+    inputs = Schema([ColSpec(kind, name, required=kind not in nullable) for name, kind in training.inputs])
     outputs = Schema([ColSpec(kind, name) for name, kind in training.outputs])
     return mlflow.sklearn.log_model(
         training.estimator,
@@ -277,7 +293,10 @@ def _requirements() -> list[str]:
     """What the model needs where it is served; MLflow would spend 14 seconds on finding out."""
     from importlib.metadata import version
 
-    return [f"{package}=={version(package)}" for package in ("scikit-learn", "skops", "numpy", "pandas", "mlops-assets")]
+    return [
+        f"{package}=={version(package)}"
+        for package in ("scikit-learn", "skops", "numpy", "pandas", "mlops-assets")
+    ]
 
 
 def _dataset(table: str, version: int) -> Any:

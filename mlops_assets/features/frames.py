@@ -1,6 +1,6 @@
 """From Polars rows to the pandas frame a model takes, with the very types a served request has."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -22,6 +22,12 @@ def model_frame(frame: pl.DataFrame, columns: Sequence[str]) -> "pandas.DataFram
 
     require_columns(columns, frame.columns, "the model's rows")
     return pd.DataFrame({column: _values(frame[column]) for column in columns}, index=range(frame.height))
+
+
+def signature_types(schema: Mapping[str, pl.DataType], columns: Sequence[str]) -> list[tuple[str, str]]:
+    """Each column with its MLflow type. Whole numbers are double, so that a null in a request is no error."""
+    types = {"number": "double", "truth": "boolean", "text": "string", "datetime": "datetime"}
+    return [(column, types[kind_of(column, schema[column])]) for column in columns]
 
 
 def _values(column: pl.Series) -> Any:

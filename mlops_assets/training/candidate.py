@@ -14,14 +14,13 @@ from typing import Any
 import polars as pl
 
 from mlops_assets.config import FeatureConfig, TrainingConfig, config_hash
-from mlops_assets.features.frames import model_frame
+from mlops_assets.features.frames import signature_types
 from mlops_assets.registry import PASSED, REFUSED, ModelRegistry, ModelVersion, Training
 from mlops_assets.training.fit import Fitted, fit, refit, truth_of
 from mlops_assets.training.gates import GateDecision, decide
 from mlops_assets.trusted_types import load_model_file
 
 MINIMUM_COMPARED = 200
-KINDS = {"float64": "double", "bool": "boolean", "datetime64[ns]": "datetime", "object": "string"}
 Figures = Callable[[Fitted, Any], Mapping[str, bytes]]
 
 
@@ -95,7 +94,7 @@ def train(
         config.run_name,
         Training(
             final.pipeline,
-            inputs=_inputs(fitted),
+            inputs=signature_types(fitted.rows.schema, fitted.inputs),
             outputs=_outputs(fitted, config),
             params={"algorithm": type(fitted.pipeline[-1]).__name__, **config.hyperparameters},
             metrics={**fitted.metrics, "rows": fitted.rows.height, "fit_seconds": fitted.seconds},
@@ -118,7 +117,7 @@ def _judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> 
     if champion is None:
         return decide(fitted.pipeline, None, held_out, labels, config, inputs=fitted.inputs)
     path = registry.local_path(champion)
-    unseen = _unseen(held_out, fitted.time, champion)
+    unseen = _unseen(fitted, champion)
     if int(unseen.sum()) < MINIMUM_COMPARED:
         reason = f"only {int(unseen.sum())} held-out rows are later than what version {champion.version} learned from"
         return GateDecision(
@@ -136,11 +135,24 @@ def _judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> 
     )
 
 
-def _unseen(held_out: pl.DataFrame, time: str, champion: ModelVersion) -> pl.Series:
-    until = champion.trained_until
-    if until is None or time not in held_out.columns:
+def _unseen(fitted: Fitted, champion: ModelVersion) -> pl.Series:
+    """Which held-out rows the champion has not learned from.
+
+    All of them where it was held out from the same rows; else those that are later than all it learned from.
+    """
+    held_out, until = fitted.held_out, champion.trained_until
+    same_rows = champion.tag("rows_train") == fitted.splits.row_set_hash("train")
+    lasting = fitted.method in ("random", "grouped") and champion.tag("split") == _split(fitted)
+    alike = (same_rows or lasting) and champion.tag("refitted") != "true"
+    if alike or until is None or fitted.time not in held_out.columns:
         return pl.repeat(value=True, n=held_out.height, eager=True)
-    return held_out[time] > until
+    return held_out[fitted.time] > until
+
+
+def _split(fitted: Fitted) -> str:
+    """How rows were split; a random or grouped split of the same text keeps each row where it was."""
+    config = fitted.config
+    return json.dumps([fitted.method, config.split_ratios, config.random_seed, config.group_column])
 
 
 def _names(path: Any) -> list[str]:
@@ -149,11 +161,6 @@ def _names(path: Any) -> list[str]:
 
     signature = yaml.safe_load((path / "MLmodel").read_text())["signature"]
     return [entry["name"] for entry in json.loads(signature["inputs"])]
-
-
-def _inputs(fitted: Fitted) -> list[tuple[str, str]]:
-    frame = model_frame(fitted.rows.head(1), fitted.inputs)
-    return [(name, KINDS.get(str(frame[name].dtype), "string")) for name in fitted.inputs]
 
 
 def _outputs(fitted: Fitted, config: TrainingConfig) -> list[tuple[str, str]]:
@@ -174,6 +181,8 @@ def _tags(fitted: Fitted, decision: GateDecision, lineage: Lineage) -> dict[str,
         "mlops.tables": json.dumps(lineage.tables),
         "mlops.code_version": package_version("mlops-assets"),
         "mlops.seed": str(fitted.config.random_seed),
+        "mlops.split": _split(fitted),
+        "mlops.refitted": str(fitted.refitted).lower(),
         "mlops.trained_until": through.isoformat() if through is not None else "",
         "mlops.gate": PASSED if decision.promote else REFUSED,
         "mlops.decision": "; ".join(decision.reasons),
