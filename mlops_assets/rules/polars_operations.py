@@ -4,11 +4,12 @@ Whole numbers are null beyond 64 bits; floats may be NaN for an unknown until `p
 """
 
 from collections.abc import Callable
-from functools import reduce
+from operator import and_, or_
 
 import polars as pl
 
 from mlops_assets.rules import moments
+from mlops_assets.rules.fold import fold
 from mlops_assets.rules.regex import Pattern
 from mlops_assets.rules.run import SPACES
 
@@ -97,8 +98,8 @@ def _sum_or_null(total: Callable[[Expr], Expr]) -> Callable[[Expr], Expr]:
 
 
 OPERATIONS: dict[str, Callable[..., Expr]] = {
-    "and": lambda *conditions: reduce(lambda a, b: a & b, conditions),
-    "or": lambda *conditions: reduce(lambda a, b: a | b, conditions),
+    "and": lambda *conditions: fold(and_, conditions),
+    "or": lambda *conditions: fold(or_, conditions),
     "not": lambda a: ~a,
     "is_null": lambda a: a.is_null(),
     "eq": lambda a, b: a == b,

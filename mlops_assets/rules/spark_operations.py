@@ -5,10 +5,11 @@ are null, with ANSI mode on or off.
 """
 
 from collections.abc import Callable
-from functools import reduce
+from operator import and_, or_
 from typing import Any, TypeAlias
 
 from mlops_assets.rules import moments
+from mlops_assets.rules.fold import fold
 from mlops_assets.rules.regex import Pattern
 from mlops_assets.rules.run import SPACES
 
@@ -76,8 +77,8 @@ def _exact_sum(a: Expr) -> Expr:
 
 
 OPERATIONS: dict[str, Callable[..., Expr]] = {
-    "and": lambda *conditions: reduce(lambda a, b: a & b, conditions),
-    "or": lambda *conditions: reduce(lambda a, b: a | b, conditions),
+    "and": lambda *conditions: fold(and_, conditions),
+    "or": lambda *conditions: fold(or_, conditions),
     "not": lambda a: ~a,
     "is_null": lambda a: a.isNull(),
     "coalesce": lambda *values: functions().coalesce(*values),

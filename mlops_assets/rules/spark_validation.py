@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.rules import checker, spark, typed
+from mlops_assets.rules.fold import fold
 from mlops_assets.rules.run import Run
 from mlops_assets.rules.spark_operations import Expr, functions
 from mlops_assets.rules.typed import Checked
@@ -131,7 +131,7 @@ def _split(
     frame: "DataFrame", rules: Sequence[_Compiled], outcomes: tuple[RuleOutcome, ...]
 ) -> SparkValidation:
     f = functions()
-    broken = reduce(or_, [c.fails for c in rules if c.rule.severity in QUARANTINES], f.lit(False))
+    broken = fold(or_, [f.lit(False), *(c.fails for c in rules if c.rule.severity in QUARANTINES)])
     names = [f.when(c.fails, f.lit(c.rule.name)) for c in rules] or [f.lit(None).cast("string")]
     listed = f.filter(f.array(*names), lambda name: name.isNotNull())
     failed = frame.where(broken).withColumn(FAILED_RULES, listed)

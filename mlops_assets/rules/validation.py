@@ -163,8 +163,9 @@ def _places(rows: "np.ndarray[Any, Any]", wanted: "np.ndarray[Any, Any]") -> "np
     """Where those of `wanted` that are among `rows` stand in it; both ascend."""
     if not len(rows):
         return rows
-    found = np.searchsorted(rows, wanted)
-    return found[rows[np.minimum(found, len(rows) - 1)] == wanted]
+    found: np.ndarray[Any, Any] = np.searchsorted(rows, wanted)
+    among: np.ndarray[Any, Any] = found[rows[np.minimum(found, len(rows) - 1)] == wanted]
+    return among
 
 
 @dataclass(frozen=True)

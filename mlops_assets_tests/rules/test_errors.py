@@ -223,3 +223,14 @@ def test_parsing_needs_no_schema() -> None:
     with pytest.raises(RuleError):
         parse("age >")
     assert parse("anything > 1").text == "anything > 1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["price in [" + ",".join(f"{i}.5" for i in range(600)) + "]", " < ".join(["price"] * 300),
+     " or ".join(f"age == {i}" for i in range(280)), "price / (" * 10 + "price" + ")" * 10 + " > 1"],
+)  # fmt: skip
+def test_a_wide_rule_runs_without_a_deep_expression(text: str) -> None:
+    began = time.process_time()
+    assert len(evaluate(text, FRAME)) == 1
+    assert time.process_time() - began < 1.5

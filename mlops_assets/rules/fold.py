@@ -1,0 +1,14 @@
+"""A long chain of conditions as a shallow tree: engines walk expressions recursively."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def fold(operator: Callable[[T, T], T], values: Sequence[T]) -> T:
+    """`operator` (associative) over one or more values, nested only log2 deep."""
+    if len(values) == 1:
+        return values[0]
+    half = len(values) // 2
+    return operator(fold(operator, values[:half]), fold(operator, values[half:]))
