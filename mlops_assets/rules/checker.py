@@ -1,6 +1,6 @@
 """Types of a rule against its table: every name resolved, every operand of a type its operator takes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlops_assets.rules import functions
@@ -8,7 +8,6 @@ from mlops_assets.rules.comparisons import adopt, align, compare, fits, to_float
 from mlops_assets.rules.errors import RuleError
 from mlops_assets.rules.functions import expect
 from mlops_assets.rules.names import Scope, resolve, resolve_foreign
-from mlops_assets.rules.parser import parse
 from mlops_assets.rules.tree import (
     Arithmetic,
     Call,
@@ -22,15 +21,12 @@ from mlops_assets.rules.tree import (
     Negative,
     Node,
     Not,
-    Tree,
-    children,
-    is_aggregate,
     is_count,
     is_table_level,
-    walk,
 )
 from mlops_assets.rules.typed import MAX_SIZE, Checked, Column, Constant, Typed, apply
 from mlops_assets.rules.types import BOOL, FLOAT, INT, NUMBERS, STRING, Schema, Type
+from mlops_assets.rules.vocabulary import read
 
 Tables = Mapping[str, Schema]
 _BOOLEAN = frozenset({"bool"})
@@ -58,39 +54,12 @@ def infer(text: str, schema: Schema, *, table: str | None = None, tables: Tables
 
 def value(text: str, schema: Schema, *, table: str | None = None, tables: Tables | None = None) -> Checked:
     """The typed tree of any value expression."""
-    tree = parse(text)
+    tree = read(text)
     scope = Scope(text, schema, table, tables or {})
-    _check_level(tree, scope)
     root = _check(tree.root, scope)
     if root.size > MAX_SIZE:
         raise RuleError("this rule is too large once it is written out", text, 0, len(text), "split it")
     return Checked(text, root, is_table_level(tree))
-
-
-def _check_level(tree: Tree, scope: Scope) -> None:
-    if not is_table_level(tree):
-        return
-    row = next(_outside(tree.root), None)
-    if row is not None:
-        message = f"'{row.written}' has a value in each row, the rest of the rule one for the table"
-        raise scope.error(message, row.start, row.end, "write two rules")
-    for node in walk(tree.root):
-        inner = (
-            [n for child in children(node) for n in walk(child) if is_aggregate(n)]
-            if is_aggregate(node)
-            else []
-        )
-        if inner:
-            raise scope.error("a table-level value inside another", inner[0].start, inner[0].end)
-
-
-def _outside(node: Node) -> Iterator[Name]:
-    """The columns of a rule that stand outside every table-level function."""
-    if isinstance(node, Name) and not is_count(node):
-        yield node
-    if not is_aggregate(node):
-        for child in children(node):
-            yield from _outside(child)
 
 
 def _check(node: Node, scope: Scope) -> Typed:

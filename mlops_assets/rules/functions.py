@@ -2,7 +2,6 @@
 
 from mlops_assets.rules import moments, regex
 from mlops_assets.rules.comparisons import adopt, to_float
-from mlops_assets.rules.errors import nearest
 from mlops_assets.rules.names import Scope
 from mlops_assets.rules.tree import AGGREGATES, Call, Literal, Method, Node
 from mlops_assets.rules.typed import Column, Constant, Typed, apply, walk
@@ -19,32 +18,14 @@ from mlops_assets.rules.types import (
     STRING,
     Type,
 )
+from mlops_assets.rules.vocabulary import AFFIXES, PATTERNS
 
-_ROW = {"abs", "round", "coalesce", "length", "date", "current_date", "current_timestamp"}
-_ARITY = {"abs": (1, 1), "round": (1, 2), "coalesce": (2, 1000), "length": (1, 1), "date": (1, 1)}
 _CLOCKS = {"current_date": DATE, "current_timestamp": INSTANT}
 _STRINGS = {
     "len": ("length", INT),
     "lower": ("lower", STRING),
     "upper": ("upper", STRING),
     "strip": ("strip", STRING),
-}
-_PATTERNS = {"contains": "search", "match": "match", "fullmatch": "fullmatch"}
-_AFFIXES = {"startswith": "starts_with", "endswith": "ends_with"}
-_PARTS = ("year", "month", "day", "hour", "dayofweek", "date")
-_SIMILAR = {
-    "len": "write length(x)",
-    "lower": "write x.str.lower()",
-    "upper": "write x.str.upper()",
-    "isnull": "write 'x is null'",
-    "count": "write row_count - null_count(x)",
-    "avg": "write mean(x)",
-    "now": "write current_timestamp()",
-    "today": "write current_date()",
-    "unique": "write is_unique(x)",
-    "ifnull": "write coalesce(x, y)",
-    "row_count": "write row_count",
-    "column_count": "write column_count",
 }
 
 
@@ -59,13 +40,6 @@ def expect(node: Typed, kinds: frozenset[str], what: str, scope: Scope, at: Node
 def call(node: Call, arguments: list[Typed], scope: Scope) -> Typed:
     """A function's application."""
     name = node.function
-    if name not in _ROW | AGGREGATES:
-        hint = _SIMILAR.get(name) or nearest(name, _ROW | AGGREGATES)
-        raise scope.error(f"unknown function '{name}'", node.start, node.start + len(name), hint)
-    low, high = (0, 0) if name in _CLOCKS else _ARITY.get(name, (1, 1 if name != "is_unique" else 1000))
-    if not low <= len(arguments) <= high:
-        takes = str(low) if low == high else f"{low} to {high}"
-        raise scope.error(f"{name}() takes {takes} arguments, not {len(arguments)}", node.start, node.end)
     if name in _CLOCKS:
         return apply(name, _CLOCKS[name])
     if name in AGGREGATES:
@@ -170,58 +144,22 @@ def method(node: Method, target: Typed, scope: Scope) -> Typed:
 
 
 def _part(node: Method, target: Typed, scope: Scope) -> Typed:
-    name_end = node.at + len(node.name)
     value = expect(target, MOMENTS, ".dt takes a date or datetime", scope, node.target, NAIVE)
-    if node.name not in _PARTS:
-        raise scope.error(
-            f"unknown property '.dt.{node.name}'", node.at, name_end, nearest(node.name, _PARTS)
-        )
-    if node.arguments is not None:
-        raise scope.error(f"'.dt.{node.name}' is a property", node.at, name_end, "leave out the parentheses")
-    if node.name == "hour" and value.type.kind == "date":
-        raise scope.error("a date has no hour", node.at, name_end)
+    if value.type.kind == "date" and node.name == "hour":
+        raise scope.error("a date has no hour", node.at, node.at + len(node.name))
+    if value.type.kind == "date" and node.name == "date":
+        return value
     if node.name == "date":
-        return (
-            value if value.type.kind == "date" else apply("date_of", DATE, value, options=(value.type.zone,))
-        )
+        return apply("date_of", DATE, value, options=(value.type.zone,))
     return apply(node.name, INT, value, options=(value.type.zone,))
 
 
 def _string(node: Method, target: Typed, scope: Scope) -> Typed:
-    name_end = node.at + len(node.name)
     text = expect(target, frozenset({"string"}), ".str takes a string", scope, node.target, STRING)
-    known = [*_STRINGS, *_PATTERNS, *_AFFIXES]
-    if node.name not in known:
-        raise scope.error(
-            f"unknown method '.str.{node.name}()'", node.at, name_end, nearest(node.name, known)
-        )
-    if node.arguments is None:
-        raise scope.error(f"'.str.{node.name}' is a method", node.at, name_end, f"write .str.{node.name}(…)")
     if node.name in _STRINGS:
-        if node.arguments:
-            at = node.arguments[0]
-            raise scope.error(f".str.{node.name}() takes no argument", at.start, at.end)
         operation, type_ = _STRINGS[node.name]
         return apply(operation, type_, text)
-    argument = _literal_string(node, scope)
-    if node.name in _AFFIXES:
-        return apply(_AFFIXES[node.name], BOOL, text, options=(str(argument.value),))
-    return _matching(node, text, argument, scope)
-
-
-def _literal_string(node: Method, scope: Scope) -> Literal:
-    arguments = node.arguments or ()
-    if len(arguments) == 1 and isinstance(arguments[0], Literal) and isinstance(arguments[0].value, str):
-        return arguments[0]
-    at = arguments[0] if arguments else node
-    raise scope.error(f".str.{node.name}() takes one string in quotes", at.start, at.end)
-
-
-def _matching(node: Method, text: Typed, argument: Literal, scope: Scope) -> Typed:
-    try:
-        pattern = regex.portable(str(argument.value), _PATTERNS[node.name])
-    except regex.PatternError as error:
-        at = argument.start + 1 + error.position
-        start = at if error.position and at < argument.end else argument.start
-        raise scope.error(error.message, start, argument.end, error.hint) from None
-    return apply("matches", BOOL, text, options=(pattern,))
+    argument = str(getattr((node.arguments or (None,))[0], "value", ""))
+    if node.name in AFFIXES:
+        return apply(AFFIXES[node.name], BOOL, text, options=(argument,))
+    return apply("matches", BOOL, text, options=(regex.portable(argument, PATTERNS[node.name]),))

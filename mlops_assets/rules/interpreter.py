@@ -29,6 +29,11 @@ def evaluate(checked: Checked, rows: Sequence[Row], run: Run) -> list[Any]:
     return [_value(checked.root, row, rows, run) for row in rows]
 
 
+def value_of(node: Typed, run: Run) -> Any:
+    """The value of a node that reads no column and no table."""
+    return _value(node, {}, [], run)
+
+
 def _value(node: Typed, row: Row, rows: Sequence[Row], run: Run) -> Any:
     if isinstance(node, Constant):
         return node.value

@@ -4,7 +4,7 @@ NaN is null, whole numbers are 64 bits and null beyond, floats are float64, an u
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import reduce
 from itertools import takewhile
 from operator import and_, or_
@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from mlops_assets.rules import checker, moments, typed
+from mlops_assets.rules.constants import bind
 from mlops_assets.rules.polars_operations import OPERATIONS
 from mlops_assets.rules.run import Run
 from mlops_assets.rules.typed import Apply, Checked, Column, Constant, Typed
@@ -57,7 +58,8 @@ def expression(
 
 def compile_rule(checked: Checked, run: Run) -> Expr:
     """A checked rule as one expression; a table-level rule gives a single value."""
-    return _known(checked.root, _compile(checked.root, run))
+    root = bind(checked, run)
+    return _known(root, _compile(root, run))
 
 
 def _compile(node: Typed, run: Run) -> Expr:
@@ -173,18 +175,6 @@ def _coalesce(node: Apply, run: Run, *values: Expr) -> Expr:
     return rest
 
 
-def _current_date(node: Apply, run: Run) -> Expr:
-    return pl.lit(run.now.date(), pl.Date)
-
-
-def _current_timestamp(node: Apply, run: Run) -> Expr:
-    return pl.lit(run.now.astimezone(UTC).replace(tzinfo=None), _DATETIME).dt.replace_time_zone("UTC")
-
-
-def _current_wall_time(node: Apply, run: Run) -> Expr:
-    return pl.lit(run.now.replace(tzinfo=None), _DATETIME)
-
-
 # Arithmetic carries NaN along, so that one test at its end finds every unknown.
 _NAN_STAYS = frozenset(
     {f"{name}_float" for name in ("add", "sub", "mul", "div", "neg", "abs", "round", "sum", "mean")}
@@ -199,7 +189,4 @@ _BOUND: dict[str, Callable[..., Expr]] = {
     "coalesce": _coalesce,
     "in_list": _in_list,
     "in_table": _in_table,
-    "current_date": _current_date,
-    "current_timestamp": _current_timestamp,
-    "current_wall_time": _current_wall_time,
 }

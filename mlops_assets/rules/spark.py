@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.rules import checker, moments
+from mlops_assets.rules import checker
+from mlops_assets.rules.constants import bind
 from mlops_assets.rules.run import Run
 from mlops_assets.rules.spark_operations import OPERATIONS, Expr, functions
 from mlops_assets.rules.typed import Apply, Checked, Column, Constant, Typed
@@ -103,7 +104,8 @@ def in_utc(frame: "DataFrame") -> Iterator[None]:
 
 def compile_rule(checked: Checked, run: Run) -> Expr:
     """A checked rule as one column; a table-level rule is an aggregate."""
-    return _known(checked.root, _compile(checked.root, run))
+    root = bind(checked, run)
+    return _known(root, _compile(root, run))
 
 
 def _compile(node: Typed, run: Run) -> Expr:
@@ -179,7 +181,4 @@ _BOUND: dict[str, Callable[..., Expr]] = {
     "eq_float": _eq_float,
     "in_list": _in_list,
     "in_table": _in_table,
-    "current_date": lambda node, run: functions().lit(run.now.date()),
-    "current_timestamp": lambda node, run: _moment(moments.microseconds(run.now), "UTC"),
-    "current_wall_time": lambda node, run: _moment(moments.microseconds(run.now.replace(tzinfo=None)), None),
 }

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import polars as pl
@@ -58,6 +59,7 @@ KINDS = [
     Kind("float", pl.Float64, FLOATS),
     Kind("float", pl.Float32, [None, float("nan"), float("inf"), 0.5, 0.1, -2.0, 25.0]),
     Kind("measure", pl.Float64, MEASURES),
+    Kind("measure", pl.Float64, MEASURES),
     Kind("string", pl.String, STRINGS),
     Kind("bool", pl.Boolean, [None, True, False]),
     Kind("date", pl.Date, DATES),
@@ -101,13 +103,11 @@ class World:
     names: dict[str, list[str]]
 
 
-@st.composite
-def worlds(draw: Any, kinds: list[Kind], rows: int = 12) -> World:
-    chosen = draw(st.lists(st.sampled_from(kinds), min_size=3, max_size=8))
+def world(random: Random, kinds: list[Kind], rows: int = 12) -> World:
+    """A frame of three to eight columns, each value drawn from its kind's pool."""
     columns, names = [], {}
-    for name, kind in zip(NAMES, chosen, strict=False):
-        height = st.lists(st.sampled_from(kind.pool), min_size=rows, max_size=rows)
-        columns.append(pl.Series(name.strip("`"), draw(height), dtype=kind.dtype))
+    for name, kind in zip(NAMES, random.choices(kinds, k=random.randint(3, 8)), strict=False):
+        columns.append(pl.Series(name.strip("`"), random.choices(kind.pool, k=rows), dtype=kind.dtype))
         uses = [("int", f"{name}.x"), ("string", f"{name}.name")] if kind.use == "struct" else []
         for use, written in [(kind.use, name), *uses]:
             names.setdefault(use, []).append(written)
@@ -117,11 +117,11 @@ def worlds(draw: Any, kinds: list[Kind], rows: int = 12) -> World:
 class Sentences:
     """Draws expressions of a wanted type, as text."""
 
-    def __init__(self, draw: Callable[[Any], Any], names: dict[str, list[str]]) -> None:
-        self.draw, self.names = draw, names
+    def __init__(self, random: Random, names: dict[str, list[str]]) -> None:
+        self.random, self.names = random, names
 
     def pick(self, *options: Any) -> Any:
-        return self.draw(st.sampled_from(options))
+        return self.random.choice(options)
 
     def column(self, *uses: str, otherwise: str) -> str:
         known = [name for use in (*uses, "null") for name in self.names.get(use, [])]
@@ -279,19 +279,29 @@ class Sentences:
             "instant": "'2020-01-31'",
         }
         forms = {
-            "int": [lambda: f"{self.pick('sum', 'mean')}({column}) {compared} 1",
-                    lambda: f"{self.pick('min', 'max', 'sum')}({column} * 2) is null"],
-            "measure": [lambda: f"{self.pick('sum', 'mean')}({column}) {compared} 1.5"],
+            "int": [
+                lambda: f"{self.pick('sum', 'mean')}({column}) {compared} 1",
+                lambda: f"{self.pick('min', 'max', 'sum')}({column} * 2) is null",
+            ],
+            "measure": [lambda: f"sum({column}) {compared} 1.5", lambda: f"mean({column}) {compared} 0.5"],
             "bool": [lambda: f"n_unique({column}) {compared} 2"],
         }  # fmt: skip
         ordered = [lambda: f"{self.pick('min', 'max')}({column}) {compared} {than.get(use, '25')}"]
         return forms.get(use, []) + (ordered if use != "bool" else [])
 
 
-@st.composite
-def rules(draw: Any, world: World) -> str:
-    """A condition over a world's frame: mostly row by row, one in six about the whole table."""
-    sentences = Sentences(draw, world.names)
-    if draw(st.integers(0, 5)) == 0:
-        return sentences.table_level()
-    return sentences.condition(draw(st.integers(0, 3)))
+def rule(random: Random, names: dict[str, list[str]]) -> str:
+    """A condition over a world's columns: mostly row by row, one in six about the whole table."""
+    sentences = Sentences(random, names)
+    return sentences.table_level() if random.random() < 1 / 6 else sentences.condition(random.randint(0, 3))
+
+
+def cases(kinds: list[Kind], rules: int) -> st.SearchStrategy[tuple[World, list[str]]]:
+    """A world and some rules over it, from a seed: Hypothesis's own draws of values repeat themselves."""
+
+    def case(seed: int) -> tuple[World, list[str]]:
+        random = Random(seed)
+        drawn = world(random, kinds)
+        return drawn, [rule(random, drawn.names) for _ in range(rules)]
+
+    return st.integers(0, 2**64 - 1).map(case)

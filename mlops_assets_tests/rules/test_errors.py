@@ -219,9 +219,16 @@ def test_a_thousand_rules_parse_and_check_within_a_second() -> None:
     assert time.process_time() - began < 1.0
 
 
-def test_parsing_needs_no_schema() -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["age >", "len(x) > 1", "x.str.containz('a')", "x.str.match('(')", "x.dt.yaer == 1", "row_count > x"],
+)
+def test_parsing_finds_what_needs_no_schema(text: str) -> None:
     with pytest.raises(RuleError):
-        parse("age >")
+        parse(text)
+
+
+def test_parsing_needs_no_schema() -> None:
     assert parse("anything > 1").text == "anything > 1"
 
 

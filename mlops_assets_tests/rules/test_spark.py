@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
 from mlops_assets.rules import check, evaluate, interpreter, spark_operations, typed
 from mlops_assets.rules import spark as engine
 from mlops_assets.rules.polars_operations import OPERATIONS
 from mlops_assets.rules.run import Run
-from mlops_assets_tests.rules.generate import AS_OF, KINDS, OTHER, World, worlds
-from mlops_assets_tests.rules.generate import rules as conditions
+from mlops_assets_tests.rules.generate import AS_OF, KINDS, OTHER, World, cases
 from mlops_assets_tests.rules.spark_frames import to_spark
 from mlops_assets_tests.rules.test_engines_agree import PLAIN_RUN, SCHEMAS
 
@@ -85,14 +83,8 @@ def test_spark_agrees_with_the_interpreter_on_500_random_rules(spark: "SparkSess
     run = Run(AS_OF, None, {"other": to_spark(spark, OTHER).cache()})
     seen: Counter[str] = Counter()
 
-    @st.composite
-    def cases(draw: Any) -> tuple[World, list[str]]:
-        world = draw(worlds(KINDS))
-        return world, [draw(conditions(world)) for _ in range(RULES_A_FRAME)]
-
-    @settings(max_examples=25, derandomize=True, deadline=None, database=None,
-              suppress_health_check=list(HealthCheck))  # fmt: skip
-    @given(cases())
+    @settings(max_examples=25, derandomize=True, deadline=None, database=None)
+    @given(cases(KINDS, RULES_A_FRAME))
     def hold(case: tuple[World, list[str]]) -> None:
         world, texts = case
         frame = to_spark(spark, world.frame)
