@@ -1,4 +1,4 @@
-"""MLflow as the register of models: one run and one version a training, aliases for what serves, tags for where it came from.
+"""MLflow as the register of models: a run and a version per training, aliases for what serves.
 
 Every fact that a later step needs is a tag of the version, so that nothing but the registry has to be asked.
 """
@@ -85,7 +85,7 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class Training:
-    """What is recorded of one training: the fitted estimator, its signature and everything that was measured."""
+    """What is recorded of one training: the fitted estimator, its signature and all that was measured."""
 
     estimator: Any
     inputs: Sequence[tuple[str, str]]
@@ -98,7 +98,7 @@ class Training:
 
 
 class ModelRegistry:
-    """The models of one MLflow tracking server. MLflow is imported when it is first asked: it costs seconds."""
+    """The models of one MLflow tracking server; MLflow is imported when it is first asked (seconds)."""
 
     def __init__(self, tracking_uri: str, artifacts: Path) -> None:
         """Connect nothing yet; `artifacts` is the folder of new experiments' files."""
@@ -131,8 +131,8 @@ class ModelRegistry:
             mlflow.log_params({key: str(value)[:500] for key, value in training.params.items()})
             mlflow.log_metrics(dict(training.metrics))
             mlflow.set_tags(dict(training.tags))
-            for table, version in training.tables.items():
-                mlflow.log_input(_dataset(table, version), context="training")
+            for table, table_version in training.tables.items():
+                mlflow.log_input(_dataset(table, table_version), context="training")
             for title, png in training.figures.items():
                 mlflow.log_image(_pixels(png), artifact_file=f"{title}.png")
             info = _log_model(training)
@@ -303,7 +303,9 @@ def _dataset(table: str, version: int) -> Any:
     from mlflow.data.delta_dataset_source import DeltaDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
 
-    return MetaDataset(DeltaDatasetSource(path=table, delta_table_version=version), name=Path(table).name)
+    source = DeltaDatasetSource(path=table, delta_table_version=version)
+    # MLflow's own type leaves out a method that its base class wants.
+    return MetaDataset(source, name=Path(table).name)  # type: ignore[abstract]
 
 
 def _pixels(png: bytes) -> Any:

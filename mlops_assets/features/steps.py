@@ -44,19 +44,6 @@ def default_steps(kind: str) -> list[Any]:
     return [OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=255, sparse_output=False)]
 
 
-def native_categories(most: int) -> Any:
-    """Texts as numbers 0, 1, …: null and unseen are NaN; beyond `most` categories the rarest share one."""
-    import numpy as np
-    from sklearn.preprocessing import OrdinalEncoder
-
-    return OrdinalEncoder(
-        handle_unknown="use_encoded_value",
-        unknown_value=np.nan,
-        encoded_missing_value=np.nan,
-        max_categories=most,
-    )
-
-
 def steps_of(spec: declared.TransformSpec, column: str, kind: str, seed: int) -> list[Any]:
     """The scikit-learn steps of one declared transformation of `column`, which holds `kind`."""
     from mlops_assets.features import transformers as own

@@ -3,6 +3,7 @@
 Each takes and gives two-dimensional arrays, null in and null (NaN) out, and names its outputs.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -147,6 +148,30 @@ class OneHot(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(list(self.output_columns) or made, dtype=object)
 
 
+class Categories(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Texts as numbers 0, 1, … in sorted order, for native categories; null and unseen are NaN.
+
+    Beyond `most` categories the rarest share the last number. Scikit-learn's OrdinalEncoder, once it has
+    `max_categories`, makes null a category like any other.
+    """
+
+    def __init__(self, most: int = 254) -> None:
+        self.most = most
+
+    def fit(self, table: Any, y: Any = None) -> "Categories":
+        """Learns each column's categories, the most frequent first where they are too many."""
+        columns = [_present(column) for column in cells(table).T]
+        self.n_features_in_ = len(columns)
+        self.categories_ = [_frequent(column, self.most) for column in columns]
+        self.rare_ = [sorted(set(c) - set(kept)) for c, kept in zip(columns, self.categories_, strict=True)]
+        return self
+
+    def transform(self, table: Any) -> Any:
+        """Shape (n, columns) in and out."""
+        known = zip(cells(table).T, self.categories_, self.rare_, strict=True)
+        return np.stack([_numbered(column, kept, rare) for column, kept, rare in known], axis=1)
+
+
 class DatetimeParts(Stateless):
     """Parts of one instant as numbers; Monday is 0."""
 
@@ -254,6 +279,23 @@ class Chosen(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> Any:
         """The kept names."""
         return np.asarray(list(self.keep), dtype=object)
+
+
+def _numbered(column: Any, kept: list[str], rare: list[str]) -> Any:
+    places = pd.Index([*kept, *rare], dtype=object).get_indexer(pd.Index(column, dtype=object))
+    return np.where(places < 0, np.nan, np.minimum(places, len(kept)))
+
+
+def _present(column: Any) -> list[str]:
+    return [value for value in column.tolist() if isinstance(value, str)]
+
+
+def _frequent(values: list[str], most: int) -> list[str]:
+    """The sorted values, or the `most` - 1 most frequent of them where there are more than `most`."""
+    counts = Counter(values)
+    if len(counts) <= most:
+        return sorted(counts)
+    return sorted(sorted(counts, key=lambda value: (-counts[value], value))[: most - 1])
 
 
 def _label(value: Any) -> str:

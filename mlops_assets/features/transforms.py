@@ -1,8 +1,8 @@
 """From a model's columns to the scikit-learn steps that make numbers of them, fitted inside the model.
 
-A name in `feature_columns` is a raw column, with all outputs of its declared transformations, or one
-output of a transformation (`contract_monthly`). What is not declared has a default: numbers pass, truth values
-become 0 and 1, datetimes become parts, and texts native categories where the estimator has them, else one-hot.
+A name in `feature_columns` is a raw column, with all outputs of its declared transformations, or one output
+of a transformation (`contract_monthly`). What is not declared has a default: numbers pass, truth values
+become 0 and 1, datetimes parts, and texts native categories where the estimator has them, else one-hot.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ import polars as pl
 from mlops_assets.config.feature_transforms import OneHotEncode, TransformSpec
 from mlops_assets.config.problems import did_you_mean
 from mlops_assets.features.joins import FeatureError
-from mlops_assets.features.steps import default_steps, kind_of, median, native_categories, steps_of
+from mlops_assets.features.steps import default_steps, kind_of, median, steps_of
 
 Transformations = Mapping[str, Sequence[TransformSpec]]
 _NEVER_NULL = frozenset({"one_hot_encode", "hash", "tfidf", "target_encode"})
@@ -56,13 +56,15 @@ def feature_pipeline(
     """
     from sklearn.compose import ColumnTransformer
 
+    from mlops_assets.features.transformers import Categories
+
     wanted = resolve(feature_columns, schema, transformations)
     plain = {column: kind_of(column, schema[column]) for column in wanted if not transformations.get(column)}
     native = [each for each, kind in plain.items() if kind == "text" and treatment.categories]
     rest = [column for column in wanted if column not in native]
     blocks: list[tuple[str, Any, list[str]]] = []
     if native:
-        blocks.append(("categories", native_categories(treatment.categories), native))
+        blocks.append(("categories", Categories(treatment.categories), native))
     for _, group in groupby(rest, key=lambda column: plain.get(column, column)):
         columns = list(group)
         steps = (

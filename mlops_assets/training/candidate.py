@@ -1,7 +1,7 @@
-"""From a training set to a registered version with the gate's decision on it; the same inputs give the same version.
+"""From a training set to a registered version with the gate's decision on it.
 
-A version is known by its lineage: a hash of its documents, the Delta versions it read and this package's version. Asking
-for it again finds it in the registry, so that a run that was killed after the registration goes on from there.
+A version is known by its lineage: a hash of its documents, the Delta versions it read and this package's
+version. Asking for it again finds it in the registry, so a run that was killed after it goes on from there.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from mlops_assets.training.gates import GateDecision, decide
 from mlops_assets.trusted_types import load_model_file
 
 MINIMUM_COMPARED = 200
-Figures = Callable[[Fitted, Any], Mapping[str, bytes]]
+Figures = Callable[[Fitted], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ def train(
     figures: Figures,
     again: bool = False,
 ) -> Candidate:
-    """Train on `rows`, compare with the champion on later rows that neither has seen, and register the version.
+    """Train on `rows`, compare with the champion on rows that neither has seen, and register the version.
 
-    `cause` are tags that say who asked (`window`, `cause`). A version of the same lineage is returned as it is, unless
-    `again`.
+    `cause` are tags that say who asked (`window`, `cause`). A version of the same lineage is returned as it is,
+    unless `again`.
 
     Raises:
         TrainingError, FeatureError: the rows or the estimator do not fit the document.
@@ -87,7 +87,7 @@ def train(
     fitted = fit(config, features, rows)
     decision = _judged(fitted, config, registry)
     final = refit(fitted) if config.refit and decision.promote else fitted
-    drawn = figures(fitted, decision)
+    drawn = figures(fitted)
     version = registry.log(
         config.registry_model_name,
         config.experiment_name,
@@ -110,7 +110,7 @@ def train(
 
 
 def _judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> GateDecision:
-    """The gate's decision on the held-out rows; only those that the champion has not learned from are compared."""
+    """The gate's decision on the held-out rows that the champion has not learned from."""
     held_out = fitted.held_out
     labels = truth_of(held_out, config)
     champion = registry.champion(config.registry_model_name)
@@ -119,7 +119,8 @@ def _judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> 
     path = registry.local_path(champion)
     unseen = _unseen(fitted, champion)
     if int(unseen.sum()) < MINIMUM_COMPARED:
-        reason = f"only {int(unseen.sum())} held-out rows are later than what version {champion.version} learned from"
+        new = int(unseen.sum())
+        reason = f"only {new} held-out rows are later than what version {champion.version} learned from"
         return GateDecision(
             False, [f"{reason}: {MINIMUM_COMPARED} are needed to compare"], config.gate.metric or ""
         )

@@ -125,7 +125,8 @@ def _compute(wanted: Metric, found: Outcomes, truth: Any, weights: Any = None) -
         if "average" in options:
             average = options["average"]
             options["average"] = average if average != "default" else "binary" if binary else "macro"
-            options["zero_division"] = float("nan") if binary else 0.0
+            undefined = binary and wanted.function != "jaccard_score"
+            options["zero_division"] = float("nan") if undefined else 0.0
         return function(codes, predicted, **options, **weighted)
     given = found.probabilities if wanted.of == PROBABILITY else found.scores
     if binary:

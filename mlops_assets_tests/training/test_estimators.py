@@ -1,0 +1,41 @@
+import pytest
+
+from mlops_assets.training.estimators import ALGORITHMS, check_hyperparameters, estimator
+from mlops_assets_tests.training.documents import training
+
+OPTIONAL = ("xgboost.", "lightgbm.")
+NAMES = [
+    (kind, name)
+    for kind, known in ALGORITHMS.items()
+    for name, path in known.items()
+    if not path.startswith(OPTIONAL)
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), NAMES)
+def test_every_short_name_is_an_estimator_of_its_kind(kind: str, name: str) -> None:
+    assert check_hyperparameters(training(["x"], model_type=kind, algorithm=name)) == []
+
+
+def test_the_seed_reaches_the_estimator_and_a_hyperparameter_wins_over_it() -> None:
+    assert estimator(training(["x"], random_seed=7)).random_state == 7
+    assert estimator(training(["x"], random_seed=7, hyperparameters={"random_state": 42})).random_state == 42
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"hyperparameters": {"max_dept": 3}}, "did you mean 'max_depth'?"),
+        ({"hyperparameters": {"max_depth": -3}}, "'max_depth' parameter of RandomForestClassifier must be"),
+        (
+            {"algorithm": "sklearn.ensemble.RandomForestRegressor"},
+            "is a regressor, and model_type is classification",
+        ),
+        ({"algorithm": "sklearn.ensemble.RandomForestClasifier"}, "did you mean 'RandomForestClassifier'?"),
+        ({"algorithm": "no_such_package.Forest"}, "install no_such_package"),
+        ({"algorithm": "sklearn.preprocessing.StandardScaler"}, "is no estimator: it needs fit and predict"),
+    ],
+)
+def test_what_does_not_fit_is_said_without_training(fields: dict[str, object], message: str) -> None:
+    (problem,) = check_hyperparameters(training(["x"], **fields))
+    assert message in problem

@@ -1,0 +1,186 @@
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn import datasets, ensemble, linear_model, metrics, pipeline, preprocessing
+
+from mlops_assets.features import FeatureError
+from mlops_assets.training.errors import TrainingError
+from mlops_assets.training.fit import Fitted, fit, refit
+from mlops_assets_tests.training.documents import features, frame, training, two_clouds
+
+
+def parts(fitted: Fitted, name: str) -> tuple[Any, Any]:
+    rows = fitted.rows[fitted.splits.rows[name]]
+    return rows.select(pl.col("^x\\d+$")).to_numpy(), rows["label"].to_numpy()
+
+
+def columns(rows: pl.DataFrame) -> list[str]:
+    return [name for name in rows.columns if name.startswith("x")]
+
+
+def test_breast_cancer_equals_a_hand_written_pipeline() -> None:
+    rows = frame(*datasets.load_breast_cancer(return_X_y=True))
+    scaled = {column: {"type": "scaling"} for column in columns(rows)}
+    config = training(columns(rows), algorithm="logistic_regression", stratify=True)
+    fitted = fit(config, features(feature_transformations=scaled), rows)
+    by_hand = pipeline.make_pipeline(
+        preprocessing.StandardScaler(), linear_model.LogisticRegression(random_state=0)
+    ).fit(*parts(fitted, "train"))
+    for name in ("train", "validation", "test"):
+        table, label = parts(fitted, name)
+        probability = by_hand.predict_proba(table)[:, 1]
+        expected = {
+            "roc_auc": metrics.roc_auc_score(label, probability),
+            "log_loss": metrics.log_loss(label, probability),
+            "brier_score": metrics.brier_score_loss(label, probability),
+            "average_precision": metrics.average_precision_score(label, probability),
+            "accuracy": metrics.accuracy_score(label, probability > 0.5),
+            "f1": metrics.f1_score(label, probability > 0.5),
+        }
+        for metric, value in expected.items():
+            assert fitted.metrics[f"{name}_{metric}"] == pytest.approx(value, abs=1e-9)
+
+
+def test_wine_with_three_classes_equals_a_hand_written_forest() -> None:
+    rows = frame(*datasets.load_wine(return_X_y=True))
+    config = training(
+        columns(rows), hyperparameters={"n_estimators": 30}, random_seed=4, metrics=["f1_macro"]
+    )
+    fitted = fit(config, features(), rows)
+    by_hand = ensemble.RandomForestClassifier(30, random_state=4).fit(*parts(fitted, "train"))
+    table, label = parts(fitted, "test")
+    said = by_hand.predict_proba(table)
+    assert fitted.metrics["test_log_loss"] == pytest.approx(metrics.log_loss(label, said), abs=1e-9)
+    auc = metrics.roc_auc_score(label, said, multi_class="ovr")
+    assert fitted.metrics["test_roc_auc"] == pytest.approx(auc, abs=1e-9)
+    f1 = metrics.f1_score(label, by_hand.predict(table), average="macro")
+    assert fitted.metrics["test_f1_macro"] == pytest.approx(f1, abs=1e-9)
+
+
+def test_diabetes_equals_hand_written_boosting() -> None:
+    rows = frame(*datasets.load_diabetes(return_X_y=True))
+    config = training(
+        columns(rows),
+        model_type="regression",
+        algorithm="gradient_boosting",
+        split_method="time",
+        random_seed=2,
+    )
+    fitted = fit(config, features(), rows)
+    by_hand = ensemble.GradientBoostingRegressor(random_state=2).fit(*parts(fitted, "train"))
+    table, label = parts(fitted, "test")
+    said = by_hand.predict(table)
+    assert fitted.metrics["test_rmse"] == pytest.approx(
+        metrics.root_mean_squared_error(label, said), abs=1e-9
+    )
+    assert fitted.metrics["test_mae"] == pytest.approx(metrics.mean_absolute_error(label, said), abs=1e-9)
+    assert fitted.metrics["test_r2"] == pytest.approx(metrics.r2_score(label, said), abs=1e-9)
+
+
+def test_scaling_statistics_are_those_of_the_training_rows_alone() -> None:
+    rows = two_clouds()
+    config = training(["x0"], algorithm="logistic_regression")
+    fitted = fit(config, features(feature_transformations={"x0": {"type": "scaling"}}), rows)
+    scaler = fitted.pipeline[0].named_transformers_["x0"][0]
+    train = fitted.rows["x0"].to_numpy()[fitted.splits.rows["train"]]
+    assert scaler.mean_[0] == pytest.approx(train.mean(), abs=1e-12)
+    assert scaler.var_[0] == pytest.approx(train.var(), abs=1e-12)
+    assert scaler.mean_[0] != pytest.approx(rows["x0"].to_numpy().mean(), abs=1e-6)
+
+
+def test_rows_without_a_label_are_dropped_and_counted() -> None:
+    rows = two_clouds(300).with_columns(label=pl.when(pl.col("id") >= 40).then("label"))
+    fitted = fit(training(["x0", "x1"], algorithm="logistic_regression"), features(), rows)
+    assert fitted.dropped == 40
+    assert fitted.rows.height == 260
+
+
+def test_native_categories_equal_scikit_learns_own() -> None:
+    random = np.random.default_rng(0)
+    rows = two_clouds(800).with_columns(city=pl.Series(random.choice(["a", "b", "c", None], 800).tolist()))
+    rows = rows.with_columns(label=pl.col("label") ^ (pl.col("city") == "b").fill_null(value=False))
+    fitted = fit(training(["x0", "city"], algorithm="hist_gradient_boosting"), features(), rows)
+    train = fitted.rows[fitted.splits.rows["train"]].to_pandas()
+    by_hand = ensemble.HistGradientBoostingClassifier(random_state=0, categorical_features="from_dtype")
+    by_hand.fit(train[["city", "x0"]].astype({"city": "category"}), train["label"])
+    test = fitted.rows[fitted.splits.rows["test"]].to_pandas()
+    said = by_hand.predict_proba(test[["city", "x0"]].astype({"city": "category"}))[:, 1]
+    np.testing.assert_array_equal(fitted.pipeline.predict_proba(test)[:, 1], said)
+
+
+def test_the_same_rows_in_another_order_give_the_same_model_to_the_bit() -> None:
+    rows = two_clouds()
+    config = training(["x0", "x1", "x2"], hyperparameters={"n_estimators": 10})
+    one = fit(config, features(), rows)
+    other = fit(config, features(), rows.sample(fraction=1.0, shuffle=True, seed=3))
+    assert one.metrics == other.metrics
+
+
+def test_weights_reach_the_estimator() -> None:
+    rows = two_clouds().with_columns(weight=pl.when(pl.col("label")).then(50.0).otherwise(1.0))
+    config = training(["x0"], algorithm="logistic_regression")
+    plain = fit(config, features(), rows)
+    weighted = fit(config.model_copy(update={"sample_weight_column": "weight"}), features(), rows)
+    assert weighted.pipeline[-1].intercept_[0] > plain.pipeline[-1].intercept_[0] + 1
+
+
+def test_each_fold_has_its_metrics_and_the_window_keeps_the_newest_rows() -> None:
+    config = training(
+        ["x0"],
+        algorithm="logistic_regression",
+        cross_validation_folds=3,
+        training_window="10d",
+        stratify=True,
+    )
+    fitted = fit(config, features(), two_clouds())
+    assert fitted.rows.height == 241
+    assert (
+        len([name for name in fitted.metrics if name.startswith("fold_") and name.endswith("roc_auc")]) == 3
+    )
+
+
+def test_a_refit_learns_from_every_row_and_keeps_what_was_measured() -> None:
+    config = training(["x0", "x1"], algorithm="logistic_regression", split_method="time")
+    fitted = fit(config, features(), two_clouds())
+    again = refit(fitted)
+    assert again.metrics == fitted.metrics
+    assert again.trained_through == fitted.rows["time"].max()
+    assert fitted.trained_through < again.trained_through
+    assert not np.array_equal(again.pipeline[-1].coef_, fitted.pipeline[-1].coef_)
+
+
+@pytest.mark.parametrize("model_type", ["clustering", "anomaly_detection"])
+def test_models_without_labels_are_fitted_and_measured(model_type: str) -> None:
+    rows = two_clouds(400, gap=6.0)
+    hyperparameters = {"n_clusters": 2} if model_type == "clustering" else {"n_estimators": 20}
+    config = training(["x0", "x1"], model_type=model_type, hyperparameters=hyperparameters)
+    fitted = fit(config, features(), rows)
+    name = "test_silhouette" if model_type == "clustering" else "test_roc_auc"
+    assert fitted.metrics[name] > 0.4
+
+
+def test_an_undefined_metric_is_null_with_its_reason() -> None:
+    rows = two_clouds(400).with_columns(label=pl.col("label") & (pl.col("id") < 200))
+    fitted = fit(training(["x0"], algorithm="logistic_regression", split_method="time"), features(), rows)
+    test = fitted.evaluations["test"]
+    assert test.values["roc_auc"] is None
+    assert "class" in test.reasons["roc_auc"]
+    assert "test_roc_auc" not in fitted.metrics
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"algorithm": "random_forrest"}, r"unknown 'random_forrest' .*did you mean 'random_forest'\?"),
+        ({"hyperparameters": {"n_estimatorz": 3}}, r"has no 'n_estimatorz'; did you mean 'n_estimators'\?"),
+        ({"metrics": ["rmse"]}, "'rmse' is no metric of classification"),
+        ({"target_column": "lable"}, r"no column 'lable'; did you mean 'label'\?"),
+        ({"target_column": "x1", "feature_columns": ["x0"]}, "holds fractions"),
+        ({"sample_weight_column": "x0"}, "nulls or negative weights"),
+    ],
+)
+def test_a_mistake_is_named_with_what_would_be_right(fields: dict[str, object], message: str) -> None:
+    with pytest.raises((TrainingError, FeatureError), match=message):
+        fit(training(["x0"], **{"feature_columns": ["x0"], **fields}), features(), two_clouds(200))
