@@ -26,7 +26,9 @@ def project_jobs(project: Project, keys: Sequence[dg.AssetKey]) -> "list[Unresol
         "monitor": (watching, "Takes in what is new, scores it with the champion and looks for drift."),
         "retrain": (learning, "Trains a challenger, lets it pass the gate and, where it does, promotes it."),
     }
-    wanted = {"pipeline"} | ({"monitor"} if project.monitoring else set()) | ({"retrain"} if project.training else set())
+    wanted = (
+        {"pipeline"} | ({"monitor"} if project.monitoring else set()) | ({"retrain"} if project.training else set())
+    )
     return [_job(project, name, *jobs[name]) for name in jobs if name in wanted and jobs[name][0]]
 
 

@@ -164,9 +164,7 @@ class ModelRegistry:
         for version in known:
             if version.version == wanted:
                 return version
-        there = (
-            ", ".join([*(version.version for version in known), *aliases]) or "none: run its pipeline first"
-        )
+        there = ", ".join([*(version.version for version in known), *aliases]) or "none: run its pipeline first"
         raise RegistryError(f"model '{name}' has no version or alias '{which}'; there are {there}")
 
     def latest_passed(self, name: str) -> ModelVersion:
@@ -294,8 +292,7 @@ def _requirements() -> list[str]:
     from importlib.metadata import version
 
     return [
-        f"{package}=={version(package)}"
-        for package in ("scikit-learn", "skops", "numpy", "pandas", "mlops-assets")
+        f"{package}=={version(package)}" for package in ("scikit-learn", "skops", "numpy", "pandas", "mlops-assets")
     ]
 
 

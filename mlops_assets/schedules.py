@@ -45,7 +45,6 @@ def automation_status(project: Project) -> dg.DefaultScheduleStatus:
     return dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
 
 
-
 def every(minutes: int) -> str | list[str]:
     """The cron lines of an interval, counted from midnight; whole days are counted from the first of the month."""
     if minutes >= MINUTES_A_DAY:

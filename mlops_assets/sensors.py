@@ -87,9 +87,13 @@ def decide(
         return dg.SkipReason("The latest monitoring checks raise no alarm.")
     newest = max(alarms, key=lambda alarm: alarm.window)
     if newest.cause in cursor.causes:
-        return dg.SkipReason(f"A retraining for window {newest.window} of version {newest.champion} was asked for already.")
+        return dg.SkipReason(
+            f"A retraining for window {newest.window} of version {newest.champion} was asked for already."
+        )
     if cursor.last_request and now - datetime.fromisoformat(cursor.last_request) < monitor.retraining.cooldown:
-        return dg.SkipReason(f"The last retraining was asked for at {cursor.last_request}; the cool-down is {monitor.retraining.cooldown}.")
+        return dg.SkipReason(
+            f"The last retraining was asked for at {cursor.last_request}; the cool-down is {monitor.retraining.cooldown}."
+        )
     reasons = [alarm.reason for alarm in alarms if alarm.cause == newest.cause]
     request = dg.RunRequest(
         run_key=f"{project}:retrain:{newest.cause}",

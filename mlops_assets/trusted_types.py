@@ -91,9 +91,7 @@ def _allowed(names: list[str], where: str) -> list[str]:
 
 def _broken_trees(estimator: object) -> Iterator[tuple[str, str]]:
     for tree, features in _trees(estimator, None, set()):
-        problem = (
-            _histogram_problem(tree, features) if hasattr(tree, "nodes") else _tree_problem(tree, features)
-        )
+        problem = _histogram_problem(tree, features) if hasattr(tree, "nodes") else _tree_problem(tree, features)
         if problem:
             yield type(tree).__name__, problem
 
@@ -122,9 +120,7 @@ def _trees(value: object, features: int | None, seen: set[int]) -> Iterator[tupl
 
 def _tree_problem(tree: Any, features: int | None) -> str | None:
     inner = tree.children_left != -1
-    return _node_problem(
-        inner, tree.children_left[inner], tree.children_right[inner], tree.feature[inner], features
-    )
+    return _node_problem(inner, tree.children_left[inner], tree.children_right[inner], tree.feature[inner], features)
 
 
 def _histogram_problem(tree: Any, features: int | None) -> str | None:

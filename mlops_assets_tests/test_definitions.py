@@ -48,7 +48,12 @@ def test_every_loader_names_the_same_module() -> None:
         ("data/flights.yaml", "format: csv", "format: cvs", "csv"),
         ("data/planes.yaml", '"seats > 0"', '"seats = 0"', "=="),
         ("data/planes.yaml", '"dbfs:/landing', '"dbfs:/${NOWHERE}', "NOWHERE"),
-        ("features.yaml", "source_table: main.nyc.flights", "source_table: main.nyc.flihgts", "did you mean 'flights'?"),
+        (
+            "features.yaml",
+            "source_table: main.nyc.flights",
+            "source_table: main.nyc.flihgts",
+            "did you mean 'flights'?",
+        ),
         ("training.yaml", "target_column: late", "", "target_column"),
         ("training.yaml", "max_iter: 150", "max_itre: 150", "did you mean 'max_iter'?"),
     ],

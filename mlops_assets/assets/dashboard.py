@@ -15,7 +15,7 @@ from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring.dashboard import DashboardData, Distribution, Retraining, distribution, render
-from mlops_assets.monitoring.performance import performance_from_frame
+from mlops_assets.monitoring.performance import WindowPerformance, performance_from_frame
 from mlops_assets.monitoring.track import BASELINE, CHAMPION, known
 from mlops_assets.monitoring.verdict import FeatureDrift
 from mlops_assets.monitoring.watch import DriftTables, history, profiles_of, verdicts
@@ -37,8 +37,10 @@ def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDef
         **shared(project, "monitoring", ["html", "monitoring"]),
     )
     def dashboard(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse], registry: dg.ResourceParam[ModelRegistry]
-    ) -> dg.MaterializeResult:
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Warehouse],
+        registry: dg.ResourceParam[ModelRegistry],
+    ) -> dg.MaterializeResult[None]:
         file = Path(lake.table(project.name, "monitoring", "dashboard.html"))
         with told(RegistryError):
             champion = registry.require_champion(documents.model)
@@ -47,7 +49,11 @@ def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDef
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(render(data), encoding="utf-8")
         return dg.MaterializeResult(
-            metadata={"page": dg.MetadataValue.url(file.as_uri()), "windows": len(data.windows), "bytes": file.stat().st_size}
+            metadata={
+                "page": dg.MetadataValue.url(file.as_uri()),
+                "windows": len(data.windows),
+                "bytes": file.stat().st_size,
+            }
         )
 
     return dashboard
@@ -82,10 +88,10 @@ def dashboard_data(
     )
 
 
-def _role(performance: pl.DataFrame, role: str) -> list[object]:
+def _role(performance: pl.DataFrame, role: str) -> list[WindowPerformance]:
     if performance.is_empty():
         return []
-    return list(performance_from_frame(performance.filter(pl.col("role") == role).drop("role")))
+    return performance_from_frame(performance.filter(pl.col("role") == role).drop("role"))
 
 
 def _distributions(tables: DriftTables, drift: dict[str, list[FeatureDrift]]) -> list[Distribution]:

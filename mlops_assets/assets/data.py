@@ -55,12 +55,18 @@ def source_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         description=f"Files of the example data {sample.dataset} that the bronze table reads; each is written once.",
         **shared(project, "source", ["file"]),
     )
-    def source(context: dg.AssetExecutionContext, config: Chosen, lake: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+    def source(
+        context: dg.AssetExecutionContext, config: Chosen, lake: dg.ResourceParam[Warehouse]
+    ) -> dg.MaterializeResult[None]:
         location = lake.source(document.config.source_path)
         written = land(sample.dataset, location, config.through)
         context.log.info("%s files written to %s", len(written), location)
         return dg.MaterializeResult(
-            metadata={"dagster/uri": location, "files_written": len(written), "files": [file.name for file in written]}
+            metadata={
+                "dagster/uri": location,
+                "files_written": len(written),
+                "files": [file.name for file in written],
+            }
         )
 
     return source
@@ -77,7 +83,7 @@ def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         metadata={"source_path": config.source_path},
         **shared(project, "bronze", ["delta", "bronze"]),
     )
-    def bronze(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+    def bronze(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
         warn_pending(context, document)
         if document is project.data[0]:
             warn_pending(context, project.pipeline)
@@ -106,7 +112,10 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
 
     @dg.asset(
         key=key,
-        deps=[table_key(project, "bronze", document.name), *(table_key(project, "silver", name) for name in others)],
+        deps=[
+            table_key(project, "bronze", document.name),
+            *(table_key(project, "silver", name) for name in others),
+        ],
         check_specs=rule_check_specs(key, document.config),
         description=document.config.description,
         metadata={
@@ -118,7 +127,7 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         context: dg.AssetExecutionContext,
         config: chosen_fields,  # type: ignore[valid-type]
         lake: dg.ResourceParam[Warehouse],
-    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         chosen = with_knobs(document.config, config)
         tables = tables_of(lake, project, document.name)
         with told():
@@ -135,7 +144,9 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
                 **row_metadata(done.rows),
                 "quarantine": tables.quarantine,
                 "quarantine_rows": delta.rows(tables.quarantine),
-                "rules": markdown_table(_outcomes(done.outcomes), ["rule", "severity", "failed", "unknown", "condition"]),
+                "rules": markdown_table(
+                    _outcomes(done.outcomes), ["rule", "severity", "failed", "unknown", "condition"]
+                ),
             },
             check_results=checks,
         )

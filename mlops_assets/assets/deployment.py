@@ -5,6 +5,7 @@ says. The alias `champion` moves last, when production's tests have passed.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -58,7 +59,8 @@ def deployment_asset(
         key=key,
         deps=[upstream, table_key(project, "gold", training_set_name(project, config.model_name))],
         check_specs=[
-            dg.AssetCheckSpec(test.type, asset=key, blocking=True, description=type(test).__doc__) for test in _tests(config)
+            dg.AssetCheckSpec(test.type, asset=key, blocking=True, description=type(test).__doc__)
+            for test in _tests(config)
         ],
         description=f"{config.model_name} in {config.environment}, at endpoint {config.endpoint_name}.",
         **shared(project, "deployment", ["mlflow", config.environment], config.tags),
@@ -69,7 +71,7 @@ def deployment_asset(
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
         serving: dg.ResourceParam[EmbeddedServing],
-    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         warn_pending(context, document)
         chosen = with_knobs(document.config, config)
         with told(RegistryError, ServingError):
@@ -84,12 +86,18 @@ def deployment_asset(
         yield dg.MaterializeResult(
             metadata={
                 "endpoint": chosen.endpoint_name,
-                "url": dg.MetadataValue.url(f"{serving.gateway().url}/serving-endpoints/{chosen.endpoint_name}/invocations"),
+                "url": dg.MetadataValue.url(
+                    f"{serving.gateway().url}/serving-endpoints/{chosen.endpoint_name}/invocations"
+                ),
                 "version": version.version,
                 "version_before": done.before or "none",
                 "changed": done.before != version.version,
                 "champion_moved": moved,
-                **{name: value for result in done.tests for name, value in numbers(result.figures, f"{result.name}_").items()},
+                **{
+                    name: value
+                    for result in done.tests
+                    for name, value in numbers(result.figures, f"{result.name}_").items()
+                },
             },
             check_results=checks,
         )
@@ -108,7 +116,7 @@ def approved(registry: ModelRegistry, config: DeploymentConfig) -> ModelVersion:
     return registry.version(config.model_name, config.model_version)
 
 
-def _tests(config: DeploymentConfig) -> list[object]:
+def _tests(config: DeploymentConfig) -> list[Any]:
     """The document's tests that this version can run; batch deployments have no endpoint to ask."""
     known = ("schema", "golden_rows", "latency")
     return [test for test in config.tests if test.type in known and config.deployment_type == "serving_endpoint"]
@@ -137,7 +145,11 @@ def _serve(
 
 
 def _spec(
-    project: Project, config: DeploymentConfig, version: ModelVersion, lake: Warehouse, registry: ModelRegistry
+    project: Project,
+    config: DeploymentConfig,
+    version: ModelVersion,
+    lake: Warehouse,
+    registry: ModelRegistry,
 ) -> EndpointSpec:
     return EndpointSpec(
         name=config.endpoint_name,

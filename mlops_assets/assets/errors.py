@@ -12,7 +12,8 @@ from mlops_assets.rules import RuleError
 @contextmanager
 def told(*kinds: type[Exception]) -> Iterator[None]:
     """Turn what the documents or the data are to blame for into a Failure with its one sentence."""
+    mendable: tuple[type[Exception], ...] = (LakeError, RuleError, *kinds)
     try:
         yield
-    except (LakeError, RuleError, *kinds) as error:
+    except mendable as error:
         raise dg.Failure(str(error), allow_retries=False) from error

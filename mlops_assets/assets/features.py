@@ -43,7 +43,7 @@ def feature_asset(project: Project, document: Document[FeatureConfig]) -> dg.Ass
     )
     def features(
         context: dg.AssetExecutionContext, config: FeatureKnobs, lake: dg.ResourceParam[Warehouse]
-    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         warn_pending(context, document)
         table = lake.table(project.name, "gold", document.name)
         with told(FeatureError):

@@ -1,7 +1,7 @@
 """Names that users rely on: asset keys, groups, and the tags and owners that a project's assets share."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import dagster as dg
 
@@ -33,7 +33,17 @@ def group(project: Project, layer: str) -> str:
     return f"{project.name}_{layer}"
 
 
-def shared(project: Project, layer: str, kinds: Sequence[str], tags: Mapping[str, str] | None = None) -> dict[str, Any]:
+class Shared(TypedDict):
+    """Arguments of `dagster.asset` that a project's assets have in common."""
+
+    group_name: str
+    kinds: set[str]
+    owners: list[str]
+    tags: dict[str, str]
+    retry_policy: dg.RetryPolicy | None
+
+
+def shared(project: Project, layer: str, kinds: Sequence[str], tags: Mapping[str, str] | None = None) -> Shared:
     """The arguments that every asset of a project and layer has in common: group, kinds, owners, tags, retries."""
     pipeline = project.pipeline.config
     return {

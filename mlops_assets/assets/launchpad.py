@@ -22,12 +22,12 @@ def knobs(name: str, document: BaseModel, fields: Sequence[str], **extra: Any) -
     """A config class with the document's `fields` and, as `name=(type, Field(...))`, more of its own."""
     own = type(document).model_fields
     plain = document.model_dump(mode="json")
-    return create_model(
-        name,
-        __base__=Knobs,
-        **{field: (_plain(plain[field]), Field(default=plain[field], description=own[field].description)) for field in fields},
-        **extra,
-    )
+    taken: dict[str, Any] = {
+        field: (_plain(plain[field]), Field(default=plain[field], description=own[field].description))
+        for field in fields
+    }
+    made: type[Knobs] = create_model(name, __base__=Knobs, **taken, **extra)
+    return made
 
 
 def _plain(value: object) -> Any:

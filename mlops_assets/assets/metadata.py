@@ -13,7 +13,9 @@ from mlops_assets.lake.rowcount import RowCount
 TYPE_NAMES = {"String": "string", "Int64": "int", "Float64": "float", "Boolean": "bool", "Date": "date"}
 
 
-def table_metadata(path: str, *, keys: Sequence[str] = (), constraints: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
+def table_metadata(
+    path: str, *, keys: Sequence[str] = (), constraints: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Any]:
     """Schema, rows, location and Delta version of a table."""
     return {
         "dagster/column_schema": column_schema(delta.schema(path), keys=keys, constraints=constraints or {}),
@@ -24,7 +26,9 @@ def table_metadata(path: str, *, keys: Sequence[str] = (), constraints: Mapping[
     }
 
 
-def column_schema(schema: pl.Schema, *, keys: Sequence[str], constraints: Mapping[str, Sequence[str]]) -> dg.TableSchema:
+def column_schema(
+    schema: pl.Schema, *, keys: Sequence[str], constraints: Mapping[str, Sequence[str]]
+) -> dg.TableSchema:
     """The UI's table of columns, with the rules that name each."""
     return dg.TableSchema(
         columns=[
@@ -32,7 +36,9 @@ def column_schema(schema: pl.Schema, *, keys: Sequence[str], constraints: Mappin
                 name,
                 TYPE_NAMES.get(str(dtype), str(dtype)),
                 constraints=dg.TableColumnConstraints(
-                    nullable=name not in keys, unique=list(keys) == [name], other=list(constraints.get(name, ()))
+                    nullable=name not in keys,
+                    unique=list(keys) == [name],
+                    other=list(constraints.get(name, ())),
                 ),
             )
             for name, dtype in schema.items()

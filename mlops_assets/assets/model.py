@@ -7,6 +7,8 @@ on the version; a refusal is an answer, not a failure, and what is deployed stay
 import hashlib
 from collections.abc import Mapping
 
+from typing import Any
+
 import dagster as dg
 from pydantic import Field
 
@@ -42,14 +44,24 @@ def training_set_asset(project: Project, documents: ModelDocuments) -> dg.Assets
         description=f"What {documents.model} learns from: features, and '{documents.training.config.target_column}' beside them.",
         **shared(project, "gold", ["delta", "gold"]),
     )
-    def training_set(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+    def training_set(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]
+    ) -> dg.MaterializeResult[None]:
         table = lake.table(project.name, "gold", documents.training_set)
-        read = {"features": lake.table(project.name, "gold", features.name), "source": locate(project, config.source_table, lake)}
+        read = {
+            "features": lake.table(project.name, "gold", features.name),
+            "source": locate(project, config.source_table, lake),
+        }
         with told(FeatureError):
-            made_of = {name: delta.latest(path) for name, path in read.items()} | {"documents": _documents_number(documents)}
+            made_of = {name: delta.latest(path) for name, path in read.items()} | {
+                "documents": _documents_number(documents)
+            }
             if any(delta.transaction_version(table, name) != version for name, version in made_of.items()):
                 rows = training_frame(
-                    delta.scan(read["features"]), delta.scan(read["source"]), documents.training.config, config
+                    delta.scan(read["features"]),
+                    delta.scan(read["source"]),
+                    documents.training.config,
+                    config,
                 )
                 delta.overwrite(table, rows, transactions=made_of)
         return dg.MaterializeResult(metadata=table_metadata(table, keys=config.primary_keys))
@@ -65,13 +77,18 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         f"train_{document.name}",
         document.config,
         KNOBS,
-        again=(bool, Field(default=False, description="Train even where the same version is registered already.")),
+        again=(
+            bool,
+            Field(default=False, description="Train even where the same version is registered already."),
+        ),
     )
 
     @dg.asset(
         key=key,
         deps=[table_key(project, "gold", documents.training_set)],
-        check_specs=[dg.AssetCheckSpec(GATE, asset=key, description="Criteria met, and the champion beaten on later rows.")],
+        check_specs=[
+            dg.AssetCheckSpec(GATE, asset=key, description="Criteria met, and the champion beaten on later rows.")
+        ],
         description=f"{documents.model}: {document.config.model_type} of {document.config.target_column}.",
         **shared(project, "model", ["mlflow", "sklearn"]),
     )
@@ -80,7 +97,7 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         config: chosen_fields,  # type: ignore[valid-type]
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         warn_pending(context, document)
         chosen = with_knobs(document.config, config)
         table = lake.table(project.name, "gold", documents.training_set)
@@ -93,7 +110,6 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
                 registry,
                 lineage_of(chosen, documents.features.config, {table: version}),
                 cause=_cause(context.run.tags),
-                figures=lambda *_: {},
                 again=config.again,  # type: ignore[attr-defined]
             )
         context.log.info("version %s %s: %s", done.version.version, done.version.tag("gate"), done.version.decision)
@@ -110,7 +126,11 @@ def _documents_number(documents: ModelDocuments) -> int:
 
 def _cause(tags: Mapping[str, str]) -> dict[str, str]:
     """Who asked for the run, from the tags that the sensor gave it."""
-    return {name: tags[f"mlops/{tag}"] for name, tag in (("window", "window"), ("cause", "reason")) if f"mlops/{tag}" in tags}
+    return {
+        name: tags[f"mlops/{tag}"]
+        for name, tag in (("window", "window"), ("cause", "reason"))
+        if f"mlops/{tag}" in tags
+    }
 
 
 def _gate_check(key: dg.AssetKey, done: Candidate) -> dg.AssetCheckResult:
@@ -124,7 +144,7 @@ def _gate_check(key: dg.AssetKey, done: Candidate) -> dg.AssetCheckResult:
     )
 
 
-def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, object]:
+def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, Any]:
     version = done.version
     return {
         "version": version.version,

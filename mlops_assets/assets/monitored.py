@@ -35,7 +35,12 @@ def watched_features(config: MonitoringConfig, model: ServedModel) -> list[str]:
 
 
 def training_rows(
-    project: Project, documents: ModelDocuments, champion: ModelVersion, model: ServedModel, names: list[str], lake: Warehouse
+    project: Project,
+    documents: ModelDocuments,
+    champion: ModelVersion,
+    model: ServedModel,
+    names: list[str],
+    lake: Warehouse,
 ) -> pl.DataFrame:
     """What the champion learned from, as it was then, with the champion's own output. Columns: `names`, prediction."""
     table = lake.table(project.name, "gold", documents.training_set)

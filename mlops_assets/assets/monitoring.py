@@ -3,6 +3,8 @@
 The work is done here, in a run; the check `alarm` records what the sensor reads. An alarm is a warning: it stops nothing.
 """
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
 
@@ -47,7 +49,10 @@ def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
 
     @dg.asset(
         key=key,
-        deps=[table_key(project, "gold", documents.predictions), table_key(project, "gold", documents.features.name)],
+        deps=[
+            table_key(project, "gold", documents.predictions),
+            table_key(project, "gold", documents.features.name),
+        ],
         check_specs=[_alarm_spec(key, "drift")],
         description="New rows against the champion's training rows: one verdict a window and feature.",
         **shared(project, "monitoring", ["delta", "monitoring"]),
@@ -57,7 +62,7 @@ def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         config: chosen_fields,  # type: ignore[valid-type]
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         warn_pending(context, document)
         chosen = with_knobs(document.config, config)
         tables = drift_tables(project, lake)
@@ -75,7 +80,9 @@ def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
             training=lambda: training_rows(project, documents, champion, model, names, lake),
             config=chosen,
         )
-        return dg.MaterializeResult(metadata=_drift_metadata(tables.drift, found), check_results=[_drift_check(key, found)])
+        return dg.MaterializeResult(
+            metadata=_drift_metadata(tables.drift, found), check_results=[_drift_check(key, found)]
+        )
 
     return drift
 
@@ -89,7 +96,10 @@ def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
 
     @dg.asset(
         key=key,
-        deps=[table_key(project, "gold", documents.predictions), table_key(project, "gold", documents.features.name)],
+        deps=[
+            table_key(project, "gold", documents.predictions),
+            table_key(project, "gold", documents.features.name),
+        ],
         check_specs=[_alarm_spec(key, "performance")],
         description="Predictions against the labels that have arrived, by window.",
         **shared(project, "monitoring", ["delta", "monitoring"]),
@@ -99,7 +109,7 @@ def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
         config: chosen_fields,  # type: ignore[valid-type]
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
-    ) -> dg.MaterializeResult:
+    ) -> dg.MaterializeResult[None]:
         chosen = with_knobs(document.config, config)
         table = lake.table(project.name, "monitoring", "performance")
         rows, transactions = labelled_rows(project, documents, chosen, lake, table)
@@ -122,7 +132,8 @@ def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
             config=chosen,
         )
         return dg.MaterializeResult(
-            metadata=_performance_metadata(table, found, rows.height), check_results=[_performance_check(key, found)]
+            metadata=_performance_metadata(table, found, rows.height),
+            check_results=[_performance_check(key, found)],
         )
 
     return performance
@@ -146,7 +157,9 @@ def _baseline_run(config: MonitoringConfig) -> str | None:
 
 
 def _alarm_spec(key: dg.AssetKey, what: str) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(ALARM, asset=key, description=f"Whether the {what} of the newest window calls for a retraining.")
+    return dg.AssetCheckSpec(
+        ALARM, asset=key, description=f"Whether the {what} of the newest window calls for a retraining."
+    )
 
 
 def _alarm(key: dg.AssetKey, *, window: str, champion: str, raised: bool, reason: str) -> dg.AssetCheckResult:
@@ -168,9 +181,17 @@ def _drift_check(key: dg.AssetKey, found: Watched) -> dg.AssetCheckResult:
     newest = found.windows[-1]
     shown = ", ".join(_effect(found, newest.window, name) for name in newest.drifted_features[:3])
     more = len(newest.drifted_features) - 3
-    reason = f"{newest.window}: {newest.verdict}" + (f" in {shown}" if shown else "") + (f" and {more} more" if more > 0 else "")
+    reason = (
+        f"{newest.window}: {newest.verdict}"
+        + (f" in {shown}" if shown else "")
+        + (f" and {more} more" if more > 0 else "")
+    )
     return _alarm(
-        key, window=newest.window, champion=found.version, raised=found.alarm.active and newest.drifted, reason=reason
+        key,
+        window=newest.window,
+        champion=found.version,
+        raised=found.alarm.active and newest.drifted,
+        reason=reason,
     )
 
 
@@ -184,13 +205,20 @@ def _performance_check(key: dg.AssetKey, found: Tracked) -> dg.AssetCheckResult:
         reason = "No window has enough labels yet."
         return _alarm(key, window="", champion="", raised=False, reason=reason)
     newest = found.newest
-    broken = [f"{one.metric} {one.value:.3f} is {'below' if one.higher_is_better else 'above'} {one.threshold:g}" for one in found.breaches]
+    broken = [
+        f"{one.metric} {one.value:.3f} is {'below' if one.higher_is_better else 'above'} {one.threshold:g}"
+        for one in found.breaches
+    ]
     reason = f"{newest.window}: {'; '.join(broken) or 'within its thresholds'}"
     return _alarm(key, window=newest.window, champion=newest.version, raised=bool(broken), reason=reason)
 
 
-def _drift_metadata(table: str, found: Watched) -> dict[str, object]:
-    shown: dict[str, object] = {"champion": found.version, "rows_profiled": found.rows, "windows": len(found.windows)}
+def _drift_metadata(table: str, found: Watched) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "champion": found.version,
+        "rows_profiled": found.rows,
+        "windows": len(found.windows),
+    }
     if found.windows:
         newest = found.features.filter(pl.col("window") == found.windows[-1].window).sort("effect", descending=True)
         columns = ["feature", "verdict", "method", "effect", "limit", "p_adjusted", "psi_debiased"]
@@ -200,8 +228,8 @@ def _drift_metadata(table: str, found: Watched) -> dict[str, object]:
     return shown
 
 
-def _performance_metadata(table: str, found: Tracked, rows: int) -> dict[str, object]:
-    shown: dict[str, object] = {"rows_measured": rows}
+def _performance_metadata(table: str, found: Tracked, rows: int) -> dict[str, Any]:
+    shown: dict[str, Any] = {"rows_measured": rows}
     if found.newest is not None:
         newest = found.performance.filter(pl.col("window") == found.newest.window)
         shown["newest_window"] = markdown_table(

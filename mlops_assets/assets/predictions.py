@@ -34,8 +34,10 @@ def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
         **shared(project, "gold", ["delta", "gold", "mlflow"]),
     )
     def predictions(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse], registry: dg.ResourceParam[ModelRegistry]
-    ) -> dg.MaterializeResult:
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Warehouse],
+        registry: dg.ResourceParam[ModelRegistry],
+    ) -> dg.MaterializeResult[None]:
         source = lake.table(project.name, "gold", documents.features.name)
         table = lake.table(project.name, "gold", documents.predictions)
         with told(RegistryError, SignatureError):

@@ -6,6 +6,8 @@ everything downstream fails as an error and blocks.
 
 from collections.abc import Sequence
 
+from typing import Any
+
 import dagster as dg
 
 from mlops_assets.assets.metadata import markdown_table, row_metadata
@@ -29,10 +31,16 @@ def rule_check_specs(asset: dg.AssetKey, config: DataConfig) -> list[dg.AssetChe
         for rule in silver_rules(config)
     ]
     share = dg.AssetCheckSpec(
-        SHARE, asset=asset, blocking=True, description=f"At most {config.max_error_fraction:.1%} of a run's rows may break error rules."
+        SHARE,
+        asset=asset,
+        blocking=True,
+        description=f"At most {config.max_error_fraction:.1%} of a run's rows may break error rules.",
     )
     account = dg.AssetCheckSpec(
-        ACCOUNT, asset=asset, blocking=True, description="Rows read = rows written + quarantined + removed by declared steps."
+        ACCOUNT,
+        asset=asset,
+        blocking=True,
+        description="Rows read = rows written + quarantined + removed by declared steps.",
     )
     return [*rules, share, account]
 
@@ -63,7 +71,7 @@ def block(asset: dg.AssetKey, reasons: Sequence[str]) -> dg.Failure:
 
 def _rule_check(asset: dg.AssetKey, outcome: RuleOutcome) -> dg.AssetCheckResult:
     rule = outcome.rule
-    shown: dict[str, object] = {
+    shown: dict[str, Any] = {
         "failed_rows": outcome.failed_rows,
         "unknown_rows": outcome.unknown_rows,
         "rows": outcome.rows,

@@ -9,7 +9,14 @@ from collections.abc import Sequence
 
 import dagster as dg
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from mlops_assets.cli.report import print_report
 from mlops_assets.cli.session import Session, session
@@ -43,7 +50,13 @@ def run_demo(project: str) -> bool:
 
 
 def _progress(console: Console) -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     return Progress(*columns, console=console)
 
 
@@ -78,7 +91,9 @@ def _finished(result: dg.ExecuteInProcessResult) -> None:
     """Raises StepFailed with the first failure's words, unless the run succeeded."""
     if result.success:
         return
-    raise StepFailed(f"{result.dagster_run.job_name} failed: {'; '.join(_failures(result.all_events)) or 'see make ui'}")
+    raise StepFailed(
+        f"{result.dagster_run.job_name} failed: {'; '.join(_failures(result.all_events)) or 'see make ui'}"
+    )
 
 
 def _failures(events: Sequence[dg.DagsterEvent]) -> list[str]:

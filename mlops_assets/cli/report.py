@@ -14,7 +14,17 @@ from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.resources.platforms import embedded_registry
 
-COLUMNS = ("month", "rows in", "quarantined", "late", "AUC", "AUC, never retrained", "drift", "the loop", "champion")
+COLUMNS = (
+    "month",
+    "rows in",
+    "quarantined",
+    "late",
+    "AUC",
+    "AUC, never retrained",
+    "drift",
+    "the loop",
+    "champion",
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,9 @@ def print_report(console: Console, project: Project, *, seconds: float) -> None:
     console.print(table)
     console.print(gain(months))
     dashboard = home() / "warehouse" / project.name / "monitoring" / "dashboard.html"
-    console.print(f"\nDone in {seconds:.0f} s. Open next:\n  make ui        the asset graph, the runs, MLflow and the gateway\n  {dashboard}")
+    console.print(
+        f"\nDone in {seconds:.0f} s. Open next:\n  make ui        the asset graph, the runs, MLflow and the gateway\n  {dashboard}"
+    )
 
 
 def gain(months: Sequence[Month]) -> str:
@@ -137,7 +149,9 @@ def _verdict(features: pl.DataFrame) -> str:
     if drifted.is_empty():
         return "insufficient data" if (features["verdict"] == "insufficient_data").all() else "ok"
     worst = "severe" if (drifted["verdict"] == "severe").any() else "drift"
-    return f"{worst}: {', '.join(drifted['feature'].head(2))}" + (f" +{drifted.height - 2}" if drifted.height > 2 else "")
+    return f"{worst}: {', '.join(drifted['feature'].head(2))}" + (
+        f" +{drifted.height - 2}" if drifted.height > 2 else ""
+    )
 
 
 def _loop(month: str, versions: Sequence[ModelVersion]) -> str:
@@ -149,5 +163,3 @@ def _champion(month: str, versions: Sequence[ModelVersion]) -> str:
     """The version that was champion after a month."""
     promoted = [version for version in versions if version.promoted and version.tags.get("mlops.window", "") <= month]
     return f"v{promoted[-1].version}" if promoted else ""
-
-

@@ -21,8 +21,26 @@ def run_ui(port: int, mlflow_port: int = MLFLOW_PORT) -> None:
     console = Console()
     gateway = ensure_running(home())
     servers = {
-        "Dagster": _server("-m", "dagster", "dev", "-m", "mlops_assets.definitions", "-p", str(port), "--log-level", "warning"),
-        "MLflow": _server("-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{home() / 'mlflow.db'}", "--port", str(mlflow_port)),
+        "Dagster": _server(
+            "-m",
+            "dagster",
+            "dev",
+            "-m",
+            "mlops_assets.definitions",
+            "-p",
+            str(port),
+            "--log-level",
+            "warning",
+        ),
+        "MLflow": _server(
+            "-m",
+            "mlflow",
+            "ui",
+            "--backend-store-uri",
+            f"sqlite:///{home() / 'mlflow.db'}",
+            "--port",
+            str(mlflow_port),
+        ),
     }
     console.print(f"Dagster UI  http://127.0.0.1:{port}")
     console.print(f"MLflow UI   http://127.0.0.1:{mlflow_port}")
@@ -44,7 +62,9 @@ def run_ui(port: int, mlflow_port: int = MLFLOW_PORT) -> None:
 def _server(*arguments: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "DAGSTER_HOME": str(dagster_home()), "MLOPS_HOME": str(home())}
     log = Path(home() / "ui.log").open("ab")
-    return subprocess.Popen([sys.executable, *arguments], env=environment, stdout=log, stderr=log, start_new_session=True)
+    return subprocess.Popen(
+        [sys.executable, *arguments], env=environment, stdout=log, stderr=log, start_new_session=True
+    )
 
 
 def _wait(servers: dict[str, subprocess.Popen[bytes]], console: Console) -> None:

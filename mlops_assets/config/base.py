@@ -34,9 +34,7 @@ class StrictModel(BaseModel):
     def _canonical(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        fields = {
-            key: value for key, value in data.items() if value is not None or key not in cls.model_fields
-        }
+        fields = {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
         return {cls._canonical_name(key, fields): value for key, value in fields.items()}
 
     @classmethod
@@ -94,9 +92,7 @@ def parse_duration(value: Any) -> timedelta:
     iso = _ISO.fullmatch(text)
     if iso and any(iso.groups()):
         names = ("weeks", "days", "hours", "minutes", "seconds")
-        return timedelta(
-            **{name: float(part) for name, part in zip(names, iso.groups(), strict=True) if part}
-        )
+        return timedelta(**{name: float(part) for name, part in zip(names, iso.groups(), strict=True) if part})
     if not _SHORT.fullmatch(text):
         raise refuse(f"'{value}' is no duration", DURATION_HINT)
     return sum((timedelta(**{_UNITS[unit]: float(n)}) for n, unit in _SHORT_PART.findall(text)), timedelta())

@@ -25,9 +25,7 @@ def condition_problems(document: Document[Any]) -> Iterator[Problem]:
             start = document.text_start(path)
             line = start.line + error.line - 1
             column = start.column + error.column - 1
-            yield Problem(
-                start.file, line, column, dotted(path), error.message, error.hint, label, error.picture()
-            )
+            yield Problem(start.file, line, column, dotted(path), error.message, error.hint, label, error.picture())
 
 
 def foreign_tables(document: Document[Any]) -> Iterator[tuple[Path, str]]:

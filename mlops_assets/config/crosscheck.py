@@ -71,9 +71,7 @@ def said_twice(what: str, said: Iterable[Said]) -> Iterator[Problem]:
     for name, (first, *others) in places.items():
         line, _ = first[0].line_of(first[1])
         for document, path in others:
-            yield document.problem(
-                path, f"{what} '{name}' is there twice", f"the first is {first[0].file}:{line}"
-            )
+            yield document.problem(path, f"{what} '{name}' is there twice", f"the first is {first[0].file}:{line}")
 
 
 def _names(project: Project) -> Iterator[tuple[str, list[Said]]]:
@@ -109,8 +107,7 @@ def _thresholds_without_metric(document: Document[MonitoringConfig]) -> Iterator
 def _circular_pipelines(projects: Sequence[Project]) -> Iterator[Problem]:
     by_name = {project.pipeline.config.name: project.pipeline for project in projects}
     edges = {
-        name: [each for each in document.config.dependencies if each in by_name]
-        for name, document in by_name.items()
+        name: [each for each in document.config.dependencies if each in by_name] for name, document in by_name.items()
     }
     try:
         TopologicalSorter(edges).prepare()

@@ -44,14 +44,10 @@ class ReaderOptions(StrictModel):
 
     header: bool = Field(default=True, description="Whether the first line names the columns.")
     delimiter: OneCharacter = Field(default=",", description="Character between values.")
-    encoding: Literal["utf8", "utf8-lossy", "latin1"] = Field(
-        default="utf8", description="Encoding of the files."
-    )
+    encoding: Literal["utf8", "utf8-lossy", "latin1"] = Field(default="utf8", description="Encoding of the files.")
     null_values: list[str] = Field(default=[""], description="Texts that mean null.")
     quote_char: OneCharacter | None = Field(default='"', description="Character around quoted values.")
-    date_format: str | None = Field(
-        default=None, description="strptime format of dates; ISO 8601 where not given."
-    )
+    date_format: str | None = Field(default=None, description="strptime format of dates; ISO 8601 where not given.")
     datetime_format: str | None = Field(
         default=None, description="strptime format of instants; ISO 8601 where not given."
     )
@@ -64,9 +60,7 @@ class PartitionsConfig(StrictModel):
         description="Length of a time partition, or static or dynamic keys."
     )
     start: str | None = Field(default=None, description="First instant, ISO 8601; needed by time partitions.")
-    end: str | None = Field(
-        default=None, description="Instant after the last, ISO 8601; open where not given."
-    )
+    end: str | None = Field(default=None, description="Instant after the last, ISO 8601; open where not given.")
     keys: list[Name] = Field(default=[], description="Keys of static partitions.")
     column: str | None = Field(default=None, description="Column that says which partition a row belongs to.")
 
@@ -103,9 +97,7 @@ class DataConfig(StrictModel):
         description="Path where processed data will be saved; its last part is the table's name."
     )
     description: str = Field(default="", description="What a row of the table is.")
-    format: Literal["delta", "parquet", "csv", "json"] = Field(
-        default="delta", description="Format of the source."
-    )
+    format: Literal["delta", "parquet", "csv", "json"] = Field(default="delta", description="Format of the source.")
     reader: ReaderOptions = Field(default=ReaderOptions(), description="How a text source is read.")
     columns: dict[Name, ColumnType] = Field(
         default={},
@@ -129,18 +121,12 @@ class DataConfig(StrictModel):
         default=[], description="Columns to partition by; partition_columns means the same."
     )
     z_order_by: list[Name] = later([], "Columns to optimize using Z-ordering.")
-    sensitive_columns: list[Name] = Field(
-        default=[], description="Columns whose values are masked in examples."
-    )
-    source_version: Whole | None = later(
-        None, "Version of a Delta source to read; the newest where not given.", ge=0
-    )
+    sensitive_columns: list[Name] = Field(default=[], description="Columns whose values are masked in examples.")
+    source_version: Whole | None = later(None, "Version of a Delta source to read; the newest where not given.", ge=0)
     on_changed_source: Literal["ignore", "replace", "fail"] = later(
         "fail", "What happens when a file that was read has changed.", values=("replace",)
     )
-    schema_evolution: Literal["fail", "add", "ignore"] = later(
-        "fail", "What happens when the source has new columns."
-    )
+    schema_evolution: Literal["fail", "add", "ignore"] = later("fail", "What happens when the source has new columns.")
     partitions: PartitionsConfig | None = later(None, "Into which partitions the table's runs are cut.")
     freshness: FreshnessConfig | None = later(None, "How old the table may grow.")
     change_data_feed: bool = later(False, "Whether the Delta table keeps a change data feed.")

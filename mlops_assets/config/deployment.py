@@ -47,9 +47,7 @@ class RolloutConfig(StrictModel):
 class SchemaTest(StrictModel):
     """The endpoint's signature is the model's, and wrong input is refused."""
 
-    type: Literal["schema"] = Field(
-        description="The endpoint's signature is the model's; wrong input is refused."
-    )
+    type: Literal["schema"] = Field(description="The endpoint's signature is the model's; wrong input is refused.")
 
 
 class GoldenRowsTest(StrictModel):
@@ -142,13 +140,9 @@ class DeploymentConfig(StrictModel):
     max_replicas: Whole = later(1, "Maximum number of replicas.", ge=1)
     autoscaling_enabled: bool = later(False, "Enable auto-scaling.")
     enable_access_control: bool = Field(default=True, description="Enable endpoint access control.")
-    timeout_seconds: Whole = Field(
-        default=300, ge=1, description="Timeout for endpoint requests, in seconds."
-    )
+    timeout_seconds: Whole = Field(default=300, ge=1, description="Timeout for endpoint requests, in seconds.")
     tags: dict[Name, str] = Field(default={}, description="Metadata tags.")
-    environment_variables: dict[Name, str] = Field(
-        default={}, description="Environment variables for endpoint."
-    )
+    environment_variables: dict[Name, str] = Field(default={}, description="Environment variables for endpoint.")
     rollout: RolloutConfig = Field(default=RolloutConfig(), description="How traffic moves to a new version.")
     tests: list[EndpointTest] = Field(
         default=DEFAULT_TESTS, description="What an endpoint has to pass over HTTP before it takes traffic."
@@ -158,7 +152,5 @@ class DeploymentConfig(StrictModel):
     @model_validator(mode="after")
     def _replicas_in_order(self) -> Self:
         if self.min_replicas > self.max_replicas:
-            raise refuse(
-                f"{self.min_replicas} is above max_replicas {self.max_replicas}", field="min_replicas"
-            )
+            raise refuse(f"{self.min_replicas} is above max_replicas {self.max_replicas}", field="min_replicas")
         return self

@@ -78,7 +78,5 @@ def document_name(config: BaseModel) -> str:
 def config_hash(document: Document[BaseModel] | BaseModel) -> str:
     """SHA-256 in hexadecimal of a config's canonical JSON, with secrets masked."""
     config = document.config if isinstance(document, Document) else document
-    text = json.dumps(
-        config.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    text = json.dumps(config.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

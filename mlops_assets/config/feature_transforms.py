@@ -14,9 +14,7 @@ class OneHotEncode(StrictModel):
     output_columns: list[Name] = Field(
         default=[], description="Names of the outputs, in the order of the categories; else column_category."
     )
-    categories: list[Scalar] = Field(
-        default=[], description="Categories in order; empty means the sorted values seen."
-    )
+    categories: list[Scalar] = Field(default=[], description="Categories in order; empty means the sorted values seen.")
 
     @model_validator(mode="after")
     def _as_many_names_as_categories(self) -> Self:
@@ -30,9 +28,7 @@ class OrdinalEncode(StrictModel):
     """The category's number in an order; an unseen category is -1."""
 
     type: Literal["ordinal_encode"] = Field(description="The category's number in an order.")
-    categories: list[Scalar] = Field(
-        default=[], description="Categories in order; empty means the sorted values seen."
-    )
+    categories: list[Scalar] = Field(default=[], description="Categories in order; empty means the sorted values seen.")
 
 
 class TargetEncode(StrictModel):
@@ -77,9 +73,7 @@ class Bucketize(StrictModel):
     n_bins: Annotated[Whole, Field(ge=2)] | None = Field(
         default=None, description="Bins of equal counts learned from the training rows."
     )
-    edges: list[Number] = Field(
-        default=[], description="Inner edges of the bins, ascending, in the column's units."
-    )
+    edges: list[Number] = Field(default=[], description="Inner edges of the bins, ascending, in the column's units.")
 
     @model_validator(mode="after")
     def _bins_or_edges(self) -> Self:
@@ -159,9 +153,7 @@ class Tfidf(StrictModel):
     """Weights of a text's words."""
 
     type: Literal["tfidf"] = Field(description="Weights of a text's words.")
-    max_features: Whole = Field(
-        default=100, ge=1, description="Words that are kept, the most frequent first."
-    )
+    max_features: Whole = Field(default=100, ge=1, description="Words that are kept, the most frequent first.")
 
 
 class Polynomial(StrictModel):

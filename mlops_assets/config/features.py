@@ -11,9 +11,7 @@ from mlops_assets.config.feature_transforms import TransformSpec
 def _list_or_mapping(value: Any) -> Any:
     texts = list(value) + list(value.values()) if isinstance(value, dict) else value
     if not isinstance(texts, list) or not texts or not all(isinstance(each, str) and each for each in texts):
-        raise refuse(
-            "needs a list of columns, or a mapping of left to right columns", "such as [origin, time_hour]"
-        )
+        raise refuse("needs a list of columns, or a mapping of left to right columns", "such as [origin, time_hour]")
     return value
 
 
@@ -32,9 +30,7 @@ class Join(StrictModel):
         description="The left table's time column; the document's timestamp_column where not given.",
     )
     tolerance: Duration | None = Field(default=None, description="How old the joined row may be at most.")
-    allow_exact: bool = Field(
-        default=True, description="Whether a row of the very same instant may be joined."
-    )
+    allow_exact: bool = Field(default=True, description="Whether a row of the very same instant may be joined.")
     columns: list[Name] = Field(default=[], description="Columns to take; empty means all but the keys.")
     rename: dict[Name, Name] = Field(default={}, description="Column of the right table to its name here.")
     prefix: str = Field(default="", description="Text put before the names of the taken columns.")
@@ -47,9 +43,7 @@ class Aggregate(StrictModel):
     functions: list[Literal["count", "sum", "mean", "min", "max", "std", "n_unique", "last"]] = Field(
         min_length=1, description="Aggregates to make."
     )
-    by: list[Name] = Field(
-        default=[], description="Columns that group the rows; the primary keys where empty."
-    )
+    by: list[Name] = Field(default=[], description="Columns that group the rows; the primary keys where empty.")
     windows: list[Duration] = Field(min_length=1, description="How far each aggregate looks back.")
 
 
@@ -64,9 +58,7 @@ class FeatureConfig(StrictModel):
     )
     primary_keys: list[Name] = Field(min_length=1, description="Primary key column(s).")
     features: list[Name] = Field(description="List of features to include; empty means all columns.")
-    timestamp_column: Name = Field(
-        description="Column for temporal tracking: when the row's values were known."
-    )
+    timestamp_column: Name = Field(description="Column for temporal tracking: when the row's values were known.")
     partition_columns: list[Name] = Field(
         default=[], description="Columns to partition feature table by; partitioning_columns means the same."
     )

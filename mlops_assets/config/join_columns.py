@@ -19,9 +19,7 @@ def join_problems(project: Project) -> Iterator[Problem]:
         for index, join in enumerate(document.config.joins):
             right = columns_of(project, join.table, document)
             yield from _missing(document, ("joins", index), join.table, _right(join), right)
-            yield from _missing(
-                document, ("joins", index), "the rows so far", _left(join, document.config), left
-            )
+            yield from _missing(document, ("joins", index), "the rows so far", _left(join, document.config), left)
             left = left | _taken(join, right) if left and right else None
 
 

@@ -36,9 +36,7 @@ class KindOfFile:
 def yaml_files(folder: Path) -> list[Path]:
     """The YAML files of a folder and the folders in it, sorted; hidden ones are left out."""
     found = (path for path in folder.rglob("*.y*ml") if path.suffix in (".yaml", ".yml") and path.is_file())
-    return sorted(
-        path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts)
-    )
+    return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
 
 
 def is_overrides(path: Path, folder: Path) -> bool:

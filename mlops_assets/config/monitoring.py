@@ -18,9 +18,7 @@ from mlops_assets.config.base import (
 from mlops_assets.config.metric_names import MonitorMetric
 from mlops_assets.config.training import ModelName
 
-DriftMethod = Literal[
-    "ks_test", "chi_square", "psi", "wasserstein", "jensen_shannon", "hellinger", "total_variation"
-]
+DriftMethod = Literal["ks_test", "chi_square", "psi", "wasserstein", "jensen_shannon", "hellinger", "total_variation"]
 
 
 class DataDriftConfig(StrictModel):
@@ -30,9 +28,7 @@ class DataDriftConfig(StrictModel):
     reference_dataset: str | None = Field(
         default=None, description="Table or path to compare with; the champion's training rows if not given."
     )
-    features_to_monitor: list[Name] = Field(
-        default=[], description="Features to compare; empty means all the model's."
-    )
+    features_to_monitor: list[Name] = Field(default=[], description="Features to compare; empty means all the model's.")
     threshold: Number | None = Field(
         default=None, ge=0, description="Level of a test (0.05 if not given) or size of a distance (0.1)."
     )
@@ -41,9 +37,7 @@ class DataDriftConfig(StrictModel):
 class ModelPerfConfig(StrictModel):
     """How the model's metrics are followed as labels arrive."""
 
-    metrics_table: str | None = Field(
-        default=None, description="Name of the table the metrics are written to."
-    )
+    metrics_table: str | None = Field(default=None, description="Name of the table the metrics are written to.")
     baseline_run_id: str | None = Field(
         default=None, description="MLflow run to compare with; the first version ever deployed if not given."
     )
@@ -65,13 +59,9 @@ class RetrainingConfig(StrictModel):
     on: list[Literal["drift", "performance"]] = Field(
         default=["drift", "performance"], min_length=1, description="Which alarms do."
     )
-    cooldown: Duration = Field(
-        default=parse_duration("0m"), description="Pause after a training before the next."
-    )
+    cooldown: Duration = Field(default=parse_duration("0m"), description="Pause after a training before the next.")
     max_per_period: Whole = later(0, "Trainings in a period at most; 0 means no limit.", ge=0)
-    period: Duration = Field(
-        default=parse_duration("30d"), description="The period max_per_period counts in."
-    )
+    period: Duration = Field(default=parse_duration("30d"), description="The period max_per_period counts in.")
 
 
 class MonitoringConfig(StrictModel):
@@ -84,9 +74,7 @@ class MonitoringConfig(StrictModel):
     alert_thresholds: dict[Name, Number] = Field(
         default={}, description="Alerting thresholds for metrics, above for drift and below for scores."
     )
-    monitoring_interval_minutes: Whole = Field(
-        default=60, ge=1, description="Monitoring frequency in minutes."
-    )
+    monitoring_interval_minutes: Whole = Field(default=60, ge=1, description="Monitoring frequency in minutes.")
     model_name: ModelName | None = Field(
         default=None, description="Model to watch; needed where the project has several."
     )
@@ -95,20 +83,12 @@ class MonitoringConfig(StrictModel):
     )
     min_sample: Whole = Field(default=500, ge=1, description="Rows a window needs for an alarm.")
     consecutive_windows: Whole = Field(default=2, ge=1, description="Windows in a row that must show drift.")
-    fdr: Fraction = Field(
-        default=0.01, description="False discovery rate of the Benjamini-Hochberg procedure, 0 to 1."
-    )
-    severe_threshold: Number = Field(
-        default=0.15, ge=0, description="Debiased PSI from which drift counts as severe."
-    )
-    data_drift_detection: DataDriftConfig | None = Field(
-        default=None, description="Data drift detection settings."
-    )
+    fdr: Fraction = Field(default=0.01, description="False discovery rate of the Benjamini-Hochberg procedure, 0 to 1.")
+    severe_threshold: Number = Field(default=0.15, ge=0, description="Debiased PSI from which drift counts as severe.")
+    data_drift_detection: DataDriftConfig | None = Field(default=None, description="Data drift detection settings.")
     model_performance_tracking: ModelPerfConfig | None = Field(
         default=None, description="Performance tracking settings."
     )
     alerting: AlertConfig | None = Field(default=None, description="Alerting configuration.")
-    retraining: RetrainingConfig = Field(
-        default=RetrainingConfig(), description="What makes the model train again."
-    )
+    retraining: RetrainingConfig = Field(default=RetrainingConfig(), description="What makes the model train again.")
     dashboard_name: str = Field(default="", description="Monitoring dashboard name.")

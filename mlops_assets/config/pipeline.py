@@ -56,9 +56,7 @@ def check_timezone(name: str) -> str:
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        hint = (
-            did_you_mean(name, zoneinfo.available_timezones()) or "write an IANA name such as 'Europe/Zurich'"
-        )
+        hint = did_you_mean(name, zoneinfo.available_timezones()) or "write an IANA name such as 'Europe/Zurich'"
         raise refuse(f"unknown time zone '{name}'", hint) from None
     return name
 
@@ -114,7 +112,5 @@ class PipelineConfig(StrictModel):
     retry_attempts: Whole = Field(default=0, ge=0, le=100, description="Number of retry attempts.")
     environment: Environment = Field(description="Execution environment (dev, staging, prod).")
     schedule: ScheduleConfig | None = Field(default=None, description="Scheduling configuration.")
-    dependencies: list[Name] = later(
-        [], "Pipeline dependencies: names of pipelines that run before this one."
-    )
+    dependencies: list[Name] = later([], "Pipeline dependencies: names of pipelines that run before this one.")
     notification: NotificationConfig | None = Field(default=None, description="Notification settings.")

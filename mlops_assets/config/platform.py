@@ -22,9 +22,7 @@ class SparkConfig(StrictModel):
     """The Spark session."""
 
     master: Name = Field(default="local[2]", description="Master URL of a classic session.")
-    remote: str | None = Field(
-        default=None, description="Spark Connect URL (sc://host:port), instead of master."
-    )
+    remote: str | None = Field(default=None, description="Spark Connect URL (sc://host:port), instead of master.")
     app_name: Name = Field(default="mlops_assets", description="Name the session shows in Spark's UI.")
     settings: dict[Name, str] = Field(default={}, description="Further Spark settings, name to value.")
 
@@ -37,12 +35,8 @@ class DatabricksConfig(StrictModel):
     profile: str | None = Field(default=None, description="Profile of the Databricks configuration file.")
     catalog: Name = Field(default="main", description="Unity Catalog catalog of tables and models.")
     schema_name: Name = Field(default="mlops", description="Schema of tables and models in the catalog.")
-    volume: str | None = Field(
-        default=None, description="Volume path for files (/Volumes/catalog/schema/volume)."
-    )
-    cluster_id: str | None = Field(
-        default=None, description="Cluster that steps run on; serverless if not given."
-    )
+    volume: str | None = Field(default=None, description="Volume path for files (/Volumes/catalog/schema/volume).")
+    cluster_id: str | None = Field(default=None, description="Cluster that steps run on; serverless if not given.")
     warehouse_id: str | None = Field(default=None, description="SQL warehouse for queries.")
 
 

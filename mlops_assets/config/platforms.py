@@ -28,9 +28,7 @@ def _read(path: Path, wanted: str) -> PlatformConfig:
     problems: list[Problem] = []
     sources = read_sources(path, os.environ, problems, [])
     if len(sources) != 1 and not problems:
-        problems.append(
-            Problem(shown(path), 1, 1, "", f"a platform file holds one document, not {len(sources)}")
-        )
+        problems.append(Problem(shown(path), 1, 1, "", f"a platform file holds one document, not {len(sources)}"))
     configs = [validate(PlatformConfig, source, problems) for source in sources]
     if not problems and configs[0] is not None and configs[0].name != wanted:
         at = sources[0].place(("name",)).shown

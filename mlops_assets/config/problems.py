@@ -38,9 +38,7 @@ class ConfigError(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         """Sorts by file and position and drops what is said twice."""
         unique = dict.fromkeys(problems)
-        self.problems: tuple[Problem, ...] = tuple(
-            sorted(unique, key=lambda each: (each.file, each.line, each.column))
-        )
+        self.problems: tuple[Problem, ...] = tuple(sorted(unique, key=lambda each: (each.file, each.line, each.column)))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
     def __reduce__(self) -> tuple[type["ConfigError"], tuple[tuple[Problem, ...]]]:

@@ -120,14 +120,9 @@ def _one_pipeline(root: Path, seen: int, valid: Iterable[Document[Any]]) -> list
     if seen == 1:
         return []
     if not seen:
-        return [
-            Problem(shown(root), 1, 1, "", "the project has no pipeline document", "write a pipeline.yaml")
-        ]
+        return [Problem(shown(root), 1, 1, "", "the project has no pipeline document", "write a pipeline.yaml")]
     message = "a project has one pipeline document"
-    return [
-        Problem(each.file, *each.line_of(()), "", message, f"this project has {seen}: leave one")
-        for each in valid
-    ]
+    return [Problem(each.file, *each.line_of(()), "", message, f"this project has {seen}: leave one") for each in valid]
 
 
 def is_project(folder: Path) -> bool:

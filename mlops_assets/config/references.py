@@ -43,9 +43,7 @@ def unknown_tables(project: Project) -> Iterator[Problem]:
             name = misspelt(reference)
             hint = did_you_mean(name, known_names(project, name))
             message = f"no document writes a table '{reference}'"
-            yield document.problem(
-                path, message, hint or "a path outside the project starts with a scheme, / or ./"
-            )
+            yield document.problem(path, message, hint or "a path outside the project starts with a scheme, / or ./")
 
 
 def source_of(project: Project, data: Document[DataConfig]) -> TableRef | None:
@@ -82,11 +80,7 @@ def unknown_models(project: Project) -> Iterator[Problem]:
     for document in watching:
         name = document.config.model_name
         if name is None and len(known) != 1:
-            reason = (
-                f"the project has several models: {', '.join(known)}"
-                if known
-                else "the project trains no model"
-            )
+            reason = f"the project has several models: {', '.join(known)}" if known else "the project trains no model"
             yield document.problem("model_name", f"required field is missing: {reason}")
         elif name is not None and name not in known:
             hint = did_you_mean(name, known) or (f"registered are {', '.join(known)}" if known else "")
@@ -119,9 +113,7 @@ def training_problems(project: Project) -> Iterator[Problem]:
             hint = did_you_mean(misspelt(wanted), names)
             yield training.problem("feature_table", f"no feature document makes a table '{wanted}'", hint)
         else:
-            reason = (
-                f"several feature tables: {', '.join(names)}" if names else "no feature document to train on"
-            )
+            reason = f"several feature tables: {', '.join(names)}" if names else "no feature document to train on"
             yield training.problem("feature_table", f"the project has {reason}", "name one" if names else "")
 
 
@@ -159,6 +151,4 @@ def unknown_transformed(document: Document[FeatureConfig]) -> Iterator[Problem]:
             config.timestamp_column,
         ):
             hint = did_you_mean(column, config.features) or "add it to features"
-            yield document.problem(
-                ("feature_transformations", column), f"'{column}' is not among the features", hint
-            )
+            yield document.problem(("feature_transformations", column), f"'{column}' is not among the features", hint)

@@ -61,14 +61,10 @@ class Source:
         for part in at:
             value = value[part]
         kept = {path: place for path, place in self.places.items() if path[:1] != (name,)}
-        moved = {
-            (name, *path[len(at) :]): place for path, place in other.places.items() if path[: len(at)] == at
-        }
+        moved = {(name, *path[len(at) :]): place for path, place in other.places.items() if path[: len(at)] == at}
         refused = {path for path in self.refused if path[:1] != (name,)}
         refused |= {(name, *path[len(at) :]) for path in other.refused if path[: len(at)] == at}
-        return replace(
-            self, data={**self.data, name: value}, places={**kept, **moved}, refused=frozenset(refused)
-        )
+        return replace(self, data={**self.data, name: value}, places={**kept, **moved}, refused=frozenset(refused))
 
 
 def dotted(path: Sequence[str | int]) -> str:

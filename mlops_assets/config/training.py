@@ -23,9 +23,7 @@ def check_model_name(name: str) -> str:
     """Passes a registry name, `name` or `catalog.schema.name`, of letters, digits, `_` and `-`."""
     if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", name):
         valid = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.")
-        raise refuse(
-            f"'{name}' is no model name: letters, digits, _ and - (and dots between)", f"'{valid}' would be"
-        )
+        raise refuse(f"'{name}' is no model name: letters, digits, _ and - (and dots between)", f"'{valid}' would be")
     return name
 
 
@@ -39,15 +37,11 @@ class GateConfig(StrictModel):
         default=None,
         description="Metric to beat; roc_auc for classification and rmse for regression if not given.",
     )
-    min_gain: Number = Field(
-        default=0.0, description="Gain over the champion that is needed, in the metric's units."
-    )
+    min_gain: Number = Field(default=0.0, description="Gain over the champion that is needed, in the metric's units.")
     confidence: Annotated[Number, Field(gt=0, lt=1)] = Field(
         default=0.95, description="Confidence of the paired bootstrap, between 0 and 1."
     )
-    bootstrap_samples: Whole = Field(
-        default=1000, ge=100, le=100_000, description="Resamples of the held-out rows."
-    )
+    bootstrap_samples: Whole = Field(default=1000, ge=100, le=100_000, description="Resamples of the held-out rows.")
 
 
 class TrainingConfig(StrictModel):
@@ -83,17 +77,13 @@ class TrainingConfig(StrictModel):
         default=None,
         description="Column that orders a split by time; the feature table's timestamp if not given.",
     )
-    group_column: str | None = Field(
-        default=None, description="Column whose groups a grouped split keeps together."
-    )
+    group_column: str | None = Field(default=None, description="Column whose groups a grouped split keeps together.")
     stratify: bool = Field(default=False, description="Whether to stratify the training split.")
     random_seed: Whole = Field(default=0, ge=0, le=2**32 - 1, description="Seed of every random choice.")
     training_window: Duration | None = Field(
         default=None, description="Only rows at most this long before the newest are used."
     )
-    cross_validation_folds: Whole = Field(
-        default=0, ge=0, description="Number of cross-validation folds; 0 is none."
-    )
+    cross_validation_folds: Whole = Field(default=0, ge=0, description="Number of cross-validation folds; 0 is none.")
     sample_weight_column: str = Field(default="", description="Column to use for weighted training.")
     metrics: list[ModelMetric] = Field(default=[], description="Metrics to track during training.")
     promotion_criteria: list[Name] = Field(
@@ -104,9 +94,7 @@ class TrainingConfig(StrictModel):
         description="Whether a model that passes its gate is fitted again on all rows; "
         "metrics stay those of held-out rows.",
     )
-    gate: GateConfig = Field(
-        default=GateConfig(), description="What a challenger has to show against the champion."
-    )
+    gate: GateConfig = Field(default=GateConfig(), description="What a challenger has to show against the champion.")
     experiment_name: Name = Field(description="MLflow experiment name.")
     run_name: str = Field(default="", description="MLflow run name.")
     registry_model_name: ModelName = Field(description="Name for registering in MLflow Model Registry.")

@@ -49,9 +49,7 @@ class Derive(StrictModel):
     """Adds columns computed from a row's other columns."""
 
     type: Literal["derive"] = Field(description="Adds columns computed from a row's other columns.")
-    columns: dict[Name, Name] = Field(
-        description="New column to its expression in the rule language.", min_length=1
-    )
+    columns: dict[Name, Name] = Field(description="New column to its expression in the rule language.", min_length=1)
 
 
 class Deduplicate(StrictModel):
@@ -92,9 +90,7 @@ class ParseDate(StrictModel):
     type: Literal["parse_date"] = Field(description="Reads dates or instants from strings.")
     columns: Columns = Field(description="String columns.")
     format: Name = Field(description="Format in strptime's letters, such as %Y-%m-%d.")
-    datetime: bool = Field(
-        default=False, description="Whether the result is an instant (UTC) rather than a date."
-    )
+    datetime: bool = Field(default=False, description="Whether the result is an instant (UTC) rather than a date.")
 
 
 class Explode(StrictModel):

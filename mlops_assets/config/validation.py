@@ -103,9 +103,7 @@ def _wording(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     if kind == "refused":
         return str(context["text"]), str(context["hint"])
     if kind == "literal_error":
-        return f"{given!r} is not one of {context['expected']}", did_you_mean(
-            str(given), _quoted(context["expected"])
-        )
+        return f"{given!r} is not one of {context['expected']}", did_you_mean(str(given), _quoted(context["expected"]))
     if kind == "union_tag_invalid":
         message = f"'{context['tag']}' is not one of {context['expected_tags']}"
         return message, did_you_mean(context["tag"], _quoted(context["expected_tags"]))

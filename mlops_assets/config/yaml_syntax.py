@@ -13,9 +13,7 @@ import yaml
 from mlops_assets.config.problems import Problem
 
 _NULL = re.compile(r"~|null|Null|NULL|")
-_TRUTH = {
-    form: value for value in (True, False) for form in (str(value), str(value).lower(), str(value).upper())
-}
+_TRUTH = {form: value for value in (True, False) for form in (str(value), str(value).lower(), str(value).upper())}
 _INT = re.compile(r"[-+]?[0-9]+")
 _OCTAL, _HEXADECIMAL = re.compile(r"0o[0-7]+"), re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")

@@ -63,17 +63,13 @@ def _joined(left: pl.LazyFrame, right: pl.LazyFrame, join: Join, time: str, wher
     as_of = [join.as_of] if join.as_of else []
     require_columns([*left_keys, *moment], left_schema.names(), f"{where}: the table so far")
     taken = join.columns or _all_but([*right_keys, *as_of], right_schema)
-    require_columns(
-        [*right_keys, *as_of, *taken, *join.rename], right_schema.names(), f"{where}: '{join.table}'"
-    )
+    require_columns([*right_keys, *as_of, *taken, *join.rename], right_schema.names(), f"{where}: '{join.table}'")
     names = {column: join.prefix + join.rename.get(column, column) for column in taken}
     _require_new(list(names.values()), left_schema.names(), where)
     inner = {key: f"__key{number}" for number, key in enumerate(right_keys)}
     values = [pl.col(column).alias(name) for column, name in names.items()]
     keys = [
-        _comparable(pl.col(key), left_schema[own], right_schema[key], f"{where}: key '{key}'").alias(
-            inner[key]
-        )
+        _comparable(pl.col(key), left_schema[own], right_schema[key], f"{where}: key '{key}'").alias(inner[key])
         for own, key in zip(left_keys, right_keys, strict=True)
     ]
     known = right.drop_nulls(right_keys)
@@ -152,7 +148,5 @@ def _comparable(column: pl.Expr, left: pl.DataType, right: pl.DataType, where: s
         isinstance(left, pl.Datetime) and isinstance(right, pl.Datetime) and left.time_zone == right.time_zone
     )
     if not alike:
-        raise FeatureError(
-            f"{where} is {right} and is compared with {left}; cast one of them in its data document"
-        )
+        raise FeatureError(f"{where} is {right} and is compared with {left}; cast one of them in its data document")
     return column.cast(left)

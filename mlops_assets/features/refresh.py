@@ -49,10 +49,8 @@ def refresh(
     return Refreshed(rows.height, written.inserted, written.updated)
 
 
-def _write(
-    table: str, frame: pl.DataFrame, config: FeatureConfig, version: int, *, everything: bool
-) -> delta.Written:
-    options = {"transactions": {SOURCE: version}, "partition_by": config.partition_columns}
+def _write(table: str, frame: pl.DataFrame, config: FeatureConfig, version: int, *, everything: bool) -> delta.Written:
+    options: delta.Commit = {"transactions": {SOURCE: version}, "partition_by": config.partition_columns}
     if everything:
         return delta.overwrite(table, frame, **options)
     return delta.merge(table, frame, keys=config.primary_keys, **options)

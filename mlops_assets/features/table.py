@@ -8,9 +8,7 @@ from mlops_assets.config.features import FeatureConfig
 from mlops_assets.features.joins import join_tables, require_columns
 
 
-def feature_frame(
-    source: pl.LazyFrame, config: FeatureConfig, tables: Mapping[str, pl.LazyFrame]
-) -> pl.LazyFrame:
+def feature_frame(source: pl.LazyFrame, config: FeatureConfig, tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     """One row per row of `source`: primary keys, timestamp, features and partition columns.
 
     `features` left empty takes every column of source and joins but the lake's own (`_…`). NaN is null.
@@ -23,9 +21,7 @@ def feature_frame(
     wanted = [*identity(config), *(config.features or everything), *config.partition_columns]
     columns = list(dict.fromkeys(wanted))
     require_columns(columns, schema.names(), f"'{config.source_table}' with its joins")
-    return joined.select(
-        pl.col(name).fill_nan(None) if schema[name].is_float() else pl.col(name) for name in columns
-    )
+    return joined.select(pl.col(name).fill_nan(None) if schema[name].is_float() else pl.col(name) for name in columns)
 
 
 def identity(config: FeatureConfig) -> list[str]:

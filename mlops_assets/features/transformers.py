@@ -30,9 +30,7 @@ def cells(table: Any) -> Any:
 def first_column(table: Any) -> list[Any]:
     """The one column's values as Python values, null as None."""
     column = cells(table)[:, 0]
-    return [
-        None if missing else value for value, missing in zip(column.tolist(), pd.isna(column), strict=True)
-    ]
+    return [None if missing else value for value, missing in zip(column.tolist(), pd.isna(column), strict=True)]
 
 
 def floats(table: Any) -> Any:
@@ -104,8 +102,7 @@ class Buckets(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: i
         """Shape (n, columns) in and out."""
         values = floats(table)
         bins = [
-            np.searchsorted(edges, column, side="right")
-            for edges, column in zip(self.edges_, values.T, strict=True)
+            np.searchsorted(edges, column, side="right") for edges, column in zip(self.edges_, values.T, strict=True)
         ]
         return np.where(np.isnan(values), np.nan, np.stack(bins, axis=1).astype(np.float64))
 
@@ -211,9 +208,7 @@ class HashColumns(Stateless):
         from sklearn.feature_extraction import FeatureHasher
 
         hasher = FeatureHasher(self.n_features, input_type="string")
-        return hasher.transform(
-            [[] if each is None else [str(each)] for each in first_column(table)]
-        ).toarray()
+        return hasher.transform([[] if each is None else [str(each)] for each in first_column(table)]).toarray()
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> Any:
         """`column_0`, `column_1`, …"""

@@ -75,14 +75,8 @@ def feature_pipeline(
         if not treatment.takes_nan and _may_be_null(columns[0], plain, transformations):
             steps = [*steps, median()]
         blocks.append((columns[0], _chain(steps), columns))
-    imputed = (
-        ()
-        if treatment.takes_nan
-        else tuple(each for each in rest if _may_be_null(each, plain, transformations))
-    )
-    transformer = ColumnTransformer(
-        blocks, remainder="drop", sparse_threshold=0, verbose_feature_names_out=False
-    )
+    imputed = () if treatment.takes_nan else tuple(each for each in rest if _may_be_null(each, plain, transformations))
+    transformer = ColumnTransformer(blocks, remainder="drop", sparse_threshold=0, verbose_feature_names_out=False)
     return FeatureSteps(transformer, (*native, *rest), len(native), imputed)
 
 
@@ -130,9 +124,7 @@ def _declared(
     from mlops_assets.features.transformers import Chosen
 
     kind = kind_of(column, schema[column])
-    steps = [
-        step for spec in transformations[column] for step in steps_of(spec, column, kind, treatment.seed)
-    ]
+    steps = [step for spec in transformations[column] for step in steps_of(spec, column, kind, treatment.seed)]
     first = [] if kind in ("text", "datetime") else default_steps(kind)
     chain = _chain([*first, *steps])
     return [Chosen(chain, column, list(keep))] if keep else [*first, *steps]

@@ -8,6 +8,7 @@ callers ask `transaction_version` first.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
@@ -25,6 +26,13 @@ on_conflict = retry(
     stop=stop_after_attempt(20),
     reraise=True,
 )
+
+
+class Commit(TypedDict):
+    """What a write records beside its rows: who wrote up to where, and the columns that part the table's files."""
+
+    transactions: Mapping[str, int]
+    partition_by: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -83,9 +91,7 @@ def rows(path: str, at: int | None = None) -> int:
     return int(DeltaTable(path, version=at).count()) if exists(path) else 0
 
 
-def changes(
-    path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()
-) -> pl.DataFrame:
+def changes(path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()) -> pl.DataFrame:
     """Rows inserted or updated after version `after` (None: all rows) up to `until` (None: now).
 
     A row that changed more than once comes as often as it changed, oldest first, or, where `keys` say which rows are the
@@ -204,7 +210,12 @@ def _storable_type(dtype: pl.DataType) -> pl.DataType | None:
         return pl.Datetime("us", "UTC" if dtype.time_zone else None)
     if dtype.is_float():
         return dtype
-    unsigned = {pl.UInt8: pl.Int16(), pl.UInt16: pl.Int32(), pl.UInt32: pl.Int64(), pl.UInt64: pl.Int64()}
+    unsigned: dict[type[pl.DataType], pl.DataType] = {
+        pl.UInt8: pl.Int16(),
+        pl.UInt16: pl.Int32(),
+        pl.UInt32: pl.Int64(),
+        pl.UInt64: pl.Int64(),
+    }
     return unsigned.get(type(dtype))
 
 

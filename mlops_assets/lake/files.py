@@ -25,7 +25,9 @@ def read_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -
         raise LakeError(f"{file.path}: not readable as {config.format}: {first}") from error
     for column in config.columns:
         if column not in frame.columns:
-            raise LakeError(f"{file.path}: no column '{column}', which the document declares{nearest(column, frame.columns)}")
+            raise LakeError(
+                f"{file.path}: no column '{column}', which the document declares{nearest(column, frame.columns)}"
+            )
     return frame
 
 
@@ -49,7 +51,9 @@ def _csv(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.
 
 
 def _undeclared(known: pl.Schema | None, config: "DataConfig") -> dict[str, pl.DataType]:
-    return {name: dtype for name, dtype in (known or {}).items() if name not in config.columns and not name.startswith("_")}
+    return {
+        name: dtype for name, dtype in (known or {}).items() if name not in config.columns and not name.startswith("_")
+    }
 
 
 def _text(file: SourceFile, encoding: str) -> bytes:

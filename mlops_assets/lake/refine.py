@@ -95,10 +95,12 @@ def refine(config: "DataConfig", tables: DataTables, run: Run, others: Mapping[s
 def silver_rules(config: "DataConfig") -> list[Rule]:
     """The document's rules, and that no part of its primary key is null."""
     declared = [
-        Rule(rule.name, rule.condition, rule.severity, rule.tolerance, rule.description) for rule in config.validation_rules
+        Rule(rule.name, rule.condition, rule.severity, rule.tolerance, rule.description)
+        for rule in config.validation_rules
     ]
     return declared + [
-        Rule(f"{key}_is_a_key", f"`{key}` is not null", description="Part of the primary key.") for key in config.primary_keys
+        Rule(f"{key}_is_a_key", f"`{key}` is not null", description="Part of the primary key.")
+        for key in config.primary_keys
     ]
 
 
@@ -133,7 +135,9 @@ def _blocking(config: "DataConfig", batch: _Batch, present: int) -> tuple[str, .
     for outcome in batch.outcomes:
         severe = outcome.rule.severity == "critical" or (outcome.table_level and outcome.rule.severity == "error")
         if severe and not outcome.passed:
-            reasons.append(f"rule '{outcome.rule.name}' ({outcome.rule.severity}) does not hold: {outcome.rule.condition}")
+            reasons.append(
+                f"rule '{outcome.rule.name}' ({outcome.rule.severity}) does not hold: {outcome.rule.condition}"
+            )
     return tuple(reasons)
 
 
@@ -155,7 +159,7 @@ def _write_silver(config: "DataConfig", tables: DataTables, batch: _Batch, until
     """Rows that silver gained, and those that deduplicate and merge removed."""
     unique, removed = without_duplicates(config, batch.good)
     before = delta.rows(tables.silver)
-    options = {"transactions": {BRONZE: until}, "partition_by": config.partitioning_columns}
+    options: delta.Commit = {"transactions": {BRONZE: until}, "partition_by": config.partitioning_columns}
     match config.write_mode or ("merge" if config.primary_keys else "append"):
         case "merge":
             done = delta.merge(tables.silver, unique, keys=config.primary_keys, **options)

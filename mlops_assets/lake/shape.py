@@ -47,7 +47,9 @@ def shape(config: "DataConfig", batch: pl.DataFrame, as_of: datetime) -> Shaped:
             lost.append(broken)
         else:
             (added if frame.height > before.height else removed)[step.type] += abs(frame.height - before.height)
-    return Shaped(frame, pl.concat(lost), {k: n for k, n in added.items() if n}, {k: n for k, n in removed.items() if n})
+    return Shaped(
+        frame, pl.concat(lost), {k: n for k, n in added.items() if n}, {k: n for k, n in removed.items() if n}
+    )
 
 
 def without_duplicates(config: "DataConfig", frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -88,9 +90,13 @@ def _split_unreadable(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows whose values could be read, and `_row` with `_failed_rules` (`arr_delay_is_int`) of the others."""
     broken = [
-        after.select(ROW, pl.lit([f"{name}_is_{kind}"]).alias(FAILED)).filter(before[name].is_not_null() & after[name].is_null())
+        after.select(ROW, pl.lit([f"{name}_is_{kind}"]).alias(FAILED)).filter(
+            before[name].is_not_null() & after[name].is_null()
+        )
         for name, kind in wanted.items()
     ]
     reasons = pl.concat([pl.DataFrame(schema=UNREADABLE), *(part for part in broken if part.height)])
-    named = reasons.group_by(ROW, maintain_order=True).agg(pl.col(FAILED).list.explode(keep_nulls=False, empty_as_null=False))
+    named = reasons.group_by(ROW, maintain_order=True).agg(
+        pl.col(FAILED).list.explode(keep_nulls=False, empty_as_null=False)
+    )
     return (after.join(named, on=ROW, how="anti") if named.height else after), named

@@ -13,7 +13,7 @@ from mlops_assets.rules import polars as rules
 from mlops_assets.rules import schema_of
 
 if TYPE_CHECKING:
-    from mlops_assets.config.data import TransformStep
+    from mlops_assets.config.transform_steps import TransformStep
 
 Step = Callable[[pl.LazyFrame, Any, pl.Schema, datetime], pl.LazyFrame]
 
@@ -76,7 +76,9 @@ def _filter(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) 
 def _derive(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
     """Each expression sees the columns derived before it."""
     for name, expression in step.columns.items():
-        frame = frame.with_columns(rules.expression(expression, schema_of(frame.collect_schema()), as_of=as_of).alias(name))
+        frame = frame.with_columns(
+            rules.expression(expression, schema_of(frame.collect_schema()), as_of=as_of).alias(name)
+        )
     return frame
 
 
@@ -89,7 +91,9 @@ def _text(change: Callable[[pl.Expr], pl.Expr]) -> Step:
     def step_on_text(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
         wrong = [name for name in step.columns if schema[name] != pl.String]
         if wrong:
-            raise LakeError(f"step {step.type}: column '{wrong[0]}' is {schema[wrong[0]]}, and only text can be changed so")
+            raise LakeError(
+                f"step {step.type}: column '{wrong[0]}' is {schema[wrong[0]]}, and only text can be changed so"
+            )
         return frame.with_columns(change(pl.col(name)) for name in step.columns)
 
     return step_on_text
@@ -97,9 +101,7 @@ def _text(change: Callable[[pl.Expr], pl.Expr]) -> Step:
 
 def _parse_date(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
     wanted = "datetime" if step.datetime else "date"
-    return frame.with_columns(
-        cast(name, schema[name], wanted, format=step.format).alias(name) for name in step.columns
-    )
+    return frame.with_columns(cast(name, schema[name], wanted, format=step.format).alias(name) for name in step.columns)
 
 
 def _explode(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
@@ -109,9 +111,7 @@ def _explode(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime)
 
 def _split(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
     parts = pl.col(step.column).str.splitn(step.separator, len(step.into))
-    return frame.with_columns(
-        parts.struct.field(f"field_{i}").alias(name) for i, name in enumerate(step.into)
-    )
+    return frame.with_columns(parts.struct.field(f"field_{i}").alias(name) for i, name in enumerate(step.into))
 
 
 def _hash(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
@@ -143,4 +143,3 @@ _STEPS: Mapping[str, Step] = {
     "split": _split,
     "hash": _hash,
 }
-

@@ -48,7 +48,9 @@ def _datetime(text: pl.Expr, format: str | None) -> pl.Expr:  # noqa: A002
     )
     full = written.str.replace(r"^(\d{4}-\d{2}-\d{2})([+-])", "${1}T00:00:00${2}")
     seconds = full.str.replace(r"^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2})([+-])", "${1}:00${2}")
-    return seconds.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us").cast(COLUMN_TYPES["datetime"])
+    return seconds.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us").cast(
+        COLUMN_TYPES["datetime"]
+    )
 
 
 def _utc(naive: pl.Expr) -> pl.Expr:

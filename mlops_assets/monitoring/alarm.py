@@ -55,9 +55,7 @@ def window_verdict(window: str, reference_id: str, features: Sequence[FeatureDri
     found = {one.verdict for one in features}
     verdict = next((name for name in ("severe", "drift", "ok") if name in found), "insufficient_data")
     names = tuple(one.feature for one in drifted)
-    return WindowVerdict(
-        window, reference_id, verdict, names, max((one.severity for one in features), default=0.0)
-    )
+    return WindowVerdict(window, reference_id, verdict, names, max((one.severity for one in features), default=0.0))
 
 
 def alarm(history: Sequence[WindowVerdict], *, consecutive: int = 2) -> Alarm:
@@ -98,6 +96,4 @@ def _next(state: Alarm, window: WindowVerdict, run: int, consecutive: int) -> Al
     active = state.active or run >= consecutive
     features = window.drifted_features or state.features
     cause = f"{window.reference_id}:{first}"
-    return Alarm(
-        active, active and not state.active, cause if active else None, first, features, window.severity
-    )
+    return Alarm(active, active and not state.active, cause if active else None, first, features, window.severity)

@@ -100,7 +100,5 @@ def _quantiles(ordered: Floats, at: Floats) -> Floats:
 def _spikes(ordered: Floats, bins: int) -> Floats:
     width = max(int(np.ceil(len(ordered) / bins)), 2)
     candidates = np.unique(ordered[::width])
-    held = np.searchsorted(ordered, candidates, side="right") - np.searchsorted(
-        ordered, candidates, side="left"
-    )
+    held = np.searchsorted(ordered, candidates, side="right") - np.searchsorted(ordered, candidates, side="left")
     return np.asarray(candidates[(held >= width) & (np.abs(candidates) < LARGEST)])

@@ -63,9 +63,7 @@ def ticks(windows: Sequence[str]) -> list[Tick]:
     """At most twelve windows' names, every third of which stays on a narrow screen."""
     step = max(int(np.ceil(len(windows) / MOST_TICKS)), 1)
     return [
-        Tick(window, index + 0.5, (index // step) % 3 != 0)
-        for index, window in enumerate(windows)
-        if index % step == 0
+        Tick(window, index + 0.5, (index // step) % 3 != 0) for index, window in enumerate(windows) if index % step == 0
     ]
 
 
@@ -78,9 +76,7 @@ def line_chart(
 ) -> LineChart | None:
     """The chart, or None where no window has a value."""
     sides = ((champion, metric), (baseline, metric), (champion, PREFIX + metric))
-    first, second, estimated = (
-        [metric_value(side.get(window), name) for window in windows] for side, name in sides
-    )
+    first, second, estimated = ([metric_value(side.get(window), name) for window in windows] for side, name in sides)
     known = [
         value
         for one in (*first, *second, *estimated)
@@ -168,6 +164,4 @@ def _scale(values: Sequence[float]) -> tuple[float, float, list[float]]:
 def _decimals(value: float) -> int:
     if value == 0:
         return 0
-    return (
-        max(2 - int(np.floor(np.log10(abs(value)))), 0) if abs(value) < 1 else (1 if abs(value) >= 100 else 2)
-    )
+    return max(2 - int(np.floor(np.log10(abs(value)))), 0) if abs(value) < 1 else (1 if abs(value) >= 100 else 2)

@@ -116,9 +116,7 @@ def _series(values: Any, name: str) -> pl.Series:
             return pl.Series(array)
         array = array.tolist()
     if isinstance(array, str | bytes) or not isinstance(array, Sequence):
-        raise ValueError(
-            f"{name} is a {type(values).__name__}; compare takes a list, a NumPy array or a Polars series"
-        )
+        raise ValueError(f"{name} is a {type(values).__name__}; compare takes a list, a NumPy array or a Polars series")
     return _from_list(list(array), name)
 
 

@@ -107,9 +107,7 @@ def _page(data: DashboardData) -> dict[str, object]:
         "chart": charts.line_chart(windows, champion, baseline, metric, data.threshold),
         "coverage": [champion[window].coverage if window in champion else None for window in windows],
         "champions": charts.spans([champion[one].version if one in champion else None for one in windows]),
-        "retrainings": {
-            window: [one for one in data.retrainings if one.window == window] for window in windows
-        },
+        "retrainings": {window: [one for one in data.retrainings if one.window == window] for window in windows},
         "heat": panels.heat_map(windows, data.drift),
         "histograms": [panels.histogram(one) for one in data.distributions],
         "tiles": panels.tiles(windows, champion, baseline, metric, data.drift),
@@ -134,9 +132,7 @@ def _labels(bins: Bins) -> list[str]:
         return ["all"]
     # The bin of a spike begins right below it: it is that one value.
     single = np.nextafter(edges[:-1], np.inf) == edges[1:]
-    between = [
-        high if one else f"{low} – {high}" for one, (low, high) in zip(single, pairwise(shown), strict=True)
-    ]
+    between = [high if one else f"{low} – {high}" for one, (low, high) in zip(single, pairwise(shown), strict=True)]
     below = f"< {shown[0]}" if len(single) and single[0] else f"≤ {shown[0]}"
     return [below, *between, f"> {shown[-1]}"]
 

@@ -47,9 +47,7 @@ def known_method(method: str) -> str:
         return method
     nearest = get_close_matches(str(method), METHODS, n=1, cutoff=0.4)
     hint = f"did you mean {nearest[0]!r}?" if nearest else ""
-    raise ValueError(
-        f"unknown drift method {method!r}; {hint} take one of {', '.join(METHODS)}".replace(";  ", "; ")
-    )
+    raise ValueError(f"unknown drift method {method!r}; {hint} take one of {', '.join(METHODS)}".replace(";  ", "; "))
 
 
 def default_threshold(method: str) -> float:
@@ -103,9 +101,7 @@ def _of_values(first: Column, second: Column, method: str) -> tuple[float, float
         raise ValueError(f"{method}: {problem}") from None
     for name, values in (("reference", x), ("current", y)):
         if len(values) == 0:
-            raise ValueError(
-                f"the {name} column holds nulls alone; {method} needs values, psi counts nulls as a bin"
-            )
+            raise ValueError(f"the {name} column holds nulls alone; {method} needs values, psi counts nulls as a bin")
     if method == "ks_test":
         statistic, p_value = statistics.ks_test(x, y)
         return statistic, p_value, statistic
@@ -145,7 +141,5 @@ def _count_numbers(column: Column, edges: Floats) -> Floats:
 
 def _count_levels(column: Column, levels: pl.Series) -> Floats:
     counted = column.values.drop_nulls().alias("level").value_counts(name="rows")
-    rows = pl.DataFrame({"level": levels}).join(counted, on="level", how="left", maintain_order="left")[
-        "rows"
-    ]
+    rows = pl.DataFrame({"level": levels}).join(counted, on="level", how="left", maintain_order="left")["rows"]
     return np.append(rows.fill_null(0).to_numpy(), column.nulls).astype(np.float64)

@@ -108,9 +108,7 @@ def by_score(probability: Floats, positive: Floats, negative: Floats) -> tuple[F
     """Weights of both classes, shape (S, n), summed per distinct probability: shape (S, u) each."""
     order = np.argsort(probability, kind="stable")
     starts = np.flatnonzero(np.diff(probability[order], prepend=-np.inf))
-    return np.add.reduceat(positive[:, order], starts, axis=1), np.add.reduceat(
-        negative[:, order], starts, axis=1
-    )
+    return np.add.reduceat(positive[:, order], starts, axis=1), np.add.reduceat(negative[:, order], starts, axis=1)
 
 
 def area_under_roc(positive: Floats, negative: Floats) -> Floats:
@@ -124,9 +122,7 @@ def area_under_roc(positive: Floats, negative: Floats) -> Floats:
 
 
 def _roc_auc(outcomes: Outcomes, weights: Floats) -> Floats:
-    return area_under_roc(
-        *by_score(_probability(outcomes), weights * outcomes.label, weights * (1 - outcomes.label))
-    )
+    return area_under_roc(*by_score(_probability(outcomes), weights * outcomes.label, weights * (1 - outcomes.label)))
 
 
 def _average_precision(outcomes: Outcomes, weights: Floats) -> Floats:

@@ -44,18 +44,14 @@ class Bar:
     title: str
 
 
-def heat_map(
-    windows: Sequence[str], drift: Mapping[str, Sequence[FeatureDrift]]
-) -> list[tuple[str, list[Cell]]]:
+def heat_map(windows: Sequence[str], drift: Mapping[str, Sequence[FeatureDrift]]) -> list[tuple[str, list[Cell]]]:
     """A row of cells per feature, the most severe feature first, at most 25."""
     found = {(one.feature, window): one for window in windows for one in drift.get(window, ())}
     worst: dict[str, tuple[bool, float]] = {}
     for (feature, _), one in found.items():
         worst[feature] = max(worst.get(feature, (False, 0.0)), (one.drifted, one.severity))
     ranked = sorted(worst, key=lambda feature: worst[feature], reverse=True)[:MOST_FEATURES]
-    return [
-        (feature, [_cell(found.get((feature, window)), window) for window in windows]) for feature in ranked
-    ]
+    return [(feature, [_cell(found.get((feature, window)), window) for window in windows]) for feature in ranked]
 
 
 def histogram(distribution: "Distribution") -> tuple["Distribution", list[Bar]]:
@@ -68,9 +64,7 @@ def histogram(distribution: "Distribution") -> tuple["Distribution", list[Bar]]:
             round(100 * now / tallest, 2),
             f"{label}: {percent(then)} of the reference, {percent(now)} of {distribution.window}",
         )
-        for label, then, now in zip(
-            distribution.labels, distribution.reference, distribution.current, strict=True
-        )
+        for label, then, now in zip(distribution.labels, distribution.reference, distribution.current, strict=True)
     ]
     return distribution, bars
 
@@ -85,25 +79,17 @@ def tiles(
     """What a reader asks first: how good, against what, how much has drifted, how much of it is known."""
     shown = []
     measured = [
-        window
-        for window in windows
-        if (one := metric_value(champion.get(window), metric)) and one.value is not None
+        window for window in windows if (one := metric_value(champion.get(window), metric)) and one.value is not None
     ]
     if measured:
         shown += _performance_tiles(measured[-1], champion[measured[-1]], baseline.get(measured[-1]), metric)
-    judged = [
-        window
-        for window in windows
-        if any(one.verdict != "insufficient_data" for one in drift.get(window, ()))
-    ]
+    judged = [window for window in windows if any(one.verdict != "insufficient_data" for one in drift.get(window, ()))]
     if judged:
         features = drift[judged[-1]]
         drifted = sum(one.drifted for one in features)
         unjudged = sum(one.verdict == "insufficient_data" for one in features)
         note = f"in {judged[-1]}" + (f"; {unjudged} not judged" if unjudged else "")
-        shown.append(
-            Tile("Features drifted", f"{drifted} of {len(features)}", note, "bad" if drifted else "good")
-        )
+        shown.append(Tile("Features drifted", f"{drifted} of {len(features)}", note, "bad" if drifted else "good"))
     waiting = [window for window in windows if window in champion]
     if waiting:
         last = champion[waiting[-1]]

@@ -124,9 +124,7 @@ def window_performance(
             for index, (name, metric) in enumerate(asked)
         ]
         measured += [_estimated(name, everything) for name in estimates]
-        described.append(
-            WindowPerformance(str(key[0]), str(key[1]), rows.height, len(known.label), tuple(measured))
-        )
+        described.append(WindowPerformance(str(key[0]), str(key[1]), rows.height, len(known.label), tuple(measured)))
     return described
 
 
@@ -150,9 +148,7 @@ def performance_alarm(
                 continue
             better = higher_is_better(name)
             if value < threshold if better else value > threshold:
-                breaches.append(
-                    Breach(performance.window, performance.version, name, value, threshold, better)
-                )
+                breaches.append(Breach(performance.window, performance.version, name, value, threshold, better))
     return breaches
 
 
@@ -178,13 +174,9 @@ def performance_from_frame(frame: pl.DataFrame) -> list[WindowPerformance]:
     """What `performance_frame` stored, by window and version."""
     found = []
     for key, rows in frame.group_by("window", "version", maintain_order=True):
-        values = rows.select(
-            pl.col("metric").alias("name"), "value", "lower", "upper", "higher_is_better", "reason"
-        )
+        values = rows.select(pl.col("metric").alias("name"), "value", "lower", "upper", "higher_is_better", "reason")
         metrics = tuple(MetricValue(**row) for row in values.iter_rows(named=True))
-        found.append(
-            WindowPerformance(str(key[0]), str(key[1]), rows["rows"][0], rows["labelled"][0], metrics)
-        )
+        found.append(WindowPerformance(str(key[0]), str(key[1]), rows["rows"][0], rows["labelled"][0], metrics))
     return found
 
 

@@ -83,9 +83,7 @@ def summarise(frame: pl.LazyFrame | pl.DataFrame, reference: Reference) -> Profi
         rows += batch.height
         for name, counter in counters.items():
             counter.add(batch[name])
-    return Profile(
-        reference.reference_id, rows, {name: counter.profile for name, counter in counters.items()}
-    )
+    return Profile(reference.reference_id, rows, {name: counter.profile for name, counter in counters.items()})
 
 
 class _Counter:
@@ -165,9 +163,7 @@ def _present(schema: pl.Schema, columns: Sequence[str]) -> list[str]:
     for name in columns:
         if name not in schema:
             nearest = get_close_matches(name, schema.names(), n=1)
-            hint = (
-                f"; did you mean {nearest[0]!r}?" if nearest else f"; there are {', '.join(schema.names())}"
-            )
+            hint = f"; did you mean {nearest[0]!r}?" if nearest else f"; there are {', '.join(schema.names())}"
             raise ValueError(f"there is no column {name!r} to profile{hint}")
     return list(columns)
 
@@ -178,8 +174,7 @@ def _require_type(name: str, dtype: pl.DataType, bins: Bins) -> None:
     found = "category" if kind in ("string", "boolean") else kind
     if found not in (expected, "null"):
         raise ValueError(
-            f"column {name!r} was a {expected} in the reference and is a {found} ({dtype}) now; "
-            "fit a new reference"
+            f"column {name!r} was a {expected} in the reference and is a {found} ({dtype}) now; fit a new reference"
         )
 
 

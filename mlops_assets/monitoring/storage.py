@@ -53,9 +53,7 @@ def from_frame(frame: pl.DataFrame) -> Profile:
     """
     ids = frame["reference_id"].unique().to_list()
     if len(ids) != 1:
-        raise ValueError(
-            f"the rows are of {len(ids)} references; a profile has one: filter by window and reference_id"
-        )
+        raise ValueError(f"the rows are of {len(ids)} references; a profile has one: filter by window and reference_id")
     columns = {str(name[0]): _column(rows) for name, rows in frame.group_by("column", maintain_order=True)}
     rows = {column.rows for column in columns.values()}
     if len(rows) != 1:

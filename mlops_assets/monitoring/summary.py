@@ -130,9 +130,7 @@ def merge_profiles(profiles: Iterable[Profile]) -> Profile:
     """
     found = list(profiles)
     if not found:
-        raise ValueError(
-            "there is no profile to merge; a profile of no rows comes from summarise on an empty frame"
-        )
+        raise ValueError("there is no profile to merge; a profile of no rows comes from summarise on an empty frame")
     return reduce(Profile.merge, found)
 
 

@@ -71,9 +71,7 @@ def known(table: str, config: "MonitoringConfig") -> Tracked:
         return Tracked(performance)
     newest = max(judged, key=lambda one: (one.window, int(one.version)))
     thresholds = {
-        name.removeprefix("model_"): value
-        for name, value in config.alert_thresholds.items()
-        if _of_model(name)
+        name.removeprefix("model_"): value for name, value in config.alert_thresholds.items() if _of_model(name)
     }
     breaches = performance_alarm([newest], thresholds, min_labelled=config.min_sample)
     return Tracked(performance, tuple(breaches), newest)

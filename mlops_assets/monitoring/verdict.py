@@ -84,9 +84,7 @@ def feature_drift(
     """
     known_method(method)
     same_reference(reference, current)
-    measured = [
-        _measure(name, reference, current, method, effect_floor, min_sample) for name in reference.columns
-    ]
+    measured = [_measure(name, reference, current, method, effect_floor, min_sample) for name in reference.columns]
     adjusted = iter(_adjust([one.p_value for one in measured if one.sufficient]))
     level = threshold if threshold is not None and method in TESTS else fdr
     verdicts = []
@@ -100,9 +98,7 @@ def feature_drift(
     return verdicts
 
 
-def _result(
-    one: _Measured, p_adjusted: float | None, effect: float, limit: float, verdict: str
-) -> FeatureDrift:
+def _result(one: _Measured, p_adjusted: float | None, effect: float, limit: float, verdict: str) -> FeatureDrift:
     return FeatureDrift(
         one.feature,
         one.method,
@@ -143,9 +139,7 @@ def _adjust(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in false_discovery_control(p_values, method="bh")]
 
 
-def _measure(
-    name: str, reference: Profile, current: Profile, method: str, floor: float, min_sample: int
-) -> _Measured:
+def _measure(name: str, reference: Profile, current: Profile, method: str, floor: float, min_sample: int) -> _Measured:
     then, now = reference.columns[name], current.columns[name]
     first, second, pooled = effects.verdict_bins(then, now)
     rows = min(then.rows, now.rows)

@@ -103,9 +103,7 @@ def judge(reference: Profile, current: Profile, config: "MonitoringConfig") -> l
         min_sample=config.min_sample,
     )
     floor = config.alert_thresholds.get("prediction_drift")
-    return [
-        _with_floor(one, floor) if one.feature == PREDICTION and floor is not None else one for one in judged
-    ]
+    return [_with_floor(one, floor) if one.feature == PREDICTION and floor is not None else one for one in judged]
 
 
 def _with_floor(one: FeatureDrift, floor: float) -> FeatureDrift:
@@ -125,9 +123,7 @@ def _reference(table: str, version: str, training: Callable[[], pl.DataFrame]) -
     return reference
 
 
-def _append_profiles(
-    table: str, batch: pl.DataFrame, batch_id: int, version: str, reference: Reference
-) -> None:
+def _append_profiles(table: str, batch: pl.DataFrame, batch_id: int, version: str, reference: Reference) -> None:
     frames = [
         to_frame(summarise(rows, reference)).with_columns(
             version=pl.lit(version), window=pl.lit(str(window)), batch=pl.lit(batch_id, pl.Int64)
@@ -148,9 +144,7 @@ def _latest_windows(table: str, version: str) -> list[str]:
 
 def _window_profile(table: str, version: str, window: str) -> Profile:
     stored = delta.scan(table).filter((pl.col("version") == version) & (pl.col("window") == window)).collect()
-    return merge_profiles(
-        from_frame(part.drop("version", "window", "batch")) for _, part in stored.group_by("batch")
-    )
+    return merge_profiles(from_frame(part.drop("version", "window", "batch")) for _, part in stored.group_by("batch"))
 
 
 def _rows(version: str, window: str, judged: Sequence[FeatureDrift]) -> pl.DataFrame:

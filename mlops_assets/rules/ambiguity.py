@@ -23,9 +23,7 @@ _CATEGORIES: dict[Any, Ranges] = {
 
 def is_ambiguous(parsed: Iterable[tuple[Any, Any]]) -> bool:
     """True where some text can take time exponential in its length, or where that is too costly to tell."""
-    loops = [
-        value for op, value in _nested(parsed) if op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and value[1] > 1
-    ]
+    loops = [value for op, value in _nested(parsed) if op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and value[1] > 1]
     return any(_loop_is_ambiguous(body) for _, high, body in loops if high > _MANY and _varies(body))
 
 
@@ -179,9 +177,7 @@ def _two_paths(automaton: _Automaton) -> bool:
     return any(a != b for a, b in both)
 
 
-def _reach(
-    start: set[tuple[int, int]], edges: dict[tuple[int, int], set[tuple[int, int]]]
-) -> set[tuple[int, int]]:
+def _reach(start: set[tuple[int, int]], edges: dict[tuple[int, int], set[tuple[int, int]]]) -> set[tuple[int, int]]:
     seen, todo = set(start), list(start)
     while todo:
         for pair in edges[todo.pop()] - seen:

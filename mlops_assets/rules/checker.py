@@ -76,9 +76,7 @@ def _name(node: Name, scope: Scope) -> Typed:
         return resolve(node, scope)
     if node.written in scope.schema:
         hint = f"write `{node.written}` for the column"
-        raise scope.error(
-            f"'{node.written}' is a column and a count of the table", node.start, node.end, hint
-        )
+        raise scope.error(f"'{node.written}' is a column and a count of the table", node.start, node.end, hint)
     return functions.row_count() if node.written == "row_count" else Constant(len(scope.schema), INT)
 
 
@@ -102,9 +100,7 @@ def _arithmetic(node: Arithmetic, scope: Scope) -> Typed:
     kinds = NUMBERS if node.operator != "%" else frozenset({"int"})
     if node.operator == "%":
         what = "'%' takes whole numbers"
-    left, right = (
-        expect(_check(side, scope), kinds, what, scope, side, INT) for side in (node.left, node.right)
-    )
+    left, right = (expect(_check(side, scope), kinds, what, scope, side, INT) for side in (node.left, node.right))
     whole = left.type.kind == right.type.kind == "int" and node.operator != "/"
     if whole:
         return apply(f"{_NAMES[node.operator]}_int", INT, left, right)
@@ -154,13 +150,8 @@ def _in_list(items: tuple[Node, ...], operand: Typed, node: In, scope: Scope) ->
     if len(kinds) > 1:
         raise scope.error("a list holds literals of one type", items[0].start, items[-1].end)
     pairs = [align(operand, v, scope, node.operand, item) for v, item in zip(values, items, strict=True)]
-    if any(
-        cast.type.kind in {"float", "decimal"} or getattr(known, "value", None) is None
-        for cast, known in pairs
-    ):
-        tests = [
-            compare("==", operand, v, scope, (node.operand, i)) for v, i in zip(values, items, strict=True)
-        ]
+    if any(cast.type.kind in {"float", "decimal"} or getattr(known, "value", None) is None for cast, known in pairs):
+        tests = [compare("==", operand, v, scope, (node.operand, i)) for v, i in zip(values, items, strict=True)]
         return tests[0] if len(tests) == 1 else apply("or", BOOL, *tests)
     values_ = tuple(dict.fromkeys(known.value for _, known in pairs if isinstance(known, Constant)))
     return apply("in_list", BOOL, pairs[0][0], options=values_)

@@ -45,17 +45,9 @@ def adopt(node: Typed, wanted: Type) -> Typed:
 
 def _hint(left: Typed, right: Typed) -> str:
     for one, other in ((left, right), (right, left)):
-        if (
-            isinstance(other, Constant)
-            and isinstance(other.value, str)
-            and one.type.kind in NUMBERS | {"bool"}
-        ):
+        if isinstance(other, Constant) and isinstance(other.value, str) and one.type.kind in NUMBERS | {"bool"}:
             return f"write {other.value} without quotes" if other.value.strip() else ""
-        if (
-            isinstance(other, Constant)
-            and one.type.kind == "string"
-            and other.type.kind in NUMBERS | {"bool"}
-        ):
+        if isinstance(other, Constant) and one.type.kind == "string" and other.type.kind in NUMBERS | {"bool"}:
             return f"write '{other.value}' in quotes"
     return ""
 
@@ -71,12 +63,7 @@ def to_float(node: Typed) -> Typed:
 
 def fits(node: Typed, scope: Scope, at: Node) -> Typed:
     """A whole number that 64 bits hold; a literal beyond them is refused."""
-    if (
-        isinstance(node, Constant)
-        and node.type == INT
-        and node.value is not None
-        and node.value not in _INT64
-    ):
+    if isinstance(node, Constant) and node.type == INT and node.value is not None and node.value not in _INT64:
         raise scope.error(f"{node.value} does not fit 64 bits", at.start, at.end, "write it as a float")
     return node
 

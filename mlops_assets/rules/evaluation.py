@@ -32,9 +32,7 @@ def evaluate(
     checked = checker.check(condition, schema_of(frame), table=table, tables=schemas)
     run = Run(as_of, tolerance, tables)
     if isinstance(frame, pl.DataFrame | pl.LazyFrame):
-        verdicts = frame.lazy().select(
-            pl.int_range(pl.len()).alias("row"), compile_rule(checked, run).alias("passes")
-        )
+        verdicts = frame.lazy().select(pl.int_range(pl.len()).alias("row"), compile_rule(checked, run).alias("passes"))
         return verdicts.collect().get_column("passes").fill_null(False).to_list()
     from mlops_assets.rules import spark
 

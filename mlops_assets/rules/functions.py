@@ -84,9 +84,7 @@ def _coalesce(node: Call, arguments: list[Typed], scope: Scope) -> Typed:
 
 
 def _length(node: Call, arguments: list[Typed], scope: Scope) -> Typed:
-    text = expect(
-        arguments[0], frozenset({"string"}), "length() takes a string", scope, node.arguments[0], STRING
-    )
+    text = expect(arguments[0], frozenset({"string"}), "length() takes a string", scope, node.arguments[0], STRING)
     return apply("length", INT, text)
 
 
@@ -108,17 +106,11 @@ def _aggregate(name: str, node: Call, arguments: list[Typed], scope: Scope) -> T
     first, at = arguments[0], node.arguments[0]
     if name in {"null_count", "null_rate"}:
         count = apply("null_count", INT, first)
-        return (
-            count
-            if name == "null_count"
-            else apply("div_float", FLOAT, to_float(count), to_float(row_count()))
-        )
+        return count if name == "null_count" else apply("div_float", FLOAT, to_float(count), to_float(row_count()))
     if name in {"n_unique", "is_unique"}:
         for argument, written in zip(arguments, node.arguments, strict=True):
             if argument.type.kind not in ORDERED | {"bool", "null"}:
-                raise scope.error(
-                    f"{name}() takes plain columns, not {argument.type}", written.start, written.end
-                )
+                raise scope.error(f"{name}() takes plain columns, not {argument.type}", written.start, written.end)
         return apply(name, BOOL if name == "is_unique" else INT, *arguments)
     if name in {"min", "max"}:
         value = expect(first, ORDERED, f"{name}() takes an ordered column", scope, at, INT)

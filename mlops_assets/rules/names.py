@@ -63,9 +63,7 @@ def _unknown(name: Name, scope: Scope) -> RuleError:
             hint = "methods are written .str.contains('…')" if owner.kind == "string" else ""
             return scope.error(f"'{name.parts[0]}' is {owner} and has no fields", name.start, name.end, hint)
         known = [f"{name.parts[0]}.{n}" for n, _ in owner.fields]
-        return scope.error(
-            f"unknown field '{name.written}'", name.start, name.end, nearest(name.written, known)
-        )
+        return scope.error(f"unknown field '{name.written}'", name.start, name.end, nearest(name.written, known))
     known = [*scope.schema, *COUNTS] if scope.schema else []
     return scope.error(f"unknown column '{name.written}'", name.start, name.end, nearest(name.written, known))
 
@@ -78,9 +76,7 @@ def resolve_foreign(name: Name, scope: Scope) -> tuple[str, str, Type]:
     if len(found) > 1:
         raise scope.error(f"'{name.written}' is ambiguous", name.start, name.end, "use back-ticks")
     if len(name.parts) == 1:
-        raise scope.error(
-            f"'{name.written}' is no list", name.start, name.end, "write in [..] or in table.column"
-        )
+        raise scope.error(f"'{name.written}' is no list", name.start, name.end, "write in [..] or in table.column")
     table, column = ".".join(name.parts[:-1]), name.parts[-1]
     if table in scope.tables:
         hint = nearest(column, scope.tables[table])

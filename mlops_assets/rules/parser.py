@@ -121,9 +121,7 @@ class _Reader:
             target = self.read(owner.value, depth)
             return Method(target, accessor, token.text, None, token.start, *self.span(node))
         if token.kind != "quoted" and token.text.startswith("_"):
-            raise RuleError(
-                "a name after a dot does not begin with _", self.line.text, token.start, token.end
-            )
+            raise RuleError("a name after a dot does not begin with _", self.line.text, token.start, token.end)
         target = self.read(owner, depth)
         if not isinstance(target, Name):
             raise RuleError(
@@ -158,9 +156,7 @@ class _Reader:
             hint = _METHODS.get(name.text, "string methods are written .str.contains('…')")
             raise RuleError(f"unknown method '{name.text}'", self.line.text, name.start, name.end, hint)
         arguments = tuple(self.read(argument, depth) for argument in node.args)
-        return Method(
-            self.read(owner.value, depth), accessor, name.text, arguments, name.start, *self.span(node)
-        )
+        return Method(self.read(owner.value, depth), accessor, name.text, arguments, name.start, *self.span(node))
 
     def unary(self, node: ast.UnaryOp, depth: int) -> Node:
         operand = self.read(node.operand, depth)
@@ -174,9 +170,7 @@ class _Reader:
 
     def arithmetic(self, node: ast.BinOp, depth: int) -> Node:
         operator = _ARITHMETIC[type(node.op)]
-        return Arithmetic(
-            operator, self.read(node.left, depth), self.read(node.right, depth), *self.span(node)
-        )
+        return Arithmetic(operator, self.read(node.left, depth), self.read(node.right, depth), *self.span(node))
 
     def logic(self, node: ast.BoolOp, depth: int) -> Node:
         operator = "and" if isinstance(node.op, ast.And) else "or"
@@ -192,17 +186,13 @@ class _Reader:
         left = self.read(node.left, depth)
         if isinstance(first, ast.Is | ast.IsNot):
             return self.null_test(node, left, isinstance(first, ast.IsNot))
-        return In(
-            left, self.items(node.comparators[0], depth), isinstance(first, ast.NotIn), *self.span(node)
-        )
+        return In(left, self.items(node.comparators[0], depth), isinstance(first, ast.NotIn), *self.span(node))
 
     def null_test(self, node: ast.Compare, left: Node, negated: bool) -> Node:
         right = node.comparators[0]
         if isinstance(right, ast.Name) and self.token(right.id).kind == "null":
             return IsNull(left, negated, *self.span(node))
-        raise self.error(
-            "only null and not null follow 'is'", right, "write '!='" if negated else "write '=='"
-        )
+        raise self.error("only null and not null follow 'is'", right, "write '!='" if negated else "write '=='")
 
     def items(self, node: ast.expr, depth: int) -> tuple[Node, ...] | Name:
         if not isinstance(node, ast.List | ast.Tuple):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import reduce
 from itertools import takewhile
-from operator import and_, or_
+from operator import and_, eq, ge, gt, le, lt, or_
 from typing import Any
 
 import polars as pl
@@ -20,6 +20,7 @@ from mlops_assets.rules.typed import Apply, Checked, Column, Constant, Typed
 from mlops_assets.rules.types import Schema, Type, schema_of
 
 Expr = pl.Expr
+Comparison = Callable[[Expr, Expr], Expr]
 _DATETIME = pl.Datetime("us")
 _PLAIN: dict[str, Any] = {
     "int": pl.Int64(),
@@ -119,28 +120,29 @@ def _where_known(node: Apply, test: Expr, *values: Expr) -> Expr:
     return pl.when(reduce(and_, known)).then(test) if known else test
 
 
-def _lt(node: Apply, run: Run, a: Expr, b: Expr) -> Expr:
-    return _where_known(node, a < b, a, b)
+def _compared(compare: Comparison, turned: Comparison) -> Callable[..., Expr]:
+    """A comparison, its constant turned to the right: left of nulls alone, Polars gives one row for all."""
 
+    def form(node: Apply, run: Run, a: Expr, b: Expr) -> Expr:
+        test = turned(b, a) if isinstance(node.arguments[0], Constant) else compare(a, b)
+        return _where_known(node, test, a, b)
 
-def _le(node: Apply, run: Run, a: Expr, b: Expr) -> Expr:
-    return _where_known(node, a <= b, a, b)
+    return form
 
 
 def _eq_float(node: Apply, run: Run, a: Expr, b: Expr) -> Expr:
     """|a - b| <= max(1e-9 * max(|a|, |b|), tolerance), where infinities equal only themselves."""
     difference = (a - b).abs()
     near = reduce(or_, [difference <= bound for bound in _bounds(node, run.tolerance or 0.0, a, b)])
-    return _where_known(node, (a == b) | (near & (difference < float("inf"))), a, b)
+    same = b == a if isinstance(node.arguments[0], Constant) else a == b
+    return _where_known(node, same | (near & (difference < float("inf"))), a, b)
 
 
 def _bounds(node: Apply, tolerance: float, a: Expr, b: Expr) -> list[Expr]:
     """What the difference may be: relative to each side, constants and the tolerance made one number."""
     fixed = [abs(n.value) * 1e-9 for n in node.arguments if isinstance(n, Constant)]
     floor = max([tolerance, *fixed])
-    sides = [
-        x.abs() * 1e-9 for x, n in zip((a, b), node.arguments, strict=True) if not isinstance(n, Constant)
-    ]
+    sides = [x.abs() * 1e-9 for x, n in zip((a, b), node.arguments, strict=True) if not isinstance(n, Constant)]
     return [*sides, pl.lit(floor)] if floor else sides or [pl.lit(0.0)]
 
 
@@ -176,15 +178,14 @@ def _coalesce(node: Apply, run: Run, *values: Expr) -> Expr:
 
 
 # Arithmetic carries NaN along, so that one test at its end finds every unknown.
-_NAN_STAYS = frozenset(
-    {f"{name}_float" for name in ("add", "sub", "mul", "div", "neg", "abs", "round", "sum", "mean")}
-)
+_NAN_STAYS = frozenset({f"{name}_float" for name in ("add", "sub", "mul", "div", "neg", "abs", "round", "sum", "mean")})
 _NAN_TAKEN = (_NAN_STAYS - {"sum_float", "mean_float"}) | {"lt", "le", "eq_float"}
 
 # Operations that need the run or their own node.
 _BOUND: dict[str, Callable[..., Expr]] = {
-    "lt": _lt,
-    "le": _le,
+    "eq": _compared(eq, eq),
+    "lt": _compared(lt, gt),
+    "le": _compared(le, ge),
     "eq_float": _eq_float,
     "coalesce": _coalesce,
     "in_list": _in_list,

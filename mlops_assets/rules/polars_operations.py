@@ -102,7 +102,6 @@ OPERATIONS: dict[str, Callable[..., Expr]] = {
     "or": lambda *conditions: fold(or_, conditions),
     "not": lambda a: ~a,
     "is_null": lambda a: a.is_null(),
-    "eq": lambda a, b: a == b,
     "int_to_float": lambda a: a.cast(pl.Float64),
     "decimal_to_float": _decimal_to_float,
     "to_decimal": lambda a, scale: a.cast(pl.Decimal(38, scale)),

@@ -104,9 +104,7 @@ def _part_size(op: Any, value: Any) -> int:
         return 1 + sum(_size(branch) for branch in value[1])
     if op is sre.SUBPATTERN:
         if value[1] or value[2]:
-            raise PatternError(
-                "flags are not part of the subset", hint="write .str.lower().str.contains('…')"
-            )
+            raise PatternError("flags are not part of the subset", hint="write .str.lower().str.contains('…')")
         return 1 + _size(value[3])
     return len(value) if op is sre.IN else 1
 

@@ -77,9 +77,7 @@ def _classes() -> tuple[Any, Any]:
         def run_checks(self, check_obj: pl.LazyFrame, schema: Any) -> list[Any]:
             numbered = list(enumerate(schema.checks))
             rules = [(i, check) for i, check in numbered if isinstance(check, RuleCheck)]
-            others = [
-                self.run_check(check_obj, schema, c, i) for i, c in numbered if not isinstance(c, RuleCheck)
-            ]
+            others = [self.run_check(check_obj, schema, c, i) for i, c in numbered if not isinstance(c, RuleCheck)]
             data = check_obj.collect()
             masks = data.select(
                 pl.int_range(pl.len()).alias("row"),

@@ -171,9 +171,7 @@ def _in_list(node: Apply, run: Run, a: Expr) -> Expr:
 
 
 # Arithmetic carries NaN along, so that one test at its end finds every unknown.
-_NAN_STAYS = frozenset(
-    {f"{name}_float" for name in ("add", "sub", "mul", "div", "neg", "abs", "round", "sum", "mean")}
-)
+_NAN_STAYS = frozenset({f"{name}_float" for name in ("add", "sub", "mul", "div", "neg", "abs", "round", "sum", "mean")})
 _NAN_STAYS_WITHIN = _NAN_STAYS - {"sum_float", "mean_float"}
 
 # Operations that need the run or their own node.

@@ -113,23 +113,18 @@ def _row_outcome(
     )
 
 
-def _examples(
-    frame: "DataFrame", c: _Compiled, sensitive: frozenset[str], limit: int
-) -> tuple[dict[str, Any], ...]:
+def _examples(frame: "DataFrame", c: _Compiled, sensitive: frozenset[str], limit: int) -> tuple[dict[str, Any], ...]:
     names = typed.columns(c.checked)
     if not names:
         return ()
     quoted = ["`" + name.replace("`", "``") + "`" for name in names]
     rows = frame.where(c.fails).select(*quoted).limit(limit).collect()
     return tuple(
-        {n: MASK if n in sensitive and v is not None else v for n, v in zip(names, row, strict=True)}
-        for row in rows
+        {n: MASK if n in sensitive and v is not None else v for n, v in zip(names, row, strict=True)} for row in rows
     )
 
 
-def _split(
-    frame: "DataFrame", rules: Sequence[_Compiled], outcomes: tuple[RuleOutcome, ...]
-) -> SparkValidation:
+def _split(frame: "DataFrame", rules: Sequence[_Compiled], outcomes: tuple[RuleOutcome, ...]) -> SparkValidation:
     f = functions()
     broken = fold(or_, [f.lit(False), *(c.fails for c in rules if c.rule.severity in QUARANTINES)])
     names = [f.when(c.fails, f.lit(c.rule.name)) for c in rules] or [f.lit(None).cast("string")]

@@ -21,9 +21,7 @@ def suggest(frame: pl.DataFrame) -> list[Rule]:
 
     Not null and unique where they hold are errors, observed ranges and sets of values warnings.
     """
-    candidates = [
-        rule for name, type_ in schema_of(frame).items() for rule in _candidates(frame[name], type_)
-    ]
+    candidates = [rule for name, type_ in schema_of(frame).items() for rule in _candidates(frame[name], type_)]
     return [outcome.rule for outcome in validate(frame, candidates).outcomes if outcome.passed]
 
 
@@ -45,9 +43,7 @@ def _candidates(column: pl.Series, type_: Type) -> Iterator[Rule]:
     tail = f" or {word} is null" if missing else ""
     if missing:
         share = min(1.0, round(1.5 * missing / column.len() + 0.01, 2))
-        yield Rule(
-            f"{name}_null_rate", f"null_rate({word}) <= {share}", "warning", None, "Share of nulls as seen"
-        )
+        yield Rule(f"{name}_null_rate", f"null_rate({word}) <= {share}", "warning", None, "Share of nulls as seen")
     else:
         yield Rule(f"{name}_not_null", f"{word} is not null", "error", None, "No null was seen")
     if known.is_empty():
@@ -59,12 +55,8 @@ def _candidates(column: pl.Series, type_: Type) -> Iterator[Rule]:
     if type_.kind in NUMBERS:
         yield from _numbers(known, word, name, tail)
     if type_.kind in MOMENTS:
-        yield Rule(
-            f"{name}_past", f"{word} <= current_timestamp(){tail}", "warning", None, "Nothing in the future"
-        )
-        yield Rule(
-            f"{name}_since", f"{word} >= '{_moment(known.min())}'{tail}", "warning", None, "First seen"
-        )
+        yield Rule(f"{name}_past", f"{word} <= current_timestamp(){tail}", "warning", None, "Nothing in the future")
+        yield Rule(f"{name}_since", f"{word} >= '{_moment(known.min())}'{tail}", "warning", None, "First seen")
 
 
 def _texts(known: pl.Series, word: str, name: str, tail: str) -> Iterator[Rule]:
@@ -73,13 +65,9 @@ def _texts(known: pl.Series, word: str, name: str, tail: str) -> Iterator[Rule]:
         listed = ", ".join(_quoted(value) for value in distinct)
         yield Rule(f"{name}_values", f"{word} in [{listed}]{tail}", "warning", None, "The values seen")
     elif known.str.contains(_EMAIL).all():
-        yield Rule(
-            f"{name}_email", f"{word}.str.contains('{_EMAIL}'){tail}", "warning", None, "Looks like e-mail"
-        )
+        yield Rule(f"{name}_email", f"{word}.str.contains('{_EMAIL}'){tail}", "warning", None, "Looks like e-mail")
     elif known.str.strip_chars().str.len_chars().min():
-        yield Rule(
-            f"{name}_not_blank", f"length({word}.str.strip()) > 0{tail}", "warning", None, "Never blank"
-        )
+        yield Rule(f"{name}_not_blank", f"length({word}.str.strip()) > 0{tail}", "warning", None, "Never blank")
 
 
 def _numbers(known: pl.Series, word: str, name: str, tail: str) -> Iterator[Rule]:

@@ -127,9 +127,7 @@ class In:
     end: int
 
 
-Node: TypeAlias = (
-    Literal | Name | Call | Method | Negative | Arithmetic | Not | Logic | Comparison | IsNull | In
-)
+Node: TypeAlias = Literal | Name | Call | Method | Negative | Arithmetic | Not | Logic | Comparison | IsNull | In
 
 AGGREGATES = frozenset({"null_count", "null_rate", "n_unique", "is_unique", "min", "max", "mean", "sum"})
 COUNTS = frozenset({"row_count", "column_count"})

@@ -6,9 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 import polars as pl
 
-Kind = Literal[
-    "int", "float", "decimal", "string", "bool", "date", "datetime", "struct", "list", "null", "other"
-]
+Kind = Literal["int", "float", "decimal", "string", "bool", "date", "datetime", "struct", "list", "null", "other"]
 
 
 @dataclass(frozen=True)
@@ -65,9 +63,7 @@ def schema_of(frame: Any) -> Schema:
         return of_spark(frame)
     if isinstance(frame, Mapping):
         return {n: t if isinstance(t, Type) else of_dtype(t) for n, t in frame.items()}
-    raise TypeError(
-        f"rules read Polars and Spark frames, not {type(frame).__module__}.{type(frame).__name__}"
-    )
+    raise TypeError(f"rules read Polars and Spark frames, not {type(frame).__module__}.{type(frame).__name__}")
 
 
 def of_polars(schema: Mapping[str, Any]) -> Schema:

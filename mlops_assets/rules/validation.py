@@ -93,9 +93,7 @@ def validate(
     """
     data = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
     compiled = _compile(data, rules, table, tables or {}, as_of)
-    verdicts = data.select(
-        pl.int_range(pl.len()).alias("row"), *(c.expression for c in compiled if _by_row(c))
-    )
+    verdicts = data.select(pl.int_range(pl.len()).alias("row"), *(c.expression for c in compiled if _by_row(c)))
     facts = data.select(pl.lit(0).alias("none"), *(c.expression for c in compiled if not _by_row(c)))
     failing = {c.key: (~verdicts[c.key].fill_null(False)).arg_true() for c in compiled if _by_row(c)}
     broken, passed, failed = _split(data, compiled, failing)
@@ -181,9 +179,7 @@ class _Examples:
         names = typed.columns(checked)
         if not names or not self.limit:
             return ()
-        found = self.data.select(pl.nth(*(self.data.get_column_index(n) for n in names)))[
-            rows.head(self.limit)
-        ]
+        found = self.data.select(pl.nth(*(self.data.get_column_index(n) for n in names)))[rows.head(self.limit)]
         return tuple({n: self._value(n, v) for n, v in row.items()} for row in found.iter_rows(named=True))
 
     def _value(self, name: str, value: Any) -> Any:

@@ -88,9 +88,7 @@ def _check_part(node: Method, text: str) -> None:
 def _check_string(node: Method, text: str) -> None:
     end = node.at + len(node.name)
     if node.name not in _STRING:
-        raise RuleError(
-            f"unknown method '.str.{node.name}()'", text, node.at, end, nearest(node.name, _STRING)
-        )
+        raise RuleError(f"unknown method '.str.{node.name}()'", text, node.at, end, nearest(node.name, _STRING))
     if node.arguments is None:
         raise RuleError(f"'.str.{node.name}' is a method", text, node.at, end, f"write .str.{node.name}(…)")
     if node.name not in _PLAIN:
@@ -125,11 +123,7 @@ def _check_level(tree: Tree) -> None:
         message = f"'{row.written}' has a value in each row, the rest of the rule one for the table"
         raise RuleError(message, tree.text, row.start, row.end, "write two rules")
     for node in walk(tree.root):
-        inner = (
-            [n for child in children(node) for n in walk(child) if is_aggregate(n)]
-            if is_aggregate(node)
-            else []
-        )
+        inner = [n for child in children(node) for n in walk(child) if is_aggregate(n)] if is_aggregate(node) else []
         if inner:
             raise RuleError("a table-level value inside another", tree.text, inner[0].start, inner[0].end)
 

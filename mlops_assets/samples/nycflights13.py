@@ -30,7 +30,7 @@ def source_files(table: str, through: str | None) -> dict[str, pl.DataFrame]:
     if table not in MONTHLY:
         return {f"{table}.csv": read(table)}
     last = f"{YEAR}-12" if through is None else through
-    months = {f"{table}-{YEAR}-{int(month):02}.csv": rows for (month,), rows in _by_month(table)}
+    months = {f"{table}-{YEAR}-{str(month).zfill(2)}.csv": rows for (month,), rows in _by_month(table)}
     return {name: rows for name, rows in sorted(months.items()) if name <= f"{table}-{last}.csv"}
 
 

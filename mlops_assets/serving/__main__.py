@@ -16,9 +16,7 @@ NO_GATEWAY = "no gateway runs in {}; start it with python -m mlops_assets.servin
 
 
 @click.group()
-@click.option(
-    "--home", type=click.Path(path_type=Path), help="Folder of state and token [MLOPS_HOME, .mlops]."
-)
+@click.option("--home", type=click.Path(path_type=Path), help="Folder of state and token [MLOPS_HOME, .mlops].")
 @click.pass_context
 def main(context: click.Context, home: Path | None) -> None:
     """Ask, look at or stop the gateway of one home."""
@@ -52,13 +50,9 @@ def status(home: GatewayHome) -> None:
     click.echo(f"{address.url} (pid {address.pid})")
     with GatewayEndpoints(address.url, read_token(home)) as endpoints:
         for found in endpoints.list():
-            served = ", ".join(
-                f"{each.model_name} {each.version} {each.traffic_percentage} %" for each in found.served
-            )
+            served = ", ".join(f"{each.model_name} {each.version} {each.traffic_percentage} %" for each in found.served)
             state = "ready" if found.ready else "not ready"
-            click.echo(
-                f"{found.name}: {state}, {found.config_update.lower()}: {served} {found.message}".rstrip(": ")
-            )
+            click.echo(f"{found.name}: {state}, {found.config_update.lower()}: {served} {found.message}".rstrip(": "))
 
 
 @main.command()

@@ -56,9 +56,7 @@ class TabularModelClient:
         for chunk in chunks(features):
             answered = self._query(endpoint_name, chunk.body)
             if len(answered) != chunk.rows:
-                raise ServingError(
-                    f"'{endpoint_name}' gave {len(answered)} predictions for {chunk.rows} rows."
-                )
+                raise ServingError(f"'{endpoint_name}' gave {len(answered)} predictions for {chunk.rows} rows.")
             predictions += answered
         if not predictions:
             return pd.DataFrame({"prediction": [], "probability": []}, index=features.index, dtype="float64")

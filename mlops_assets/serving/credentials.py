@@ -78,9 +78,7 @@ class EndpointCredentials(BaseModel):
             return {}
         azure = "azure_" if self.auth_type is AuthType.AZURE else ""
         values = {name: _plain(getattr(self, name)) for name in _REQUIRED[self.auth_type]}
-        return {"auth_type": self.auth_type.value} | {
-            f"{azure}{name}": value for name, value in values.items()
-        }
+        return {"auth_type": self.auth_type.value} | {f"{azure}{name}": value for name, value in values.items()}
 
 
 def checked_url(url: str) -> str:
@@ -90,15 +88,11 @@ def checked_url(url: str) -> str:
     """
     parts = urlsplit(url if "://" in url else f"https://{url}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(
-            "workspace_url: an address such as https://<workspace>.cloud.databricks.com is wanted."
-        )
+        raise ValueError("workspace_url: an address such as https://<workspace>.cloud.databricks.com is wanted.")
     if parts.username or parts.password:
         raise ValueError("workspace_url: it holds a user or password; give credentials instead.")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ValueError(
-            f"workspace_url: use https for {parts.hostname}; plain http is for this machine only."
-        )
+        raise ValueError(f"workspace_url: use https for {parts.hostname}; plain http is for this machine only.")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 

@@ -24,9 +24,7 @@ class Chunk(NamedTuple):
     rows: int
 
 
-def chunks(
-    frame: "pandas.DataFrame", *, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES
-) -> Iterator[Chunk]:
+def chunks(frame: "pandas.DataFrame", *, max_rows: int = MAX_ROWS, max_bytes: int = MAX_BYTES) -> Iterator[Chunk]:
     """`frame` in order as dataframe_split bodies. Every null is null, dates are ISO 8601, decimals numbers.
 
     Raises InvalidInput naming the column that holds what JSON cannot carry.
@@ -52,9 +50,7 @@ def column_names(frame: "pandas.DataFrame") -> list[str]:
     names = list(frame.columns)
     for name in names:
         if not isinstance(name, str):
-            raise InvalidInput(
-                f"column {name!r}: names must be text, this is a {type(name).__name__}.", str(name)
-            )
+            raise InvalidInput(f"column {name!r}: names must be text, this is a {type(name).__name__}.", str(name))
         if names.count(name) > 1:
             raise InvalidInput(f"column '{name}' is there twice.", name)
     return names
@@ -66,10 +62,7 @@ def _chunk(head: bytes, rows: Sequence[bytes]) -> Chunk:
 
 def _cells(column: "pandas.Series[Any]", name: str) -> list[str]:
     values = column.astype(object).tolist()
-    return [
-        "null" if missing else _cell(value, name)
-        for value, missing in zip(values, column.isna(), strict=True)
-    ]
+    return ["null" if missing else _cell(value, name) for value, missing in zip(values, column.isna(), strict=True)]
 
 
 def _cell(value: Any, name: str) -> str:

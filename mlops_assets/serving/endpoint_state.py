@@ -46,9 +46,7 @@ class Endpoint:
         """Whether every worker that takes traffic can answer."""
         serving = self.serving
         return serving is not None and all(
-            worker.ready.is_set()
-            for worker, share in zip(serving.workers, serving.percentages, strict=True)
-            if share
+            worker.ready.is_set() for worker, share in zip(serving.workers, serving.percentages, strict=True) if share
         )
 
     def describe(self) -> dict[str, Any]:
@@ -59,6 +57,4 @@ class Endpoint:
 def serving_of(config: EndpointConfig, workers: dict[str, Worker]) -> Serving:
     """The workers, by served entity name, in the config's order and with its shares."""
     names = [entity.name for entity in config.served_entities]
-    return Serving(
-        tuple(workers[name] for name in names), tuple(config.shares.get(name, 0) for name in names)
-    )
+    return Serving(tuple(workers[name] for name in names), tuple(config.shares.get(name, 0) for name in names))

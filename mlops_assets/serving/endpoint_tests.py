@@ -60,9 +60,7 @@ def _schema(probe: Probe, test: "SchemaTest") -> TestResult:
         probe.client.predict(endpoint_name=probe.endpoint, features=row.drop(columns=missing))
     except InvalidInput as refusal:
         named = missing in str(refusal)
-        return TestResult(
-            "schema", len(answered) == 1 and named, f"a row without '{missing}' is refused: {refusal}"
-        )
+        return TestResult("schema", len(answered) == 1 and named, f"a row without '{missing}' is refused: {refusal}")
     return TestResult("schema", False, f"a row without '{missing}' was answered, though the model needs it")
 
 
@@ -72,9 +70,7 @@ def _golden_rows(probe: Probe, test: "GoldenRowsTest") -> TestResult:
     served = probe.client.predict(endpoint_name=probe.endpoint, features=rows)
     offline = probe.model.predict(rows)
     output = "probability" if "probability" in served.columns else "prediction"
-    gap = np.abs(
-        served[output].to_numpy(dtype=float) - np.array([answer[output] for answer in offline], dtype=float)
-    )
+    gap = np.abs(served[output].to_numpy(dtype=float) - np.array([answer[output] for answer in offline], dtype=float))
     worst = float(gap.max(initial=0.0))
     return TestResult(
         "golden_rows",

@@ -137,9 +137,7 @@ class GatewayEndpoints:
         try:
             answer = self._client.request(method, path, json=body)
         except httpx.TimeoutException:
-            raise DeadlineExceeded(
-                f"The gateway at {self._client.base_url} gave no answer in time."
-            ) from None
+            raise DeadlineExceeded(f"The gateway at {self._client.base_url} gave no answer in time.") from None
         except httpx.TransportError as error:
             raise EndpointUnavailable(
                 f"No gateway answers at {self._client.base_url} ({type(error).__name__})."
@@ -162,12 +160,8 @@ def _matches(found: Mapping[str, Any], spec: EndpointSpec, which: str) -> bool:
     """Whether the endpoint's config (or the one it is changing to) and settings are those of `spec`."""
     if which not in found:
         return False
-    entities = [
-        {k: v for k, v in entity.items() if k != "state"} for entity in found[which]["served_entities"]
-    ]
-    routes = {
-        r["served_model_name"]: r["traffic_percentage"] for r in found[which]["traffic_config"]["routes"]
-    }
+    entities = [{k: v for k, v in entity.items() if k != "state"} for entity in found[which]["served_entities"]]
+    routes = {r["served_model_name"]: r["traffic_percentage"] for r in found[which]["traffic_config"]["routes"]}
     settings = {name: found.get(name) for name in Settings.model_fields}
     return (
         entities == list(_sent(spec)["served_entities"])

@@ -53,9 +53,7 @@ class Fleet:
     def create(self, body: CreateEndpoint) -> Endpoint:
         """A new endpoint, not ready yet. Raises EndpointExistsError."""
         if body.name in self.endpoints:
-            raise EndpointExistsError(
-                f"The endpoint '{body.name}' exists already: change its config instead."
-            )
+            raise EndpointExistsError(f"The endpoint '{body.name}' exists already: change its config instead.")
         now = _now()
         record = EndpointRecord(
             name=body.name,
@@ -79,9 +77,7 @@ class Fleet:
             raise UpdateInProgressError(f"The endpoint '{name}' is being updated: wait until that has ended.")
         changed = body.model_dump(include=set(Settings.model_fields), exclude_unset=True)
         endpoint.record.settings = endpoint.record.settings.model_copy(update=changed)
-        self._begin(
-            endpoint, EndpointConfig(served_entities=body.served_entities, traffic_config=body.traffic_config)
-        )
+        self._begin(endpoint, EndpointConfig(served_entities=body.served_entities, traffic_config=body.traffic_config))
         return endpoint
 
     def patch_tags(self, name: str, body: PatchTags) -> Endpoint:
@@ -147,9 +143,7 @@ class Fleet:
                 log.error("endpoint %s is not ready: %s", record.name, error)
                 record.config_update, record.message = "UPDATE_FAILED", str(error)
             else:
-                endpoint.serving = serving_of(
-                    record.config, {worker.entity.name: worker for worker in workers}
-                )
+                endpoint.serving = serving_of(record.config, {worker.entity.name: worker for worker in workers})
         if record.pending is not None:
             await self._change(endpoint, record.pending)
 

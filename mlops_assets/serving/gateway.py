@@ -34,13 +34,9 @@ DRAIN_SECONDS = 30
 
 
 @click.command()
-@click.option(
-    "--home", type=click.Path(path_type=Path), help="Folder of state and token [MLOPS_HOME, .mlops]."
-)
+@click.option("--home", type=click.Path(path_type=Path), help="Folder of state and token [MLOPS_HOME, .mlops].")
 @click.option("--host", envvar="MLOPS_GATEWAY_HOST", default=DEFAULT_HOST, show_default=True)
-@click.option(
-    "--port", envvar="MLOPS_GATEWAY_PORT", type=int, help=f"Port to insist on [{DEFAULT_PORT} or next free]."
-)
+@click.option("--port", envvar="MLOPS_GATEWAY_PORT", type=int, help=f"Port to insist on [{DEFAULT_PORT} or next free].")
 def main(home: Path | None, host: str, port: int | None) -> None:
     """Serve the endpoints of one home over Databricks' serving REST protocol until SIGTERM."""
     place = GatewayHome(home.resolve()) if home else home_from_environment()
@@ -63,12 +59,8 @@ def listen(host: str, port: int | None) -> socket.socket:
             return socket.create_server((host, candidate), family=family, backlog=1024)
         except OSError as error:
             if error.errno != errno.EADDRINUSE or candidate == port:
-                raise click.ClickException(
-                    f"cannot listen at {host}:{candidate}: {error.strerror}."
-                ) from None
-    raise click.ClickException(
-        f"no port from {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} is free on {host}."
-    )
+                raise click.ClickException(f"cannot listen at {host}:{candidate}: {error.strerror}.") from None
+    raise click.ClickException(f"no port from {DEFAULT_PORT} to {DEFAULT_PORT + PORTS_TRIED - 1} is free on {host}.")
 
 
 def _serve(home: GatewayHome, host: str, port: int | None) -> None:

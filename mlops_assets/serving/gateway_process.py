@@ -62,19 +62,13 @@ def ensure_running(home: Path, *, host: str | None = None, port: int | None = No
     while time.monotonic() < deadline:
         found = address(place.root)
         if found is not None and _is_healthy(found.url):
-            return GatewayAddress(
-                found.url, found.token_file, found.pid, child is not None and child.pid == found.pid
-            )
+            return GatewayAddress(found.url, found.token_file, found.pid, child is not None and child.pid == found.pid)
         if found is None and child is None:
             child = _start(place, host, port)
         if child is not None and child.poll() not in (None, 0):
-            raise GatewayStartError(
-                f"The gateway of {place.root} ended with code {child.returncode}.{_tail(place)}"
-            )
+            raise GatewayStartError(f"The gateway of {place.root} ended with code {child.returncode}.{_tail(place)}")
         time.sleep(0.05)
-    raise GatewayStartError(
-        f"The gateway of {place.root} did not answer within {HEALTHY_SECONDS:.0f} s.{_tail(place)}"
-    )
+    raise GatewayStartError(f"The gateway of {place.root} did not answer within {HEALTHY_SECONDS:.0f} s.{_tail(place)}")
 
 
 def stop(home: Path) -> bool:

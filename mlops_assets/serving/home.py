@@ -63,9 +63,7 @@ def home_from_environment() -> GatewayHome:
 def write_atomically(path: Path, text: str) -> None:
     """Replace `path` by `text` in one step, on disk before this returns, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8"
-    ) as file:
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -85,9 +83,7 @@ def read_token(home: GatewayHome, *, create: bool = False) -> str:
         raise TokenFileError(f"{path} is missing: start the gateway once, it writes it.")
     token = path.read_text(encoding="utf-8").strip()
     if len(token) < MIN_TOKEN_LENGTH:
-        raise TokenFileError(
-            f"{path} holds no token of {MIN_TOKEN_LENGTH} characters: delete it, a new one is made."
-        )
+        raise TokenFileError(f"{path} holds no token of {MIN_TOKEN_LENGTH} characters: delete it, a new one is made.")
     return token
 
 
@@ -95,9 +91,7 @@ def require_private_token(home: GatewayHome) -> None:
     """Raise TokenFileError where other users may read the token."""
     mode = home.token_file.stat().st_mode & 0o777
     if mode & 0o077:
-        raise TokenFileError(
-            f"{home.token_file} has mode {mode:04o}: make it 0600 before listening beyond loopback."
-        )
+        raise TokenFileError(f"{home.token_file} has mode {mode:04o}: make it 0600 before listening beyond loopback.")
 
 
 def _create_token(path: Path) -> None:

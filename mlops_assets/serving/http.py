@@ -81,9 +81,7 @@ def exception_handlers() -> dict[Any, Any]:
         return _error(error.status_code, _CODES.get(error.status_code, "BAD_REQUEST"), error.detail)
 
     async def failed(request: Request, error: Exception) -> Response:
-        return _error(
-            500, "INTERNAL_ERROR", f"The gateway failed with a {type(error).__name__}; see its log."
-        )
+        return _error(500, "INTERNAL_ERROR", f"The gateway failed with a {type(error).__name__}; see its log.")
 
     def answers(status: int, code: str) -> Callable[[Request, Exception], Awaitable[Response]]:
         async def handler(request: Request, error: Exception) -> Response:

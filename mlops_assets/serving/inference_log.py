@@ -114,9 +114,7 @@ class InferenceLog:
         except Exception:
             # What stops a table from being written (disk, permissions, schema) must not stop the answers:
             # the segments stay, and are tried again.
-            log.exception(
-                "inference table %s cannot be written; requests wait in %s", spool.table, spool.folder
-            )
+            log.exception("inference table %s cannot be written; requests wait in %s", spool.table, spool.folder)
             return False
         return True
 
@@ -149,8 +147,7 @@ def frame_of(rows: Iterable[Mapping[str, Any]]) -> "polars.DataFrame":
     import polars as pl
 
     types = {
-        name: pl.Datetime("us", "UTC") if kind == "Datetime" else getattr(pl, kind)
-        for name, kind in COLUMNS.items()
+        name: pl.Datetime("us", "UTC") if kind == "Datetime" else getattr(pl, kind) for name, kind in COLUMNS.items()
     }
     return pl.DataFrame(list(rows), schema=types)
 

@@ -54,9 +54,7 @@ async def answer(endpoint: Endpoint, body: bytes, client: httpx.AsyncClient) -> 
         worker.in_flight -= 1
 
 
-def record(
-    into: InferenceLog, endpoint: Endpoint, given: Answer, body: bytes, request_id: str, seconds: float
-) -> None:
+def record(into: InferenceLog, endpoint: Endpoint, given: Answer, body: bytes, request_id: str, seconds: float) -> None:
     """Put an answered request on its way to the endpoint's inference table, where it has one."""
     table = endpoint.record.settings.inference_table
     if table is None:

@@ -51,9 +51,7 @@ class _EndpointStates(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Readiness, restarts and running requests, read now."""
-        ready = GaugeMetricFamily(
-            "mlops_gateway_endpoint_ready", "1 where it can answer", labels=["endpoint"]
-        )
+        ready = GaugeMetricFamily("mlops_gateway_endpoint_ready", "1 where it can answer", labels=["endpoint"])
         labels = ["endpoint", "served_model"]
         restarts = GaugeMetricFamily("mlops_gateway_worker_restarts", "Workers that died", labels=labels)
         running = GaugeMetricFamily("mlops_gateway_requests_in_flight", "Requests under way", labels=labels)

@@ -77,9 +77,7 @@ def _mlmodel(folder: Path) -> Mapping[str, Any]:
 def _model_file(folder: Path, description: Mapping[str, Any]) -> Path:
     flavor = description.get("flavors", {}).get("sklearn")
     if flavor is None:
-        raise ModelFormatError(
-            f"{folder / 'MLmodel'}: flavors has no sklearn; log it with mlflow.sklearn.log_model."
-        )
+        raise ModelFormatError(f"{folder / 'MLmodel'}: flavors has no sklearn; log it with mlflow.sklearn.log_model.")
     if flavor.get("serialization_format") != "skops":
         raise ModelFormatError(
             f"{folder / 'MLmodel'}: serialization_format is {flavor.get('serialization_format')!r}; "
@@ -95,9 +93,7 @@ def _inputs(folder: Path, description: Mapping[str, Any]) -> tuple[Column, ...]:
     where = folder / "MLmodel"
     signature = description.get("signature") or {}
     if not signature.get("inputs"):
-        raise ModelFormatError(
-            f"{where}: no signature; log the model with signature=… so that requests are checked."
-        )
+        raise ModelFormatError(f"{where}: no signature; log the model with signature=… so that requests are checked.")
     inputs = loads(signature["inputs"])
     for entry in inputs:
         if "name" not in entry or entry.get("type") not in TYPES:
@@ -118,10 +114,7 @@ def _transformed(estimator: Any, rows: "pandas.DataFrame") -> tuple[Any, Any]:
 
 def _classified(labels: list[Any], scores: list[list[float]], classes: list[Any]) -> list[Prediction]:
     if len(classes) == 2:
-        return [
-            {"prediction": label, "probability": score[1]}
-            for label, score in zip(labels, scores, strict=True)
-        ]
+        return [{"prediction": label, "probability": score[1]} for label, score in zip(labels, scores, strict=True)]
     position = {label: index for index, label in enumerate(classes)}
     return [
         {

@@ -49,9 +49,7 @@ def error_body(code: str, message: str, field: str | None = None) -> bytes:
     error: dict[str, Any] = {"error_code": code, "message": message}
     if field is not None:
         violation = {"field": field, "description": message}
-        error["details"] = [
-            {"@type": "type.googleapis.com/google.rpc.BadRequest", "field_violations": [violation]}
-        ]
+        error["details"] = [{"@type": "type.googleapis.com/google.rpc.BadRequest", "field_violations": [violation]}]
     return dumps(error).encode()
 
 

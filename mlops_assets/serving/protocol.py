@@ -47,9 +47,7 @@ class ServedEntity(Body):
     def _name_after_the_version(cls, data: Any) -> Any:
         if not isinstance(data, dict) or data.get("name"):
             return data
-        name = re.sub(
-            r"[^A-Za-z0-9_-]", "-", f"{data.get('entity_name', '')}-{data.get('entity_version', '')}"
-        )
+        name = re.sub(r"[^A-Za-z0-9_-]", "-", f"{data.get('entity_name', '')}-{data.get('entity_version', '')}")
         return {**data, "name": name}
 
 
@@ -83,9 +81,7 @@ class EndpointConfig(Body):
         if unknown := sorted(set(shares) - set(names)):
             raise ValueError(f"traffic_config.routes: {unknown[0]!r} is none of {', '.join(names)}")
         if sum(shares.values()) != 100:
-            raise ValueError(
-                f"traffic_config.routes: the percentages add up to {sum(shares.values())}, not 100"
-            )
+            raise ValueError(f"traffic_config.routes: the percentages add up to {sum(shares.values())}, not 100")
         return self
 
     @property
@@ -167,9 +163,7 @@ def describe(record: EndpointRecord, *, ready: bool) -> dict[str, Any]:
     if record.config is not None:
         description["config"] = _config(record.config, record.config_version, "DEPLOYMENT_READY")
     if record.pending is not None:
-        description["pending_config"] = _config(
-            record.pending, record.config_version + 1, "DEPLOYMENT_CREATING"
-        )
+        description["pending_config"] = _config(record.pending, record.config_version + 1, "DEPLOYMENT_CREATING")
     return description
 
 

@@ -67,9 +67,7 @@ def _series(frame: "pandas.DataFrame", column: Column) -> "pandas.Series[Any]":
         found = frame[column.name]
         if str(found.dtype) in _AS_IT_IS.get(column.type, ()):
             return pd.Series(found.to_numpy(dtype=_AS_IT_IS[column.type][0]), index=frame.index)
-        values = [
-            None if missing else value for value, missing in zip(found.tolist(), found.isna(), strict=True)
-        ]
+        values = [None if missing else value for value, missing in zip(found.tolist(), found.isna(), strict=True)]
     if column.required and column.type not in NULL_TYPES and None in values:
         raise SignatureError(column.name, f"row {values.index(None)} is null and the column is required")
     return _CONVERSIONS[column.type](values, column).set_axis(frame.index)
@@ -85,9 +83,7 @@ def _missing(column: Column, present: list[str]) -> str:
 def _refuse(values: list[Any], column: Column, accepts: Callable[[Any], bool]) -> None:
     for row, value in enumerate(values):
         if value is not None and not accepts(value):
-            raise SignatureError(
-                column.name, f"row {row} is a {type(value).__name__}, the model takes a {column.type}"
-            )
+            raise SignatureError(column.name, f"row {row} is a {type(value).__name__}, the model takes a {column.type}")
 
 
 def _is_number(value: object) -> bool:
@@ -161,9 +157,7 @@ def _datetimes(values: list[Any], column: Column) -> "pandas.Series[Any]":
             moment = pd.Timestamp(datetime.fromisoformat(value) if isinstance(value, str) else value)
             moments.iloc[row] = moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment
         except ValueError:
-            raise SignatureError(
-                column.name, f"row {row} is no ISO 8601 date or time between 1678 and 2261"
-            ) from None
+            raise SignatureError(column.name, f"row {row} is no ISO 8601 date or time between 1678 and 2261") from None
     return moments
 
 

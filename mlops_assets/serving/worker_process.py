@@ -21,9 +21,7 @@ MAX_RESTART_DELAY = 30.0
 STABLE_SECONDS = 60.0
 # One row at a time leaves other threads nothing to do but hold memory.
 ONE_THREAD = {
-    **dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"), "1"
-    ),
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"), "1"),
     "MALLOC_ARENA_MAX": "2",
 }
 
@@ -111,9 +109,7 @@ class Worker:
             ) from None
         if not line:
             code = await process.wait()
-            raise WorkerFailedError(
-                f"{self.entity.name}: the worker ended with {_ending(code)} while it loaded"
-            )
+            raise WorkerFailedError(f"{self.entity.name}: the worker ended with {_ending(code)} while it loaded")
         try:
             report = json.loads(line)
         except ValueError:

@@ -6,7 +6,7 @@ version. Asking for it again finds it in the registry, so a run that was killed 
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version as package_version
 from typing import Any
@@ -18,6 +18,7 @@ from mlops_assets.features.frames import signature_types
 from mlops_assets.registry import PASSED, REFUSED, ModelRegistry, ModelVersion, Training
 from mlops_assets.training.fit import Fitted, fit, refit, truth_of
 from mlops_assets.training.gates import GateDecision, decide
+from mlops_assets.training.plots import figures
 from mlops_assets.trusted_types import load_model_file
 
 MINIMUM_COMPARED = 200
@@ -70,13 +71,12 @@ def train(
     lineage: Lineage,
     *,
     cause: Mapping[str, str],
-    figures: Figures,
     again: bool = False,
 ) -> Candidate:
     """Train on `rows`, compare with the champion on rows that neither has seen, and register the version.
 
-    `cause` are tags that say who asked (`window`, `cause`). A version of the same lineage is returned as it is,
-    unless `again`.
+    `cause` are tags that say who asked (`window`, `cause`). A version of the same lineage is returned as it
+    is, unless `again`.
 
     Raises:
         TrainingError, FeatureError: the rows or the estimator do not fit the document.
@@ -121,9 +121,7 @@ def _judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> 
     if int(unseen.sum()) < MINIMUM_COMPARED:
         new = int(unseen.sum())
         reason = f"only {new} held-out rows are later than what version {champion.version} learned from"
-        return GateDecision(
-            False, [f"{reason}: {MINIMUM_COMPARED} are needed to compare"], config.gate.metric or ""
-        )
+        return GateDecision(False, [f"{reason}: {MINIMUM_COMPARED} are needed to compare"], config.gate.metric or "")
     return decide(
         fitted.pipeline,
         load_model_file(path / "model.skops"),

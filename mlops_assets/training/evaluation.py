@@ -37,9 +37,7 @@ class Outcomes:
 
     def at(self, rows: Any) -> "Outcomes":
         """The same of some rows, by number or mask."""
-        kept = [
-            None if each is None else each[rows] for each in (self.probabilities, self.scores, self.features)
-        ]
+        kept = [None if each is None else each[rows] for each in (self.probabilities, self.scores, self.features)]
         return Outcomes(self.labels[rows], self.classes, *kept)
 
 

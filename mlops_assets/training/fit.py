@@ -97,25 +97,9 @@ def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFra
     pipeline = _pipeline(steps.transformer, made, steps.categorical)
     data = _Data(model_frame(rows, steps.inputs), truth_of(rows, config), _weights(rows, config))
     pipeline = _fitted(pipeline, data, splits.rows["train"], config)
-    parts = {
-        name: data.measured(pipeline, part, config, names) for name, part in splits.rows.items() if len(part)
-    }
-    pairs = (
-        folds(
-            rows,
-            splits.rows["train"],
-            keys,
-            method=method,
-            count=config.cross_validation_folds,
-            seed=config.random_seed,
-            by=by,
-        )
-        if config.cross_validation_folds
-        else []
-    )
-    each_fold = [
-        data.measured(_fitted(pipeline, data, train, config), test, config, names) for train, test in pairs
-    ]
+    parts = {name: data.measured(pipeline, part, config, names) for name, part in splits.rows.items() if len(part)}
+    inside = _folds(rows, splits.rows["train"], keys, method, by, config)
+    each_fold = [data.measured(_fitted(pipeline, data, learn, config), check, config, names) for learn, check in inside]
     return Fitted(
         config=config,
         pipeline=pipeline,
@@ -132,12 +116,17 @@ def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFra
     )
 
 
+def _folds(
+    rows: pl.DataFrame, train: Rows, keys: Sequence[str], method: str, by: str | None, config: TrainingConfig
+) -> list[tuple[Rows, Rows]]:
+    count, seed = config.cross_validation_folds, config.random_seed
+    return folds(rows, train, keys, method=method, count=count, seed=seed, by=by) if count else []
+
+
 def refit(fitted: Fitted) -> Fitted:
     """The same pipeline fitted on all labelled rows; splits and metrics stay those of the model judged."""
     config = fitted.config
-    data = _Data(
-        model_frame(fitted.rows, fitted.inputs), truth_of(fitted.rows, config), _weights(fitted.rows, config)
-    )
+    data = _Data(model_frame(fitted.rows, fitted.inputs), truth_of(fitted.rows, config), _weights(fitted.rows, config))
     import numpy as np
 
     everything = np.arange(fitted.rows.height)
@@ -162,17 +151,14 @@ def _labelled(frame: pl.DataFrame, config: TrainingConfig, time: str) -> tuple[p
         require_columns([config.target_column], frame.columns, "the training rows")
         label = pl.col(config.target_column)
         rows = frame.filter(
-            label.is_not_null()
-            & (label.is_not_nan() if frame[config.target_column].dtype.is_float() else True)
+            label.is_not_null() & (label.is_not_nan() if frame[config.target_column].dtype.is_float() else True)
         )
     dropped = frame.height - rows.height
     if config.training_window is not None:
         require_columns([time], frame.columns, "training_window: the training rows")
         rows = rows.filter(pl.col(time) >= pl.col(time).max() - config.training_window)
     if not rows.height:
-        raise TrainingError(
-            f"target_column: none of {frame.height} rows has a label in '{config.target_column}'"
-        )
+        raise TrainingError(f"target_column: none of {frame.height} rows has a label in '{config.target_column}'")
     return rows, dropped
 
 
@@ -193,9 +179,7 @@ def truth_of(rows: pl.DataFrame, config: TrainingConfig) -> Any:
         return label.to_numpy()
     if label.dtype.is_numeric():
         if label.dtype.is_float() and not (label == label.round(0)).all():
-            raise TrainingError(
-                f"target_column: '{label.name}' holds fractions, no classes; use model_type regression"
-            )
+            raise TrainingError(f"target_column: '{label.name}' holds fractions, no classes; use model_type regression")
         return label.cast(pl.Int64).to_numpy()
     return np.array(label.cast(pl.String).to_list())
 

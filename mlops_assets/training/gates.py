@@ -104,9 +104,7 @@ def _compared(
     return replace(evidence, promote=promote, reasons=[*failed, verdict], gain=gain, low=low, high=high)
 
 
-def unmet(
-    criteria: Sequence[str], values: Mapping[str, float | None], reasons: Mapping[str, str]
-) -> list[str]:
+def unmet(criteria: Sequence[str], values: Mapping[str, float | None], reasons: Mapping[str, str]) -> list[str]:
     """A sentence for each criterion that does not hold over the metrics; unknown is not met."""
     row = pl.DataFrame({name: pl.Series([value], dtype=pl.Float64) for name, value in values.items()})
     sentences = []

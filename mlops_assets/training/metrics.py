@@ -60,12 +60,8 @@ _CLASSIFICATION = [
     Metric("roc_auc", "roc_auc_score", SCORE, options={"multi_class": "ovr"}),
     Metric("roc_auc_ovr", "roc_auc_score", SCORE, options={"multi_class": "ovr"}),
     Metric("roc_auc_ovo", "roc_auc_score", SCORE, options={"multi_class": "ovo"}),
-    Metric(
-        "roc_auc_ovr_weighted", "roc_auc_score", SCORE, options={"multi_class": "ovr", "average": "weighted"}
-    ),
-    Metric(
-        "roc_auc_ovo_weighted", "roc_auc_score", SCORE, options={"multi_class": "ovo", "average": "weighted"}
-    ),
+    Metric("roc_auc_ovr_weighted", "roc_auc_score", SCORE, options={"multi_class": "ovr", "average": "weighted"}),
+    Metric("roc_auc_ovo_weighted", "roc_auc_score", SCORE, options={"multi_class": "ovo", "average": "weighted"}),
     Metric("average_precision", "average_precision_score", SCORE),
     Metric("pr_auc", "pr_auc", SCORE),
     Metric("hinge_loss", "hinge_loss", SCORE, False),

@@ -9,9 +9,7 @@ def specificity(truth: Any, predicted: Any, sample_weight: Any = None) -> float:
     """The share of rows of the first class that are predicted so: recall of the negative class."""
     from sklearn.metrics import recall_score
 
-    value = recall_score(
-        truth, predicted, pos_label=0, sample_weight=sample_weight, zero_division=float("nan")
-    )
+    value = recall_score(truth, predicted, pos_label=0, sample_weight=sample_weight, zero_division=float("nan"))
     return float(value)
 
 
@@ -30,9 +28,7 @@ def pr_auc(truth: Any, scores: Any, sample_weight: Any = None) -> float:
     return float(auc(recall, precision))
 
 
-def expected_calibration_error(
-    truth: Any, probability: Any, sample_weight: Any = None, bins: int = 10
-) -> float:
+def expected_calibration_error(truth: Any, probability: Any, sample_weight: Any = None, bins: int = 10) -> float:
     """Mean |share of positives - mean probability| over equally wide bins, weighted by rows.
 
     Naeini et al. 2015. For more than two classes the probability is that of the predicted class and a row

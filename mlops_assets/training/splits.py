@@ -85,9 +85,7 @@ def split(
         case _:
             rows = _cut(np.arange(frame.height), salted / 2.0**64, bounds)
     if not len(rows["train"]):
-        raise TrainingError(
-            f"a {method} split of {frame.height} rows by {list(ratios)} leaves none to train on"
-        )
+        raise TrainingError(f"a {method} split of {frame.height} rows by {list(ratios)} leaves none to train on")
     return Splits(rows, hashes)
 
 
@@ -114,21 +112,14 @@ def _stratified(label: pl.Series, salted: NDArray[np.uint64], bounds: NDArray[np
 
 def _by_time(times: pl.Series, salted: NDArray[np.uint64], bounds: NDArray[np.float64]) -> dict[str, Rows]:
     if times.null_count():
-        raise TrainingError(
-            f"{times.null_count()} rows have no time in '{times.name}', which the split is by"
-        )
+        raise TrainingError(f"{times.null_count()} rows have no time in '{times.name}', which the split is by")
     moments = times.to_physical().to_numpy()
     order = np.lexsort((salted, moments))
     sorted_moments = moments[order]
     cuts = [round(bound * len(order)) for bound in bounds[:-1]]
     # Rows of one instant stay together, on the later side.
-    first = [
-        int(np.searchsorted(sorted_moments, sorted_moments[cut])) if cut < len(order) else cut for cut in cuts
-    ]
-    return {
-        name: order[start:end]
-        for name, start, end in zip(NAMES, [0, *first], [*first, len(order)], strict=True)
-    }
+    first = [int(np.searchsorted(sorted_moments, sorted_moments[cut])) if cut < len(order) else cut for cut in cuts]
+    return {name: order[start:end] for name, start, end in zip(NAMES, [0, *first], [*first, len(order)], strict=True)}
 
 
 def folds(

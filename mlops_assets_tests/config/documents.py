@@ -10,9 +10,7 @@ TRAINING = (
     "model_type: classification\ntarget_column: late\nfeature_columns: [hour, distance]\n"
     "experiment_name: air\nregistry_model_name: late\n"
 )
-DEPLOYMENT = (
-    "model_name: late\nmodel_version: latest\nenvironment: staging\ndeployment_type: serving_endpoint\n"
-)
+DEPLOYMENT = "model_name: late\nmodel_version: latest\nenvironment: staging\ndeployment_type: serving_endpoint\n"
 MONITORING = "metrics: [feature_drift]\n"
 
 WHOLE: dict[str, str | None] = {

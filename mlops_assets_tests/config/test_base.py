@@ -33,9 +33,7 @@ def test_a_duration_is_read(text: str, duration: timedelta) -> None:
     assert parse_duration(text) == duration
 
 
-@pytest.mark.parametrize(
-    "text", ["", "h", "30", "-1h", "1 hour", "P", "PT", "P1M", "P1Y", "1h30", "m30", "１h", 30]
-)
+@pytest.mark.parametrize("text", ["", "h", "30", "-1h", "1 hour", "P", "PT", "P1M", "P1Y", "1h30", "m30", "１h", 30])
 def test_what_is_no_duration_is_refused_with_the_forms(text: object) -> None:
     with pytest.raises(PydanticCustomError, match="is no duration"):
         parse_duration(text)
@@ -103,9 +101,7 @@ def test_a_documents_config_cannot_be_changed() -> None:
 
 
 def test_partition_columns_go_by_both_names() -> None:
-    config = DataConfig.model_validate(
-        {"source_path": "a", "destination_path": "b", "partition_columns": ["day"]}
-    )
+    config = DataConfig.model_validate({"source_path": "a", "destination_path": "b", "partition_columns": ["day"]})
     assert config.partitioning_columns == ["day"]
 
 
@@ -122,9 +118,7 @@ def test_partition_columns_by_both_names_at_once_are_refused() -> None:
 
 def test_a_bare_rule_is_named_from_its_text() -> None:
     rules = ["monthly_charges > 0", "monthly_charges > 0", {"name": "x", "condition": "a == 1"}]
-    config = DataConfig.model_validate(
-        {"source_path": "a", "destination_path": "b", "validation_rules": rules}
-    )
+    config = DataConfig.model_validate({"source_path": "a", "destination_path": "b", "validation_rules": rules})
     assert [rule.name for rule in config.validation_rules] == [
         "monthly_charges_gt_0",
         "monthly_charges_gt_0_2",
@@ -143,7 +137,5 @@ def test_an_endpoint_is_named_from_model_and_environment() -> None:
 
 
 def test_a_blank_field_has_its_default() -> None:
-    config = DataConfig.model_validate(
-        {"source_path": "a", "destination_path": "b", "validation_rules": None}
-    )
+    config = DataConfig.model_validate({"source_path": "a", "destination_path": "b", "validation_rules": None})
     assert config.validation_rules == []

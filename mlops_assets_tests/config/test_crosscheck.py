@@ -24,15 +24,13 @@ CHANGES = {
         "did you mean 'silver/flights'?"
     ),
     "features.yaml: source_table: flights -> source_table: main.air.flight": (
-        "air/features.yaml:1:15: source_table: no document writes a table 'main.air.flight'; "
-        "did you mean 'flights'?"
+        "air/features.yaml:1:15: source_table: no document writes a table 'main.air.flight'; did you mean 'flights'?"
     ),
     "features.yaml: timestamp_column: at -> timestamp_column: at\njoins: [{table: wether, on: [id]}]": (
         "air/features.yaml:6:17: joins.0.table: no document writes a table 'wether'; "
         "a path outside the project starts with a scheme, / or ./"
     ),
-    "features.yaml: timestamp_column: at -> timestamp_column: at\n"
-    "feature_transformations: {carier: {type: log}}": (
+    "features.yaml: timestamp_column: at -> timestamp_column: at\nfeature_transformations: {carier: {type: log}}": (
         "air/features.yaml:6:27: feature_transformations.carier: 'carier' is not among the features; "
         "did you mean 'carrier'?"
     ),
@@ -46,12 +44,10 @@ CHANGES = {
         "did you mean 'flight_features'?"
     ),
     "deployment.yaml: model_name: late -> model_name: lat": (
-        "air/deployment.yaml:1:13: model_name: no training document registers a model 'lat'; "
-        "did you mean 'late'?"
+        "air/deployment.yaml:1:13: model_name: no training document registers a model 'lat'; did you mean 'late'?"
     ),
     "monitoring.yaml: metrics: -> model_name: lates\nmetrics:": (
-        "air/monitoring.yaml:1:13: model_name: no training document registers a model 'lates'; "
-        "did you mean 'late'?"
+        "air/monitoring.yaml:1:13: model_name: no training document registers a model 'lates'; did you mean 'late'?"
     ),
     "monitoring.yaml: [feature_drift] -> [feature_drift]\nalert_thresholds: {feature_drfit: 0.1}": (
         "air/monitoring.yaml:2:35: alert_thresholds.feature_drfit: 'feature_drfit' is not among the metrics; "
@@ -60,8 +56,7 @@ CHANGES = {
     "monitoring.yaml: [feature_drift] -> [model_acuracy]": (
         "air/monitoring.yaml:1:11: metrics.0: unknown metric 'model_acuracy'; did you mean 'model_accuracy'?"
     ),
-    "monitoring.yaml: [feature_drift] -> [feature_drift]\n"
-    "data_drift_detection: {reference_dataset: fligths}": (
+    "monitoring.yaml: [feature_drift] -> [feature_drift]\ndata_drift_detection: {reference_dataset: fligths}": (
         "air/monitoring.yaml:2:43: data_drift_detection.reference_dataset: no document writes "
         "a table 'fligths'; "
         "did you mean 'flights'?"
@@ -89,9 +84,7 @@ def changed(change: str) -> dict[str, str | None]:
 
 
 @pytest.mark.parametrize(("change", "problem"), CHANGES.items(), ids=list(CHANGES))
-def test_a_reference_that_leads_nowhere_is_told_with_the_nearest(
-    problems: Problems, change: str, problem: str
-) -> None:
+def test_a_reference_that_leads_nowhere_is_told_with_the_nearest(problems: Problems, change: str, problem: str) -> None:
     assert problems(changed(change)) == [problem]
 
 
@@ -124,16 +117,14 @@ def test_one_name_is_given_once(problems: Problems) -> None:
             "b.deployment.yaml": documents.DEPLOYMENT,
         }
     ) == [
-        "air/data.yaml:2:19: destination_path: table 'silver/flights' is there twice; "
-        "the first is air/b.data.yaml:2",
+        "air/data.yaml:2:19: destination_path: table 'silver/flights' is there twice; the first is air/b.data.yaml:2",
         "air/data.yaml:2:19: destination_path: table 'silver/flights_quarantine' is there twice; "
         "the first is air/b.data.yaml:2",
         "air/deployment.yaml:1:1: endpoint_name: endpoint 'late-staging' is there twice; "
         "the first is air/b.deployment.yaml:1",
         "air/deployment.yaml:3:14: environment: deployment 'staging' is there twice; "
         "the first is air/b.deployment.yaml:3",
-        "air/monitoring.yaml:1:1: model_name: required field is missing: the project has "
-        "several models: late, late",
+        "air/monitoring.yaml:1:1: model_name: required field is missing: the project has several models: late, late",
         "air/training.yaml:5:22: registry_model_name: registered model 'late' is there twice; "
         "the first is air/b.training.yaml:5",
     ]
@@ -185,10 +176,7 @@ def test_feature_columns_may_be_outputs_of_transformations(
 def test_a_feature_table_of_all_columns_may_have_any(load: Load) -> None:
     features = documents.FEATURES.replace("[hour, carrier, distance]", "[]")
     training = documents.TRAINING.replace("[hour, distance]", "[whatever]")
-    assert (
-        load({**WHOLE, "features.yaml": features, "training.yaml": training}).features[0].config.features
-        == []
-    )
+    assert load({**WHOLE, "features.yaml": features, "training.yaml": training}).features[0].config.features == []
 
 
 JOIN = "joins:\n  - {table: weather, on: [origin], as_of: time_hour, columns: [temp]}\n"

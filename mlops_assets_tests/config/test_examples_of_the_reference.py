@@ -106,9 +106,7 @@ def test_defaults_are_the_documented_ones(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", REQUIRED)
 def test_required_fields_are_the_documented_ones(kind: str) -> None:
-    assert {name for name, field in MODELS[kind].model_fields.items() if field.is_required()} == REQUIRED[
-        kind
-    ]
+    assert {name for name, field in MODELS[kind].model_fields.items() if field.is_required()} == REQUIRED[kind]
 
 
 def test_the_data_examples_variables_have_their_defaults() -> None:

@@ -40,9 +40,7 @@ def test_what_is_no_cron_line_is_refused(line: str) -> None:
         check_cron(line)
 
 
-@pytest.mark.parametrize(
-    "line", ["a * * * *", "5-1 * * * *", "0 0 ? * *", "1,,2 * * * *", "0 3 * * * *", "- * * * *"]
-)
+@pytest.mark.parametrize("line", ["a * * * *", "5-1 * * * *", "0 0 ? * *", "1,,2 * * * *", "0 3 * * * *", "- * * * *"])
 def test_other_dialects_and_slips_are_refused(line: str) -> None:
     with pytest.raises(ValueError, match="cron"):
         check_cron(line)

@@ -75,11 +75,9 @@ def test_every_problem_of_every_file_is_told_at_once(problems: Problems) -> None
                 reader: {header: maybe}
                 """,
             "features.yaml": "a: [1\n",
-            "training.yaml": documents.TRAINING.replace("[hour, distance]", "[]")
-            + "split_ratios: [0.5, 0.4]\n",
+            "training.yaml": documents.TRAINING.replace("[hour, distance]", "[]") + "split_ratios: [0.5, 0.4]\n",
             "feature.yaml": "a: 1\n",
-            "pipeline.yaml": "owner: x\nenvironment: prd\n"
-            "schedule: {cron: '0 3 * *', timezone: Europ/Zurich}\n",
+            "pipeline.yaml": "owner: x\nenvironment: prd\nschedule: {cron: '0 3 * *', timezone: Europ/Zurich}\n",
         }
     )
     assert found == [
@@ -93,8 +91,7 @@ def test_every_problem_of_every_file_is_told_at_once(problems: Problems) -> None
         found[6],
         "air/data/flights.yaml:14:5: transformation_steps.1.mapping: required field is missing",
         "air/data/flights.yaml:15:5: transformation_steps.1.mapings: unknown field, did you mean 'mapping'?",
-        "air/data/flights.yaml:16:23: partitioning_columns: a list is needed; "
-        "write [a, b], or one '- a' per line",
+        "air/data/flights.yaml:16:23: partitioning_columns: a list is needed; write [a, b], or one '- a' per line",
         "air/data/flights.yaml:17:18: reader.header: true or false is needed",
         found[11],
         "air/features.yaml:2:1: is no YAML: did not find expected ',' or ']'; "
@@ -102,8 +99,7 @@ def test_every_problem_of_every_file_is_told_at_once(problems: Problems) -> None
         "air/pipeline.yaml:1:1: name: required field is missing",
         "air/pipeline.yaml:2:14: environment: unknown environment 'prd'; did you mean 'prod'?",
         found[15],
-        "air/pipeline.yaml:3:39: schedule.timezone: unknown time zone 'Europ/Zurich'; "
-        "did you mean 'Europe/Zurich'?",
+        "air/pipeline.yaml:3:39: schedule.timezone: unknown time zone 'Europ/Zurich'; did you mean 'Europe/Zurich'?",
         found[17],
         "air/training.yaml:6:1: split_ratios: [0.5, 0.4] sum to 0.9, not 1",
     ]
@@ -174,9 +170,7 @@ def test_a_value_of_the_wrong_type_is_refused(problems: Problems, fields: str, l
         ),
     ],
 )
-def test_a_field_that_contradicts_another_is_pointed_at(
-    problems: Problems, name: str, fields: str, line: str
-) -> None:
+def test_a_field_that_contradicts_another_is_pointed_at(problems: Problems, name: str, fields: str, line: str) -> None:
     text = documents.WHOLE[f"{name}.yaml"]
     (problem,) = problems({**documents.WHOLE, f"{name}.yaml": f"{text}{fields}\n"})
     assert problem.startswith(f"air/{name}.yaml:{line}")
@@ -239,22 +233,18 @@ def test_a_mistake_in_an_override_is_told_where_it_stands(problems: Problems) ->
     override = "data: {min_rows: many}\ndata/flihgts: {min_rows: 1}\ndate: {x: 1}\nfeatures: 3\n"
     assert problems({"data/flights.yaml": documents.DATA, "overrides.yaml": override}) == [
         "air/overrides.yaml:1:18: min_rows: a whole number is needed",
-        "air/overrides.yaml:2:1: data/flihgts: the project has no such document; "
-        "did you mean 'data/flights'?",
+        "air/overrides.yaml:2:1: data/flihgts: the project has no such document; did you mean 'data/flights'?",
         "air/overrides.yaml:3:1: date: unknown kind of document 'date'; did you mean 'data'?",
         "air/overrides.yaml:4:11: features: a mapping of fields is needed",
     ]
 
 
-def test_a_switched_off_channel_is_a_warning_of_the_project(
-    load: Load, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_switched_off_channel_is_a_warning_of_the_project(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLACK_WEBHOOK_URL", raising=False)
     monitoring = documents.EXAMPLES["monitoring"]
     project = load({**documents.WHOLE, "monitoring.yaml": monitoring})
     assert project.warnings == (
-        "air/monitoring.yaml:27: this alert channel is off: environment variable "
-        "'SLACK_WEBHOOK_URL' is not set",
+        "air/monitoring.yaml:27: this alert channel is off: environment variable 'SLACK_WEBHOOK_URL' is not set",
     )
 
 
@@ -315,9 +305,7 @@ def test_loading_imports_no_heavy_library(write: Write) -> None:
 
 
 def test_ten_documents_load_in_less_than_a_third_of_a_second(write: Write) -> None:
-    rules = "validation_rules:\n" + "".join(
-        f"  - {{name: r{n}, condition: 'c{n} >= {n}'}}\n" for n in range(20)
-    )
+    rules = "validation_rules:\n" + "".join(f"  - {{name: r{n}, condition: 'c{n} >= {n}'}}\n" for n in range(20))
     tables = {f"data/t{n}.yaml": documents.DATA.replace("flights", f"t{n}") + rules for n in range(5)}
     folder = write({**documents.WHOLE, **tables})
     load_project(folder)

@@ -75,9 +75,7 @@ def read(text: str, environment: dict[str, str]) -> tuple[dict[str, Any], list[s
 
 def test_an_unset_variable_is_named_with_file_and_line() -> None:
     _, problems, _ = read("a: 1\nb: 'x ${NOPE}'\n", {})
-    assert problems == [
-        "x.yaml:2:4: b: environment variable 'NOPE' is not set; set it, or write ${NOPE:-default}"
-    ]
+    assert problems == ["x.yaml:2:4: b: environment variable 'NOPE' is not set; set it, or write ${NOPE:-default}"]
 
 
 def test_the_process_goes_before_the_documents_variables() -> None:

@@ -13,9 +13,7 @@ FEATURES = documents.FEATURES + "offline_store_path: 'dbfs:/mnt/gold/ff'\n"
 
 @pytest.fixture
 def project(load: Load) -> Project:
-    both = documents.FEATURES.replace("flight_features", "flights").replace(
-        ": flights", ": silver/flights", 1
-    )
+    both = documents.FEATURES.replace("flight_features", "flights").replace(": flights", ": silver/flights", 1)
     training = documents.TRAINING + "feature_table: flight_features\n"
     files = {**documents.WHOLE, "data.yaml": DATA, "features.yaml": FEATURES, "b.features.yaml": both}
     return load({**files, "training.yaml": training})

@@ -156,9 +156,7 @@ def everything() -> FeatureSteps:
         text={"type": "tfidf", "max_features": 4},
         flag={"type": "sklearn", "transformer": "sklearn.preprocessing.StandardScaler"},
     )
-    return feature_pipeline(
-        ["contract_yearly", "amount", "city", "text", "flag", "seen"], ROWS.schema, declared
-    )
+    return feature_pipeline(["contract_yearly", "amount", "city", "text", "flag", "seen"], ROWS.schema, declared)
 
 
 def test_every_step_survives_a_model_file_to_the_bit() -> None:

@@ -24,7 +24,12 @@ class Lake:
 
     def config(self, **fields: Any) -> DataConfig:
         return DataConfig.model_validate(
-            {"source_path": str(self.source), "destination_path": "main.shop.orders", "format": "csv", **fields}
+            {
+                "source_path": str(self.source),
+                "destination_path": "main.shop.orders",
+                "format": "csv",
+                **fields,
+            }
         )
 
     def ingest(self, config: DataConfig) -> Ingested:

@@ -72,7 +72,11 @@ def test_a_later_row_of_the_same_key_replaces_the_earlier_and_is_counted(lake: L
     lake.write("b.csv", "id,amount,day\n1,11,2024-01-02\n3,30,2024-01-02\n")
     second = lake.load(config)
     assert second.rows.removed == {"merge": 1}
-    assert dict(delta.scan(lake.tables.silver).select("id", "amount").collect().iter_rows()) == {1: 11, 2: 21, 3: 30}
+    assert dict(delta.scan(lake.tables.silver).select("id", "amount").collect().iter_rows()) == {
+        1: 11,
+        2: 21,
+        3: 30,
+    }
 
 
 def test_a_row_without_its_key_is_quarantined(lake: Lake) -> None:
@@ -83,7 +87,9 @@ def test_a_row_without_its_key_is_quarantined(lake: Lake) -> None:
 
 def test_filtered_and_exploded_rows_are_counted_by_their_step(lake: Lake) -> None:
     (lake.source / "a.parquet").parent.mkdir(exist_ok=True)
-    pl.DataFrame({"id": [1, 2, 3], "tags": [["a", "b"], ["c"], ["d", "e", "f"]]}).write_parquet(lake.source / "a.parquet")
+    pl.DataFrame({"id": [1, 2, 3], "tags": [["a", "b"], ["c"], ["d", "e", "f"]]}).write_parquet(
+        lake.source / "a.parquet"
+    )
     steps = [{"type": "filter", "condition": "id != 2"}, {"type": "explode", "columns": ["tags"]}]
     done = lake.load(lake.config(format="parquet", transformation_steps=steps))
     assert done.rows.removed == {"filter": 1}
@@ -137,7 +143,9 @@ def test_a_step_that_names_no_column_is_refused_with_the_nearest(lake: Lake) -> 
 
 def test_the_internal_row_number_is_no_column_of_the_table(lake: Lake) -> None:
     lake.write("a.csv", "id,amount,day\n1,10,2024-01-01\n")
-    done = lake.load(lake.config(columns=COLUMNS, validation_rules=[{"name": "three", "condition": "column_count == 3"}]))
+    done = lake.load(
+        lake.config(columns=COLUMNS, validation_rules=[{"name": "three", "condition": "column_count == 3"}])
+    )
     assert not done.blocked
     assert delta.schema(lake.tables.silver).names() == ["id", "amount", "day"]
 

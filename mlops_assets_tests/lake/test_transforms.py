@@ -13,7 +13,14 @@ from mlops_assets.lake.types import cast
 
 AS_OF = datetime(2024, 1, 1, tzinfo=UTC)
 STEP: TypeAdapter[Any] = TypeAdapter(TransformStep)
-FRAME = pl.DataFrame({"id": [1, 2, 2], "name": [" Ann ", "Bob", None], "price": [1.5, None, 3.0], "tags": [["a"], ["b", "c"], []]})
+FRAME = pl.DataFrame(
+    {
+        "id": [1, 2, 2],
+        "name": [" Ann ", "Bob", None],
+        "price": [1.5, None, 3.0],
+        "tags": [["a"], ["b", "c"], []],
+    }
+)
 
 
 def after(**step: Any) -> pl.DataFrame:
@@ -56,7 +63,9 @@ def test_hash_is_the_salted_sha256_and_null_stays_null() -> None:
     assert hashed[2] is None
 
 
-@pytest.mark.parametrize("step", [{"type": "lower", "columns": ["price"]}, {"type": "drop_columns", "columns": ["nmae"]}])
+@pytest.mark.parametrize(
+    "step", [{"type": "lower", "columns": ["price"]}, {"type": "drop_columns", "columns": ["nmae"]}]
+)
 def test_a_step_that_does_not_fit_is_refused_by_name(step: dict[str, Any]) -> None:
     with pytest.raises(LakeError, match=r"price|did you mean 'name'\?"):
         after(**step)
@@ -79,5 +88,11 @@ def test_an_instant_is_iso_8601_and_without_a_zone_utc(text: str, instant: datet
 def test_text_is_read_as_declared_or_is_null() -> None:
     frame = pl.DataFrame({"x": ["1", "1.0", "yes", "2024-02-30", "2024-02-29"]})
     assert frame.select(cast("x", pl.String(), "int"))["x"].to_list() == [1, None, None, None, None]
-    assert frame.select(cast("x", pl.String(), "bool")).to_series().to_list() == [True, None, True, None, None]
+    assert frame.select(cast("x", pl.String(), "bool")).to_series().to_list() == [
+        True,
+        None,
+        True,
+        None,
+        None,
+    ]
     assert frame.select(cast("x", pl.String(), "date"))["x"].to_list()[3:] == [None, date(2024, 2, 29)]

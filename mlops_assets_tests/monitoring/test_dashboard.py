@@ -118,9 +118,7 @@ def test_a_project_of_its_first_day_has_a_page():
 
 def test_only_the_last_sixty_windows_are_drawn():
     windows = [f"day {index:03}" for index in range(100)]
-    html = render(
-        data(windows=windows, performance=[measured(one, 0.7) for one in windows], drift={}, baseline=[])
-    )
+    html = render(data(windows=windows, performance=[measured(one, 0.7) for one in windows], drift={}, baseline=[]))
     assert "day 040" in html
     assert "day 039" not in html
 
@@ -138,9 +136,7 @@ def test_a_line_is_broken_where_there_is_no_value():
 
 def test_higher_values_lie_higher_and_all_within_the_drawing():
     windows = list("abc")
-    champion = {
-        window: measured(window, value) for window, value in zip(windows, (0.6, 0.7, 0.8), strict=True)
-    }
+    champion = {window: measured(window, value) for window, value in zip(windows, (0.6, 0.7, 0.8), strict=True)}
     chart = charts.line_chart(windows, champion, {}, "roc_auc", 0.5)
     heights = [y for _, y in chart.champion_points]
     assert heights == sorted(heights, reverse=True)

@@ -87,10 +87,7 @@ def test_distances_of_levels_are_symmetric_and_zero_against_themselves(reference
 
 def test_psi_without_drift_is_bins_less_one_times_both_samples_inverse():
     random = np.random.default_rng(0)
-    found = [
-        compare(random.normal(size=2000), random.normal(size=1000), method="psi").statistic
-        for _ in range(400)
-    ]
+    found = [compare(random.normal(size=2000), random.normal(size=1000), method="psi").statistic for _ in range(400)]
     assert np.mean(found) == pytest.approx(9 * (1 / 2000 + 1 / 1000), rel=0.06)
 
 
@@ -161,9 +158,7 @@ def test_strings_and_booleans_are_categories_in_every_form():
         pl.Series(words, dtype=pl.Categorical),
     )
     assert {compare(words, form, method="psi").statistic for form in forms} == {0.0}
-    found = compare(
-        [True] * 50 + [False] * 50, np.array([True] * 80 + [False] * 20), method="total_variation"
-    )
+    found = compare([True] * 50 + [False] * 50, np.array([True] * 80 + [False] * 20), method="total_variation")
     assert found.statistic == pytest.approx(0.3)
 
 

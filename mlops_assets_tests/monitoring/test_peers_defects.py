@@ -66,9 +66,7 @@ def test_a_spike_is_a_bin_of_its_own(spike, share):
 
 
 def test_an_empty_bin_is_neither_infinite_nor_hundreds():
-    assert psi([500, 500], [1000, 0]) == pytest.approx(
-        (0.5 - 1) * np.log(0.5) + (0.5 - 0.0005) * np.log(1000)
-    )
+    assert psi([500, 500], [1000, 0]) == pytest.approx((0.5 - 1) * np.log(0.5) + (0.5 - 0.0005) * np.log(1000))
     assert psi([10**6, 0], [10**6 - 1, 1]) < 1e-5
     assert psi([1000, 0], [0, 1000]) < 20
 

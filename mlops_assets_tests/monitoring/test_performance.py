@@ -21,9 +21,7 @@ def scored(rows=2000, seed=0, decimals=2):
     """Calibrated probabilities, rounded so that there are ties."""
     random = np.random.default_rng(seed)
     probability = np.round(random.beta(1, 3, rows), decimals)
-    return Outcomes(
-        (random.random(rows) < probability).astype(float), (probability > 0.4).astype(float), probability
-    )
+    return Outcomes((random.random(rows) < probability).astype(float), (probability > 0.4).astype(float), probability)
 
 
 def predictions(**columns):
@@ -74,9 +72,7 @@ def test_each_window_and_version_is_measured_on_its_own_rows():
 def test_labels_that_have_not_arrived_lower_the_coverage_and_change_no_metric():
     arrived = predictions().filter(pl.int_range(pl.len()) % 5 != 0)
     waiting = predictions(late=pl.when(pl.int_range(pl.len()) % 5 != 0).then(pl.col("late")))
-    one, other = (
-        window_performance(frame, label="late", metrics=["roc_auc"])[0] for frame in (arrived, waiting)
-    )
+    one, other = (window_performance(frame, label="late", metrics=["roc_auc"])[0] for frame in (arrived, waiting))
     assert (one.coverage, other.coverage) == (1.0, 0.8)
     assert (one.metrics, one.labelled) == (other.metrics, other.labelled)
 
@@ -112,8 +108,7 @@ def test_an_undefined_metric_is_null_with_a_reason_and_never_nought(metric, chan
 
 def test_strings_booleans_and_numbers_name_the_same_positive_class():
     words = {
-        name: pl.when(pl.col(name) == 1).then(pl.lit("yes")).otherwise(pl.lit("no"))
-        for name in ("late", "prediction")
+        name: pl.when(pl.col(name) == 1).then(pl.lit("yes")).otherwise(pl.lit("no")) for name in ("late", "prediction")
     }
     forms = [
         (predictions(), None),
@@ -122,8 +117,7 @@ def test_strings_booleans_and_numbers_name_the_same_positive_class():
         (predictions(**words), "yes"),
     ]
     found = [
-        window_performance(frame, label="late", metrics=CLASSIFIER, positive=positive)
-        for frame, positive in forms
+        window_performance(frame, label="late", metrics=CLASSIFIER, positive=positive) for frame, positive in forms
     ]
     assert all(one == found[0] for one in found)
 
@@ -140,9 +134,7 @@ def test_a_regression_is_measured_as_scikit_learn_does():
         {"window": "w", "version": "1", "prediction": label + random.normal(0, 1, 400), "minutes": label}
     )
     found = window_performance(frame, label="minutes", metrics=["rmse", "mae", "r2"])[0]
-    assert found.value("rmse") == pytest.approx(
-        sklearn.metrics.root_mean_squared_error(label, frame["prediction"])
-    )
+    assert found.value("rmse") == pytest.approx(sklearn.metrics.root_mean_squared_error(label, frame["prediction"]))
     assert found.metrics[0].lower < found.value("rmse") < found.metrics[0].upper
 
 
@@ -186,25 +178,20 @@ def test_the_estimated_auc_is_the_mean_over_all_labels_that_may_come():
     probability = np.round(random.random(300), 2)
     labels = random.random((3000, 300)) < probability
     pairs = [
-        METRICS["roc_auc"].weighted(Outcomes(row.astype(float), row, probability), np.ones((1, 300)))
-        for row in labels
+        METRICS["roc_auc"].weighted(Outcomes(row.astype(float), row, probability), np.ones((1, 300))) for row in labels
     ]
     assert estimate("roc_auc", probability, probability > 0.5) == pytest.approx(np.mean(pairs), abs=0.002)
 
 
 def test_an_estimate_is_called_one_and_a_metric_without_one_is_refused():
-    found = window_performance(
-        predictions(), label="late", metrics=["accuracy"], estimates=["model_accuracy"]
-    )[0]
+    found = window_performance(predictions(), label="late", metrics=["accuracy"], estimates=["model_accuracy"])[0]
     assert [value.name for value in found.metrics] == ["accuracy", "estimated_accuracy"]
     with pytest.raises(ValueError, match="no estimate of 'rmse'"):
         window_performance(predictions(), label="late", metrics=["accuracy"], estimates=["rmse"])
 
 
 def test_a_metric_breaches_its_threshold_in_its_own_direction():
-    history = window_performance(
-        predictions(), label="late", metrics=["roc_auc", "log_loss"], estimates=["roc_auc"]
-    )
+    history = window_performance(predictions(), label="late", metrics=["roc_auc", "log_loss"], estimates=["roc_auc"])
     auc, loss = history[0].value("roc_auc"), history[0].value("log_loss")
     fine = {
         "model_roc_auc": auc - 1e-9,
@@ -237,9 +224,7 @@ def test_versions_are_in_the_order_of_their_numbers():
 
 
 def test_stored_performance_comes_back_whole():
-    history = window_performance(
-        predictions(), label="late", metrics=["roc_auc", "recall"], estimates=["accuracy"]
-    )
+    history = window_performance(predictions(), label="late", metrics=["roc_auc", "recall"], estimates=["accuracy"])
     stored = performance_frame(history)
     assert stored.schema == PERFORMANCE_SCHEMA
     assert stored.height == 12

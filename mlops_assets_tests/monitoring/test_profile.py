@@ -89,15 +89,11 @@ def test_profiles_of_parts_add_up_to_that_of_the_whole_in_any_order(sizes, shuff
 
 def test_a_stored_reference_counts_as_the_fitted_one(tmp_path):
     reference = fit_reference(flights(4000), COLUMNS, max_levels=20)
-    write_deltalake(
-        tmp_path / "reference", to_frame(reference).sample(fraction=1, shuffle=True, seed=1).to_arrow()
-    )
+    write_deltalake(tmp_path / "reference", to_frame(reference).sample(fraction=1, shuffle=True, seed=1).to_arrow())
     stored = reference_from_frame(pl.from_arrow(DeltaTable(tmp_path / "reference").to_pyarrow_table()))
     assert stored.reference_id == reference.reference_id
     current = flights(900, seed=2)
-    assert set(to_frame(summarise(current, stored)).rows()) == set(
-        to_frame(summarise(current, reference)).rows()
-    )
+    assert set(to_frame(summarise(current, stored)).rows()) == set(to_frame(summarise(current, reference)).rows())
     assert stored.bins["tail"].complete is False
     assert stored.bins["departed"].temporal is True
 
@@ -213,9 +209,7 @@ def test_columns_of_every_type_are_profiled():
     assert {name: column.rows for name, column in profile.columns.items()} == dict.fromkeys(frame.columns, 3)
     assert profile.columns["day"].minimum == datetime(2013, 1, 1).timestamp() * 1e6
     levels = {
-        name: column.bins.levels
-        for name, column in profile.columns.items()
-        if isinstance(column.bins, CategoryBins)
+        name: column.bins.levels for name, column in profile.columns.items() if isinstance(column.bins, CategoryBins)
     }
     assert levels == {"level": ("a", "b"), "flag": ("false", "true")}
 

@@ -12,9 +12,7 @@ FEATURES = [f"f{index}" for index in range(20)]
 
 
 def day(random, rows, shifts):
-    return pl.DataFrame(
-        {name: random.normal(shift, 1, rows) for name, shift in zip(FEATURES, shifts, strict=True)}
-    )
+    return pl.DataFrame({name: random.normal(shift, 1, rows) for name, shift in zip(FEATURES, shifts, strict=True)})
 
 
 @pytest.fixture(scope="module")

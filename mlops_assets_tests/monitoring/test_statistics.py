@@ -18,9 +18,7 @@ def test_a_single_occupied_bin_is_no_evidence():
 def test_full_bins_are_not_smoothed(bins):
     first, second = (np.array(side) for side in zip(*bins, strict=True))
     p, q = first / first.sum(), second / second.sum()
-    assert statistics.psi(first, second) == pytest.approx(
-        stats.entropy(p, q) + stats.entropy(q, p), abs=1e-12
-    )
+    assert statistics.psi(first, second) == pytest.approx(stats.entropy(p, q) + stats.entropy(q, p), abs=1e-12)
 
 
 def test_ks_over_bins_of_single_values_is_ks_of_the_values():

@@ -73,9 +73,7 @@ def test_p_values_are_adjusted_over_the_features_of_the_window():
 
 def test_drift_becomes_severe_with_the_effect():
     reference = normal(50_000, (0,))
-    verdicts = [
-        judged(reference, normal(20_000, (shift,), seed=3))["f0"].verdict for shift in (0.1, 0.3, 0.6)
-    ]
+    verdicts = [judged(reference, normal(20_000, (shift,), seed=3))["f0"].verdict for shift in (0.1, 0.3, 0.6)]
     assert verdicts == ["ok", "drift", "severe"]
 
 
@@ -136,9 +134,7 @@ def test_a_hundred_levels_alarm_on_no_drift():
 def test_the_tail_of_many_levels_is_pooled_and_its_head_judged():
     random = np.random.default_rng(1)
     tail = [f"tail {index}" for index in range(1000)]
-    words = np.where(
-        random.random(20_000) < 0.7, random.choice(["a", "b", "c"], 20_000), random.choice(tail, 20_000)
-    )
+    words = np.where(random.random(20_000) < 0.7, random.choice(["a", "b", "c"], 20_000), random.choice(tail, 20_000))
     fitted = fit_reference(pl.DataFrame({"x": words}), ["x"])
     same = summarise(pl.DataFrame({"x": random.permutation(words)[:2000]}), fitted)
     moved = summarise(pl.DataFrame({"x": np.where(words[:2000] == "a", "b", words[:2000])}), fitted)
@@ -191,9 +187,7 @@ def test_distances_from_the_profile_are_those_of_the_values(shift):
     }
     ks = stats.ks_2samp(reference["f0"], current["f0"]).statistic
     assert ks - 0.006 < found["ks_test"] <= ks + 1e-12
-    assert found["wasserstein"] == pytest.approx(
-        stats.wasserstein_distance(reference["f0"], current["f0"]), abs=0.001
-    )
+    assert found["wasserstein"] == pytest.approx(stats.wasserstein_distance(reference["f0"], current["f0"]), abs=0.001)
 
 
 def test_wasserstein_from_sums_is_exact_where_the_cdfs_do_not_cross_in_a_bin():

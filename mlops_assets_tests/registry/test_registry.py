@@ -80,9 +80,7 @@ def test_the_run_holds_metrics_parameters_figures_and_the_tables_versions(
     assert {"roc.png", "calibration.png", "importance.png"} <= files
 
 
-def test_null_fits_every_column_of_the_signature(
-    registry: ModelRegistry, logged: ModelVersion, fitted: Fitted
-) -> None:
+def test_null_fits_every_column_of_the_signature(registry: ModelRegistry, logged: ModelVersion, fitted: Fitted) -> None:
     from mlops_assets.serving.model import load_served_model
 
     served = load_served_model(registry.local_path(logged))
@@ -102,11 +100,7 @@ def test_requirements_are_those_of_the_model_and_nothing_lands_beside_the_regist
 ) -> None:
     folder = registry.local_path(logged)
     names = {line.split("==")[0] for line in (folder / "requirements.txt").read_text().split()}
-    assert (
-        {"scikit-learn", "skops"}
-        <= names
-        <= {"scikit-learn", "skops", "numpy", "pandas", "mlops-assets", "mlflow"}
-    )
+    assert {"scikit-learn", "skops"} <= names <= {"scikit-learn", "skops", "numpy", "pandas", "mlops-assets", "mlflow"}
     assert not (folder / "uv.lock").exists()
     assert not Path("mlruns").exists()
 
@@ -152,9 +146,7 @@ def test_a_candidate_is_trained_once_and_compared_on_rows_its_champion_has_not_s
 
     def run(config: TrainingConfig, part: pl.DataFrame, version: int) -> Any:
         lineage = lineage_of(config, features(), {"gold": version})
-        return train(
-            config, features(), part, registry, lineage, cause={"cause": "drift"}, figures=lambda *_: {}
-        )
+        return train(config, features(), part, registry, lineage, cause={"cause": "drift"}, figures=lambda *_: {})
 
     first = run(poor, rows.head(1_500), 1)
     assert first.version.passed

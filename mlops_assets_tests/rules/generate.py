@@ -90,9 +90,7 @@ NAMES = [
     "inn",
     "_id",
 ]
-OTHER = pl.DataFrame(
-    {"k": [None, 1, 25, 2**53 + 1], "s": ["a", "", None, "é"], "d": [None, date(2020, 1, 31)] * 2}
-)
+OTHER = pl.DataFrame({"k": [None, 1, 25, 2**53 + 1], "s": ["a", "", None, "é"], "d": [None, date(2020, 1, 31)] * 2})
 
 
 @dataclass(frozen=True)
@@ -191,8 +189,7 @@ class Sentences:
             lambda: f"{self.number(depth)} {compared} {self.number(depth)}",
             lambda: f"{self.whole(depth)} {compared} {self.whole(depth)}",
             lambda: (
-                f"{self.column('decimal', otherwise='1')} {compared} "
-                f"{self.column('decimal', 'int', otherwise='25')}"
+                f"{self.column('decimal', otherwise='1')} {compared} {self.column('decimal', 'int', otherwise='25')}"
             ),
             lambda: f"{self.text(depth)} {compared} {self.text(depth)}",
             lambda: f"{self.moment(depth)} {compared} {self.moment(depth)}",
@@ -243,9 +240,7 @@ class Sentences:
             lambda: self.membership(),
             lambda: self.text_test(),
             lambda: f"({self.value(depth - 1)}) is {self.pick('null', 'not null', 'NULL')}",
-            lambda: (
-                f"({self.condition(depth - 1)}) {self.pick('and', 'or', 'AND')} ({self.condition(depth - 1)})"
-            ),
+            lambda: f"({self.condition(depth - 1)}) {self.pick('and', 'or', 'AND')} ({self.condition(depth - 1)})",
             lambda: f"not ({self.condition(depth - 1)})",
             lambda: f"coalesce({self.condition(depth - 1)}, {self.pick('true', 'false')})",
         )()
@@ -266,9 +261,7 @@ class Sentences:
             lambda: f"n_unique({plain}) {compared} 4",
             lambda: f"is_unique({plain}) or is_unique({plain}, {plain})",
         ]
-        return self.pick(
-            *always, *(form for use in uses if use in self.names for form in self.extremes(use))
-        )()
+        return self.pick(*always, *(form for use in uses if use in self.names for form in self.extremes(use)))()
 
     def extremes(self, use: str) -> list[Callable[[], str]]:
         column, compared = self.pick(*self.names[use]), self.pick("<", ">=", "==", "!=")

@@ -38,8 +38,6 @@ def to_spark(session: "SparkSession", frame: pl.DataFrame) -> "DataFrame":
     texts = [pl.col(n).dt.replace_time_zone(None).dt.strftime("%Y-%m-%d %H:%M:%S%.6f") for n in times]
     names = {n: f"c{i}" for i, n in enumerate(frame.columns)}
     plain = frame.with_columns(texts).rename(names)
-    schema = ", ".join(
-        f"{names[n]} {'string' if n in times else type_name(t)}" for n, t in frame.schema.items()
-    )
+    schema = ", ".join(f"{names[n]} {'string' if n in times else type_name(t)}" for n, t in frame.schema.items())
     made = session.createDataFrame(plain.rows(), schema).coalesce(1)
     return made.select(*(f.col(names[n]).cast(type_name(t)).alias(n) for n, t in frame.schema.items()))

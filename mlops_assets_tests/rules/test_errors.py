@@ -210,9 +210,7 @@ def test_a_rule_as_large_as_allowed_is_read() -> None:
 
 
 def test_a_thousand_rules_parse_and_check_within_a_second() -> None:
-    texts = [
-        f"(age + {i} > {i % 7}) and email.str.contains('x{i}') or price is not null" for i in range(1000)
-    ]
+    texts = [f"(age + {i} > {i % 7}) and email.str.contains('x{i}') or price is not null" for i in range(1000)]
     began = time.process_time()
     for text in texts:
         check(text, SCHEMA)

@@ -79,9 +79,7 @@ def test_division_and_remainder_by_zero_are_unknown() -> None:
     assert values("x % z", data) == [None, None, 2]
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "rest"), [(7, 3, 1), (-7, 3, 2), (7, -3, -2), (-7, -3, -1), (-(2**63), -1, 0)]
-)
+@pytest.mark.parametrize(("a", "b", "rest"), [(7, 3, 1), (-7, 3, 2), (7, -3, -2), (-7, -3, -1), (-(2**63), -1, 0)])
 def test_a_remainder_has_the_sign_of_the_divisor(a: int, b: int, rest: int) -> None:
     assert values("a % b", frame(a=[a], b=[b])) == [rest]
 
@@ -113,18 +111,14 @@ def test_infinities_equal_themselves_and_nothing_else() -> None:
 
 
 def test_the_price_rule_needs_a_tolerance_for_cents() -> None:
-    data = frame(
-        total_price=[17.99, 18.5], quantity=[3, 3], unit_price=[6.31, 6.31], discount_rate=[0.05, 0.05]
-    )
+    data = frame(total_price=[17.99, 18.5], quantity=[3, 3], unit_price=[6.31, 6.31], discount_rate=[0.05, 0.05])
     rule = "total_price == (quantity * unit_price) * (1 - discount_rate)"
     assert evaluate(rule, data) == [False, False]
     assert evaluate(rule, data, tolerance=0.01) == [True, False]
 
 
 def test_whole_numbers_and_decimals_compare_exactly() -> None:
-    data = pl.DataFrame(
-        {"n": [2**53 + 1], "d": [Decimal("0.30")]}, schema={"n": pl.Int64, "d": pl.Decimal(10, 2)}
-    )
+    data = pl.DataFrame({"n": [2**53 + 1], "d": [Decimal("0.30")]}, schema={"n": pl.Int64, "d": pl.Decimal(10, 2)})
     assert evaluate(f"n == {2**53}", data) == [False]
     assert evaluate(f"n > {2**53}", data) == [True]
     assert values("d * 3", data) == [0.3 * 3]
@@ -188,9 +182,7 @@ def test_escapes_in_strings() -> None:
 
 
 def test_a_string_beside_a_date_is_read_as_one() -> None:
-    data = frame(
-        s=["2020-01-31", "2020-02-30", "20 Jan", "2020-01-31T23:59:59", None], d=[date(2020, 1, 31)] * 5
-    )
+    data = frame(s=["2020-01-31", "2020-02-30", "20 Jan", "2020-01-31T23:59:59", None], d=[date(2020, 1, 31)] * 5)
     assert values("s == d", data) == [True, None, None, True, None]
     assert values("s < current_date()", data, as_of=datetime(2020, 2, 1, tzinfo=UTC)) == [
         True,
@@ -300,3 +292,9 @@ def test_a_column_of_nulls_without_a_type_fits_anywhere() -> None:
 
 def test_a_lazy_frame_is_read_as_well() -> None:
     assert evaluate("a > 1", frame(a=[1, 2]).lazy()) == [False, True]
+
+
+def test_a_constant_before_an_unknown_column_still_gives_a_verdict_for_every_row() -> None:
+    data = frame(x=[1, 2, 3])
+    assert values("3 != 1 % (x - x)", data) == [None, None, None]
+    assert values("3.0 == 1 / (x - x)", data) == [None, None, None]

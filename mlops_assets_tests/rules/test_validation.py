@@ -60,9 +60,7 @@ def test_an_empty_table_passes_and_says_that_it_was_empty() -> None:
 
 
 def test_a_rule_on_the_counts_alone_says_what_it_says_of_an_empty_table() -> None:
-    rows, columns = validate(
-        PEOPLE.clear(), [Rule("r", "row_count > 0"), Rule("c", "column_count == 3")]
-    ).outcomes
+    rows, columns = validate(PEOPLE.clear(), [Rule("r", "row_count > 0"), Rule("c", "column_count == 3")]).outcomes
     assert (rows.passed, rows.empty) == (False, False)
     assert (columns.passed, columns.empty) == (True, False)
 

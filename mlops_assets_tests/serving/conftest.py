@@ -96,9 +96,7 @@ def running(home: Path) -> Iterator[GatewayAddress]:
 
 
 @pytest.fixture(scope="session")
-def shared(
-    tmp_path_factory: pytest.TempPathFactory, deploy: Callable[..., EndpointSpec]
-) -> Iterator[GatewayAddress]:
+def shared(tmp_path_factory: pytest.TempPathFactory, deploy: Callable[..., EndpointSpec]) -> Iterator[GatewayAddress]:
     """A gateway that serves version 1 as `churn`; tests that change it bring their own."""
     with running(tmp_path_factory.mktemp("home")) as address:
         with GatewayEndpoints(address.url, token_of(address)) as endpoints:

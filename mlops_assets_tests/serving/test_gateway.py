@@ -55,9 +55,7 @@ def test_every_form_of_the_scoring_protocol_gives_the_same_prediction(
         (b"[" * 100_000, "not JSON"),
     ],
 )
-def test_a_bad_body_answers_400_naming_what_is_wrong_and_no_value(
-    http: httpx.Client, body: object, words: str
-) -> None:
+def test_a_bad_body_answers_400_naming_what_is_wrong_and_no_value(http: httpx.Client, body: object, words: str) -> None:
     answer = invoke(http, body)
 
     assert answer.status_code == 400
@@ -119,9 +117,9 @@ def test_an_endpoint_is_described_as_databricks_does(http: httpx.Client) -> None
     assert [(each.entity_name, each.entity_version) for each in endpoint.config.served_entities] == [
         ("churn_model", "1")
     ]
-    assert [
-        (route.served_model_name, route.traffic_percentage) for route in endpoint.config.traffic_config.routes
-    ] == [("churn_model-1", 100)]
+    assert [(route.served_model_name, route.traffic_percentage) for route in endpoint.config.traffic_config.routes] == [
+        ("churn_model-1", 100)
+    ]
     assert http.get(ENDPOINTS).json()["endpoints"][0]["name"] == "churn"
 
 

@@ -65,9 +65,7 @@ def test_what_a_killed_gateway_leaves_does_not_count(tmp_path: Path) -> None:
 def test_another_process_with_the_old_number_is_no_gateway(tmp_path: Path) -> None:
     home = GatewayHome(tmp_path)
     home.folder.mkdir(parents=True)
-    home.address_file.write_text(
-        json.dumps({"pid": os.getpid(), "host": "127.0.0.1", "port": 1, "started": 5.0})
-    )
+    home.address_file.write_text(json.dumps({"pid": os.getpid(), "host": "127.0.0.1", "port": 1, "started": 5.0}))
 
     assert address(tmp_path) is None
     assert not stop(tmp_path)
@@ -76,9 +74,7 @@ def test_another_process_with_the_old_number_is_no_gateway(tmp_path: Path) -> No
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error_with_the_reason(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(
-            GatewayStartError, match=f"cannot listen at 127.0.0.1:{port}: Address already in use"
-        ):
+        with pytest.raises(GatewayStartError, match=f"cannot listen at 127.0.0.1:{port}: Address already in use"):
             ensure_running(tmp_path, port=port)
 
 

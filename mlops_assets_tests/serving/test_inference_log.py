@@ -51,9 +51,7 @@ def test_each_row_of_a_request_is_a_row_of_the_table(tmp_path: Path) -> None:
         "dataframe_split": {"columns": ["a", "b"], "data": [[1, "x"], [2, None]]},
         "client_request_id": "mine",
     }
-    answer = {
-        "predictions": [{"prediction": "no", "probability": 0.25}, {"prediction": "yes", "probability": 0.75}]
-    }
+    answer = {"predictions": [{"prediction": "no", "probability": 0.25}, {"prediction": "yes", "probability": 0.75}]}
 
     rows = logged(tmp_path, request(body, answer))
 
@@ -64,9 +62,9 @@ def test_each_row_of_a_request_is_a_row_of_the_table(tmp_path: Path) -> None:
         (0, None, "no", 0.25),
         (1, None, "yes", 0.75),
     ]
-    assert rows.select(
-        "client_request_id", "endpoint", "version", "status_code", "latency_ms"
-    ).unique().rows() == [("mine", "churn", "3", 200, 1.5)]
+    assert rows.select("client_request_id", "endpoint", "version", "status_code", "latency_ms").unique().rows() == [
+        ("mine", "churn", "3", 200, 1.5)
+    ]
     assert rows["time"][0] == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 
 
@@ -114,9 +112,7 @@ def test_values_by_position_get_the_models_column_names(tmp_path: Path) -> None:
 
 def test_a_segment_that_was_committed_and_not_deleted_is_not_committed_again(tmp_path: Path) -> None:
     spool = Spool.of(tmp_path / "spool", str(tmp_path / "log"))
-    line = json.dumps(
-        vars(request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}))
-    ).encode()
+    line = json.dumps(vars(request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}))).encode()
     spool.append(line, 1)
     (segment,) = spool.seal()
     _commit(spool, segment)
@@ -129,9 +125,7 @@ def test_a_segment_that_was_committed_and_not_deleted_is_not_committed_again(tmp
 
 def test_a_line_torn_by_a_crash_is_left_out_and_the_others_are_kept(tmp_path: Path) -> None:
     spool = Spool.of(tmp_path / "spool", str(tmp_path / "log"))
-    line = json.dumps(
-        vars(request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}))
-    ).encode()
+    line = json.dumps(vars(request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}))).encode()
     spool.append(line, 1)
     (segment,) = spool.seal()
     with segment.open("ab") as file:
@@ -144,9 +138,7 @@ def test_a_table_that_cannot_be_written_keeps_its_requests_for_the_next_start(tm
     (tmp_path / "log").write_text("not a table")
     log = InferenceLog(tmp_path / "spool")
     log.start()
-    log.append(
-        str(tmp_path / "log"), request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}), 1
-    )
+    log.append(str(tmp_path / "log"), request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}), 1)
     log.close()
     assert len(list((tmp_path / "spool").rglob("*.jsonl"))) == 1
 
@@ -157,9 +149,7 @@ def test_a_table_that_cannot_be_written_keeps_its_requests_for_the_next_start(tm
 
 def test_writing_the_log_keeps_the_front_process_light(tmp_path: Path) -> None:
     spool = Spool.of(tmp_path / "spool", str(tmp_path / "log"))
-    line = json.dumps(
-        vars(request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}))
-    ).encode()
+    line = json.dumps(vars(request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}))).encode()
     spool.append(line, 1)
     program = (
         "import sys, pathlib; from mlops_assets.serving.inference_log import InferenceLog;"
@@ -195,17 +185,14 @@ def send(url: str, token: str, numbers: range) -> list[str]:
     headers = {"Authorization": f"Bearer {token}"}
     with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
         answers = [
-            invoke(client, {"dataframe_records": [{"tenure": number, "charges": 1.0}] * 2})
-            for number in numbers
+            invoke(client, {"dataframe_records": [{"tenure": number, "charges": 1.0}] * 2}) for number in numbers
         ]
     assert {answer.status_code for answer in answers} == {200}
     return [answer.headers["x-request-id"] for answer in answers]
 
 
 @pytest.mark.slow
-def test_no_row_is_lost_to_sigterm_or_to_a_kill_and_a_restart_serves_the_same(
-    tmp_path: Path, deploy: Deploy
-) -> None:
+def test_no_row_is_lost_to_sigterm_or_to_a_kill_and_a_restart_serves_the_same(tmp_path: Path, deploy: Deploy) -> None:
     table = tmp_path / "table"
     with running(tmp_path) as first:
         token = token_of(first)

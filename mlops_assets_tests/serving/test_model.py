@@ -113,9 +113,7 @@ def test_optional_columns_may_be_missing_and_required_ones_may_not(model_path: P
 
 def test_a_model_that_is_not_skops_is_refused(model_path: Path, tmp_path: Path) -> None:
     text = (model_path / "MLmodel").read_text()
-    (tmp_path / "MLmodel").write_text(
-        text.replace("serialization_format: skops", "serialization_format: pickle")
-    )
+    (tmp_path / "MLmodel").write_text(text.replace("serialization_format: skops", "serialization_format: pickle"))
 
     with pytest.raises(ModelFormatError, match="only 'skops' is served"):
         load_served_model(tmp_path)
@@ -123,9 +121,7 @@ def test_a_model_that_is_not_skops_is_refused(model_path: Path, tmp_path: Path) 
 
 def test_a_model_file_outside_its_directory_is_refused(model_path: Path, tmp_path: Path) -> None:
     text = (model_path / "MLmodel").read_text()
-    (tmp_path / "MLmodel").write_text(
-        text.replace("pickled_model: model.skops", "pickled_model: ../model.skops")
-    )
+    (tmp_path / "MLmodel").write_text(text.replace("pickled_model: model.skops", "pickled_model: ../model.skops"))
 
     with pytest.raises(ModelFormatError, match="leads out"):
         load_served_model(tmp_path)
@@ -149,9 +145,7 @@ def test_a_folder_that_is_no_model_says_so(tmp_path: Path) -> None:
         ("boolean", [True, False], "object"),
     ],
 )
-def test_the_model_gets_its_own_types_whatever_the_frames_are(
-    kind: str, values: list[object], dtype: str
-) -> None:
+def test_the_model_gets_its_own_types_whatever_the_frames_are(kind: str, values: list[object], dtype: str) -> None:
     column = Column("x", kind, True)
 
     conformed = conform(pd.DataFrame({"x": pd.Series(values, dtype=dtype)}), [column])

@@ -31,8 +31,7 @@ def test_twenty_swaps_under_load_fail_no_request(tmp_path: Path, deploy: Deploy)
         endpoints.apply(deploy(0))
         endpoints.wait_ready("churn", 60)
         threads = [
-            threading.Thread(target=keep_asking, args=(address.url, token_of(address), done, seen))
-            for seen in counts
+            threading.Thread(target=keep_asking, args=(address.url, token_of(address), done, seen)) for seen in counts
         ]
         for thread in threads:
             thread.start()
@@ -58,9 +57,7 @@ def test_traffic_follows_its_percentages_and_shares_what_is_served(tmp_path: Pat
         endpoints.apply(deploy(1))
         endpoints.wait_ready("churn", 60)
         (first,) = psutil.Process(address.pid).children()
-        entities = [
-            deploy(version).config.model_dump(exclude_none=True)["served_entities"][0] for version in (1, 2)
-        ]
+        entities = [deploy(version).config.model_dump(exclude_none=True)["served_entities"][0] for version in (1, 2)]
         routes = [
             {"served_model_name": "churn_model-1", "traffic_percentage": 80},
             {"served_model_name": "churn_model-2", "traffic_percentage": 20},

@@ -127,9 +127,7 @@ def test_a_forest_whose_nodes_point_outside_itself_is_refused(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("field", "value"), [("left", 0), ("right", 10_000), ("feature_idx", 3)])
-def test_a_boosted_tree_with_a_cycle_or_a_foreign_index_is_refused(
-    field: str, value: int, tmp_path: Path
-) -> None:
+def test_a_boosted_tree_with_a_cycle_or_a_foreign_index_is_refused(field: str, value: int, tmp_path: Path) -> None:
     model = make_pipeline(HistGradientBoostingRegressor(max_iter=2)).fit(ROWS, ROWS[:, 0])
     model[-1]._predictors[1][0].nodes[field][0] = value
     skops.io.dump(model, tmp_path / "model.skops")

@@ -5,10 +5,7 @@ from mlops_assets_tests.training.documents import training
 
 OPTIONAL = ("xgboost.", "lightgbm.")
 NAMES = [
-    (kind, name)
-    for kind, known in ALGORITHMS.items()
-    for name, path in known.items()
-    if not path.startswith(OPTIONAL)
+    (kind, name) for kind, known in ALGORITHMS.items() for name, path in known.items() if not path.startswith(OPTIONAL)
 ]
 
 

@@ -45,9 +45,7 @@ def test_breast_cancer_equals_a_hand_written_pipeline() -> None:
 
 def test_wine_with_three_classes_equals_a_hand_written_forest() -> None:
     rows = frame(*datasets.load_wine(return_X_y=True))
-    config = training(
-        columns(rows), hyperparameters={"n_estimators": 30}, random_seed=4, metrics=["f1_macro"]
-    )
+    config = training(columns(rows), hyperparameters={"n_estimators": 30}, random_seed=4, metrics=["f1_macro"])
     fitted = fit(config, features(), rows)
     by_hand = ensemble.RandomForestClassifier(30, random_state=4).fit(*parts(fitted, "train"))
     table, label = parts(fitted, "test")
@@ -72,9 +70,7 @@ def test_diabetes_equals_hand_written_boosting() -> None:
     by_hand = ensemble.GradientBoostingRegressor(random_state=2).fit(*parts(fitted, "train"))
     table, label = parts(fitted, "test")
     said = by_hand.predict(table)
-    assert fitted.metrics["test_rmse"] == pytest.approx(
-        metrics.root_mean_squared_error(label, said), abs=1e-9
-    )
+    assert fitted.metrics["test_rmse"] == pytest.approx(metrics.root_mean_squared_error(label, said), abs=1e-9)
     assert fitted.metrics["test_mae"] == pytest.approx(metrics.mean_absolute_error(label, said), abs=1e-9)
     assert fitted.metrics["test_r2"] == pytest.approx(metrics.r2_score(label, said), abs=1e-9)
 
@@ -136,9 +132,7 @@ def test_each_fold_has_its_metrics_and_the_window_keeps_the_newest_rows() -> Non
     )
     fitted = fit(config, features(), two_clouds())
     assert fitted.rows.height == 241
-    assert (
-        len([name for name in fitted.metrics if name.startswith("fold_") and name.endswith("roc_auc")]) == 3
-    )
+    assert len([name for name in fitted.metrics if name.startswith("fold_") and name.endswith("roc_auc")]) == 3
 
 
 def test_a_refit_learns_from_every_row_and_keeps_what_was_measured() -> None:

@@ -55,9 +55,7 @@ def test_the_same_model_again_gains_nothing() -> None:
 
 
 def test_the_first_model_passes_where_the_criteria_hold() -> None:
-    passed = judged(
-        model(["x0", "x1", "x2"], promotion_criteria="roc_auc >= 0.7 and brier_score < 0.25"), None
-    )
+    passed = judged(model(["x0", "x1", "x2"], promotion_criteria="roc_auc >= 0.7 and brier_score < 0.25"), None)
     refused = judged(model(["x0"], promotion_criteria=["accuracy > 0", "roc_auc >= 0.99"]), None)
     assert passed.promote
     assert not refused.promote
@@ -109,9 +107,7 @@ def classifier(scores: Any) -> Outcomes:
     return Outcomes(scores > 0.5, [False, True], np.stack([1 - scores, scores], axis=1), scores)
 
 
-@pytest.mark.parametrize(
-    "name", ["roc_auc", "log_loss", "brier_score", "accuracy", "f1", "average_precision"]
-)
+@pytest.mark.parametrize("name", ["roc_auc", "log_loss", "brier_score", "accuracy", "f1", "average_precision"])
 def test_a_weighted_statistic_is_the_metric_of_the_resampled_rows(name: str) -> None:
     random = np.random.default_rng(0)
     truth = random.random(400) < 0.3

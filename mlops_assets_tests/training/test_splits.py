@@ -39,9 +39,7 @@ def test_a_row_stays_in_its_split_when_rows_are_added(method: str, by: str | Non
 
 
 def test_another_seed_is_another_split() -> None:
-    hashes = {
-        split(ROWS, ["id"], method="random", ratios=RATIOS, seed=n).row_set_hash("test") for n in range(3)
-    }
+    hashes = {split(ROWS, ["id"], method="random", ratios=RATIOS, seed=n).row_set_hash("test") for n in range(3)}
     assert len(hashes) == 3
 
 

@@ -1,0 +1,38 @@
+import polars as pl
+import pytest
+
+from mlops_assets.features import FeatureError, feature_frame
+from mlops_assets.training.dataset import training_frame
+from mlops_assets_tests.training.documents import features, training, two_clouds
+
+SOURCE = two_clouds(50).with_columns(weight=pl.col("id") * 2.0)
+
+
+def test_label_and_weights_come_from_the_source_row_of_the_same_key() -> None:
+    config = features(features=["x0"])
+    table = feature_frame(SOURCE.lazy(), config, {}).reverse()
+    document = training(["x0"], sample_weight_column="weight")
+    found = training_frame(table, SOURCE.sample(fraction=1.0, shuffle=True, seed=1).lazy(), document, config)
+    assert found.equals(SOURCE.select("id", "time", "x0", "label", "weight"))
+
+
+def test_a_feature_the_table_leaves_out_is_taken_from_its_source() -> None:
+    config = features(features=["x0"])
+    table = feature_frame(SOURCE.lazy(), config, {})
+    found = training_frame(table, SOURCE.lazy(), training(["x0", "x2"]), config)
+    assert found["x2"].equals(SOURCE["x2"])
+
+
+def test_a_row_whose_label_has_not_arrived_has_none() -> None:
+    config = features(features=["x0"])
+    table = feature_frame(SOURCE.lazy(), config, {})
+    found = training_frame(table, SOURCE.head(30).lazy(), training(["x0"]), config)
+    assert found.height == 50
+    assert found["label"].null_count() == 20
+
+
+def test_a_target_that_nobody_has_is_named_with_the_nearest() -> None:
+    config = features(features=["x0"])
+    table = feature_frame(SOURCE.lazy(), config, {})
+    with pytest.raises(FeatureError, match=r"no column 'lable'; did you mean 'label'\?"):
+        training_frame(table, SOURCE.lazy(), training(["x0"], target_column="lable"), config)
