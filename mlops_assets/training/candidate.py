@@ -22,7 +22,6 @@ from mlops_assets.training.plots import figures
 from mlops_assets.trusted_types import load_model_file
 
 MINIMUM_COMPARED = 200
-Figures = Callable[[Fitted], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True)

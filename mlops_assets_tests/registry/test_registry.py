@@ -146,7 +146,7 @@ def test_a_candidate_is_trained_once_and_compared_on_rows_its_champion_has_not_s
 
     def run(config: TrainingConfig, part: pl.DataFrame, version: int) -> Any:
         lineage = lineage_of(config, features(), {"gold": version})
-        return train(config, features(), part, registry, lineage, cause={"cause": "drift"}, figures=lambda *_: {})
+        return train(config, features(), part, registry, lineage, cause={"cause": "drift"})
 
     first = run(poor, rows.head(1_500), 1)
     assert first.version.passed
