@@ -43,7 +43,7 @@ def main(home: Path | None, host: str, port: int | None) -> None:
     place.folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(place.lock_file)
     try:
-        lock.acquire(timeout=1)
+        lock.acquire(timeout=0)
     except Timeout:
         click.echo(f"A gateway of {place.root} runs already at {_address_of_the_first(place)}.")
         return

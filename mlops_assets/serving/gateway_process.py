@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -62,12 +62,15 @@ def ensure_running(home: Path, *, host: str | None = None, port: int | None = No
     while time.monotonic() < deadline:
         found = address(place.root)
         if found is not None and _is_healthy(found.url):
-            return GatewayAddress(found.url, found.token_file, found.pid, child is not None and child.pid == found.pid)
-        if found is None and child is None:
-            child = _start(place, host, port)
+            return replace(found, started=_won(child, found.pid))
         if child is not None and child.poll() not in (None, 0):
             raise GatewayStartError(f"The gateway of {place.root} ended with code {child.returncode}.{_tail(place)}")
+        # One that ended with 0 met another that was starting, or still stopping: then there is none yet.
+        if found is None and (child is None or child.returncode == 0):
+            child = _start(place, host, port)
         time.sleep(0.05)
+    if child is not None:
+        child.terminate()
     raise GatewayStartError(f"The gateway of {place.root} did not answer within {HEALTHY_SECONDS:.0f} s.{_tail(place)}")
 
 
@@ -85,6 +88,14 @@ def stop(home: Path) -> bool:
         process.wait(STOP_SECONDS)
     _started[:] = [child for child in _started if child.poll() is None]
     return True
+
+
+def _won(child: subprocess.Popen[bytes] | None, pid: int) -> bool:
+    """Whether `child` is the gateway; if not, it has ended: left alone it would follow the one that is stopped."""
+    if child is None or child.pid == pid:
+        return child is not None
+    child.wait(HEALTHY_SECONDS)
+    return False
 
 
 def _start(place: GatewayHome, host: str | None, port: int | None) -> subprocess.Popen[bytes]:

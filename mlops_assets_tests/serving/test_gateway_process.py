@@ -45,9 +45,19 @@ def test_processes_that_start_it_at_once_get_the_same_gateway(tmp_path: Path) ->
     with ThreadPoolExecutor(3) as pool, running(tmp_path):
         gateway_process.stop(tmp_path)
         found = list(pool.map(lambda _: ensure_running(tmp_path, port=0), range(3)))
+        alive = [each.pid for each in psutil.process_iter() if str(tmp_path) in _command(each)]
 
     assert len({(each.url, each.pid) for each in found}) == 1
     assert sum(each.started for each in found) == 1
+    assert alive == [found[0].pid]
+    assert address(tmp_path) is None
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def test_what_a_killed_gateway_leaves_does_not_count(tmp_path: Path) -> None:
