@@ -12,7 +12,6 @@ from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.monitored import drift_tables
 from mlops_assets.assets.monitoring import model_metrics
 from mlops_assets.config import MonitoringConfig, Project
-from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring.dashboard import DashboardData, Distribution, Retraining, distribution, render
 from mlops_assets.monitoring.performance import WindowPerformance, performance_from_frame

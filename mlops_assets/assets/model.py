@@ -6,7 +6,6 @@ on the version; a refusal is an answer, not a failure, and what is deployed stay
 
 import hashlib
 from collections.abc import Mapping
-
 from typing import Any
 
 import dagster as dg
@@ -27,7 +26,6 @@ from mlops_assets.registry import ModelRegistry
 from mlops_assets.training.candidate import Candidate, lineage_of, train
 from mlops_assets.training.dataset import training_frame
 from mlops_assets.training.errors import TrainingError
-
 
 GATE = "gate"
 KNOBS = ["algorithm", "hyperparameters", "split_method", "split_ratios", "random_seed", "refit"]

@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 
 from mlops_assets.assets.errors import told
-from mlops_assets.assets.keys import deployment_key, monitoring_key, shared, table_key
+from mlops_assets.assets.keys import monitoring_key, shared, table_key
 from mlops_assets.assets.launchpad import knobs, with_knobs
 from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.metadata import markdown_table, table_metadata

@@ -5,7 +5,6 @@ everything downstream fails as an error and blocks.
 """
 
 from collections.abc import Sequence
-
 from typing import Any
 
 import dagster as dg

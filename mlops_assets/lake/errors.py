@@ -1,7 +1,7 @@
 """What can go wrong with a user's data, in one sentence each."""
 
-from difflib import get_close_matches
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class LakeError(Exception):
