@@ -43,9 +43,7 @@ def customers(rows: int) -> pl.DataFrame:
     number = pl.col("customer_id")
     plain = {"customer_id": np.arange(rows), "age": draw.integers(16, 100, rows), "quantity": quantity}
     minor = (pl.col("age") < 18) & (number % 50 != 0)
-    return pl.DataFrame(
-        {**plain, "unit": unit, "discount": discount, "total": total, "status": status}
-    ).with_columns(
+    return pl.DataFrame({**plain, "unit": unit, "discount": discount, "total": total, "status": status}).with_columns(
         pl.when(number % 1000 != 0).then(number),
         pl.when(number % 7 != 0).then(pl.format("user{}@example.com", number)).alias("email"),
         pl.when(minor).then(pl.lit("a guardian")).alias("guardian"),
@@ -80,9 +78,7 @@ def polars_by_hand(data: pl.DataFrame, expressions: dict[str, pl.Expr]) -> Outpu
     counts = [int(failing[n].sum()) for n in expressions]
     broken = failing.select(pl.any_horizontal(pl.all())).to_series()
     names = failing.filter(broken).select(
-        pl.concat_list(pl.when(n).then(pl.lit(n)) for n in expressions)
-        .list.drop_nulls()
-        .alias("_failed_rules")
+        pl.concat_list(pl.when(n).then(pl.lit(n)) for n in expressions).list.drop_nulls().alias("_failed_rules")
     )
     return data.filter(~broken), data.filter(broken).hstack(names), counts, unknown
 
@@ -163,9 +159,7 @@ def same_outputs(data: pl.DataFrame, rules: list[Rule], hand: dict[str, pl.Expr]
     assert [o.unknown_rows for o in ours.outcomes] == unknown
 
 
-def compare(
-    title: str, data: pl.DataFrame, rules: list[Rule], hand: dict[str, pl.Expr], others: bool
-) -> Table:
+def compare(title: str, data: pl.DataFrame, rules: list[Rule], hand: dict[str, pl.Expr], others: bool) -> Table:
     """One table of times, with the ratio to Polars by hand."""
     same_outputs(data, rules, hand)
     runs: dict[str, Callable[[], Any]] = {
@@ -202,9 +196,7 @@ def parsing(count: int) -> Table:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--rows", type=float, default=5.0, help="millions of rows for ten rules; a fifth for a hundred"
-    )
+    parser.add_argument("--rows", type=float, default=5.0, help="millions of rows for ten rules; a fifth for a hundred")
     rows = int(parser.parse_args().rows * 1_000_000)
     console = Console()
     console.print(parsing(1000))
@@ -212,9 +204,7 @@ def main() -> None:
     data = customers(rows)
     console.print(compare(f"10 rules, {rows:,} rows", data, ten, by_hand(), others=True))
     hundred, hand = many(100)
-    console.print(
-        compare(f"100 rules, {rows // 5:,} rows", data.head(rows // 5), hundred, hand, others=False)
-    )
+    console.print(compare(f"100 rules, {rows // 5:,} rows", data.head(rows // 5), hundred, hand, others=False))
 
 
 if __name__ == "__main__":

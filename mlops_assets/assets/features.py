@@ -13,7 +13,7 @@ from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.rule_checks import block
 from mlops_assets.assets.tables import dependencies, locate, locate_all
 from mlops_assets.config import Document, FeatureConfig, Project
-from mlops_assets.features import FeatureError
+from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.refresh import Refreshed, refresh
 from mlops_assets.lake.locations import Warehouse
 

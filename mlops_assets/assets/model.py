@@ -19,7 +19,7 @@ from mlops_assets.assets.metadata import image, numbers, table_metadata
 from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.tables import dependencies, locate
 from mlops_assets.config import Project, config_hash
-from mlops_assets.features import FeatureError
+from mlops_assets.features.errors import FeatureError
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry

@@ -10,12 +10,9 @@ import polars as pl
 
 from mlops_assets.config.features import Join
 from mlops_assets.config.problems import did_you_mean
+from mlops_assets.features.errors import FeatureError
 
 _ORDER = "__order"
-
-
-class FeatureError(ValueError):
-    """A feature table cannot be made as its document says."""
 
 
 def join_tables(

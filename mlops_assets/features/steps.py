@@ -9,7 +9,7 @@ import polars as pl
 
 from mlops_assets.config import feature_transforms as declared
 from mlops_assets.config.problems import did_you_mean
-from mlops_assets.features.joins import FeatureError
+from mlops_assets.features.errors import FeatureError
 
 
 def kind_of(column: str, dtype: pl.DataType) -> str:

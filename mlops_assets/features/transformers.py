@@ -17,8 +17,7 @@ from sklearn.base import (  # noqa: TID253 - a model file names these classes, s
 )
 from sklearn.utils.validation import check_is_fitted  # noqa: TID253
 
-from mlops_assets.config.problems import did_you_mean
-from mlops_assets.features.joins import FeatureError
+from mlops_assets.features.errors import FeatureError
 
 
 def cells(table: Any) -> Any:
@@ -262,6 +261,9 @@ class Chosen(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         names = [str(name) for name in self.transformer_.get_feature_names_out([self.column])]
         for name in self.keep:
             if name not in names:
+                # Not at the top: a serving worker loads this module, and never comes here.
+                from mlops_assets.config.problems import did_you_mean
+
                 hint = did_you_mean(name, names) or f"it has {', '.join(names[:20])}"
                 raise FeatureError(f"the transformation of '{self.column}' has no output '{name}'; {hint}")
         self.places_ = [names.index(name) for name in self.keep]

@@ -14,7 +14,7 @@ import polars as pl
 
 from mlops_assets.config.feature_transforms import OneHotEncode, TransformSpec
 from mlops_assets.config.problems import did_you_mean
-from mlops_assets.features.joins import FeatureError
+from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.steps import default_steps, kind_of, median, steps_of
 
 Transformations = Mapping[str, Sequence[TransformSpec]]

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from mlops_assets.serving.client import TabularModelClient
 
 
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8787
+
+
 class EmbeddedServing:
     """The gateway of one home, started by the first step that needs it."""
 
@@ -22,7 +25,9 @@ class EmbeddedServing:
 
     def gateway(self) -> GatewayAddress:
         """Where the gateway answers; it is started where it does not run."""
-        return ensure_running(self.home)
+        # The default gives way to the environment, and its port to the next free one; what a document asks for does not.
+        host = self.host if self.host != DEFAULT_HOST else None
+        return ensure_running(self.home, host=host, port=self.port if self.port != DEFAULT_PORT else None)
 
     def endpoints(self) -> GatewayEndpoints:
         """The gateway's endpoints, to be made and changed."""
@@ -41,8 +46,8 @@ class ServingResource(dg.ConfigurableResource[EmbeddedServing]):
     """Gives assets the embedded gateway."""
 
     home: str = Field(description="Folder that everything is written to (MLOPS_HOME).")
-    host: str = Field(default="127.0.0.1", description="Address the gateway listens on.")
-    port: int = Field(default=8787, description="Port the gateway listens on.")
+    host: str = Field(default=DEFAULT_HOST, description="Address the gateway listens on.")
+    port: int = Field(default=DEFAULT_PORT, description="Port the gateway listens on.")
 
     def create_resource(self, context: dg.InitResourceContext) -> EmbeddedServing:
         """The gateway below `home`; nothing is started."""

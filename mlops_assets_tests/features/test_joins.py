@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from mlops_assets.config.features import Join
-from mlops_assets.features import FeatureError, join_tables
+from mlops_assets.features.errors import FeatureError
+from mlops_assets.features.joins import join_tables
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 

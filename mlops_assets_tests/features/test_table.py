@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from mlops_assets.config import FeatureConfig
-from mlops_assets.features import FeatureError, duplicate_keys, feature_frame, null_keys
+from mlops_assets.features.errors import FeatureError
+from mlops_assets.features.table import duplicate_keys, feature_frame, null_keys
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 

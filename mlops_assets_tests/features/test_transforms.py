@@ -8,7 +8,7 @@ import skops.io
 from sklearn import preprocessing
 
 from mlops_assets.config import FeatureConfig
-from mlops_assets.features import FeatureError
+from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.frames import model_frame, signature_types
 from mlops_assets.features.transforms import FeatureSteps, Treatment, feature_pipeline
 from mlops_assets.trusted_types import trusted_types_of

@@ -1,7 +1,8 @@
 import polars as pl
 import pytest
 
-from mlops_assets.features import FeatureError, feature_frame
+from mlops_assets.features.errors import FeatureError
+from mlops_assets.features.table import feature_frame
 from mlops_assets.training.dataset import training_frame
 from mlops_assets_tests.training.documents import features, training, two_clouds
 

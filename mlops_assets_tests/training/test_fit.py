@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from sklearn import datasets, ensemble, linear_model, metrics, pipeline, preprocessing
 
-from mlops_assets.features import FeatureError
+from mlops_assets.features.errors import FeatureError
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.fit import Fitted, fit, refit
 from mlops_assets_tests.training.documents import features, frame, training, two_clouds
