@@ -42,7 +42,9 @@ def _job(project: Project, name: str, keys: list[dg.AssetKey], description: str)
 
 
 def run_tags(project: Project) -> dict[str, str]:
-    """Tags of every run: the pipeline's own, its environment, its time limit, and retries of a run whose process died."""
+    """Tags of every run: the pipeline's own, its environment, its time limit, and retries of a run whose process
+    died.
+    """
     pipeline = project.pipeline.config
     return {
         **{tag_value(name): tag_value(value) for name, value in pipeline.tags.items()},

@@ -92,7 +92,8 @@ def decide(
         )
     if cursor.last_request and now - datetime.fromisoformat(cursor.last_request) < monitor.retraining.cooldown:
         return dg.SkipReason(
-            f"The last retraining was asked for at {cursor.last_request}; the cool-down is {monitor.retraining.cooldown}."
+            f"The last retraining was asked for at {cursor.last_request}, "
+            f"and the cool-down is {monitor.retraining.cooldown}."
         )
     reasons = [alarm.reason for alarm in alarms if alarm.cause == newest.cause]
     request = dg.RunRequest(

@@ -1,4 +1,6 @@
-"""The monitor's page as an asset: one HTML file that shows drift, performance, alarms and versions on one axis of time."""
+"""The monitor's page as an asset: one HTML file that shows drift, performance, alarms and versions on one axis of
+time.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +34,7 @@ def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDef
     @dg.asset(
         key=monitoring_key(project, "dashboard"),
         deps=[monitoring_key(project, "drift"), monitoring_key(project, "performance")],
-        description=f"{config.dashboard_name or documents.model}: a page that needs no network, to be opened, sent or printed.",
+        description=f"{config.dashboard_name or documents.model}: one page that needs no network.",
         **shared(project, "monitoring", ["html", "monitoring"]),
     )
     def dashboard(

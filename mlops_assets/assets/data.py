@@ -1,4 +1,6 @@
-"""Data documents as assets: the example's source files (where a document names one), bronze, and silver with its quarantine."""
+"""Data documents as assets: the example's source files (where a document names one), bronze, and silver with its
+quarantine.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -105,7 +107,9 @@ def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
 
 
 def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsDefinition:
-    """Bronze in declared types, transformed, validated, merged on key; rows that break an error rule go to the quarantine."""
+    """Bronze in declared types, transformed, validated, merged on key; rows that break an error rule go to the
+    quarantine.
+    """
     key = table_key(project, "silver", document.name)
     others = rule_tables(project, document.config)
     chosen_fields = knobs(f"{document.name}_silver", document.config, ["max_error_fraction"])

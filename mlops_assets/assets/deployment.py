@@ -106,7 +106,8 @@ def deployment_asset(
 
 
 def approved(registry: ModelRegistry, config: DeploymentConfig) -> ModelVersion:
-    """The version that a document means: `latest` is the newest that has passed its gate, a number or an alias is itself.
+    """The version that a document means: `latest` is the newest that has passed its gate, a number or an alias is
+    itself.
 
     Raises:
         RegistryError: there is none.

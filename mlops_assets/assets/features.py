@@ -77,6 +77,6 @@ def _unique_check(key: dg.AssetKey, config: FeatureConfig, done: Refreshed) -> d
         passed=done.duplicates == 0 and done.nulls == 0,
         asset_key=key,
         check_name=UNIQUE,
-        description=f"{done.duplicates} rows repeat a primary key ({', '.join(config.primary_keys)}), {done.nulls} have a null in it",
+        description=f"{done.duplicates} rows repeat {', '.join(config.primary_keys)}, {done.nulls} have a null in it",
         metadata={"duplicates": done.duplicates, "nulls": done.nulls},
     )

@@ -15,7 +15,9 @@ from mlops_assets.config.tables import resolve_table
 
 @dataclass(frozen=True)
 class ModelDocuments:
-    """A model's documents, and the names of its tables: short ones where the project has one model, else with the model's."""
+    """A model's documents, and the names of its tables: short ones where the project has one model, else with the
+    model's.
+    """
 
     training: Document[TrainingConfig]
     features: Document[FeatureConfig]

@@ -1,7 +1,7 @@
 """Training documents as assets: the rows to learn from, and the model that was learned from them and judged.
 
-A model that is registered for the same rows, documents and code already is not trained again. What the gate decided stands
-on the version; a refusal is an answer, not a failure, and what is deployed stays.
+A model that is registered for the same rows, documents and code already is not trained again. What the gate decided
+stands on the version; a refusal is an answer, not a failure, and what is deployed stays.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ def training_set_asset(project: Project, documents: ModelDocuments) -> dg.Assets
     @dg.asset(
         key=table_key(project, "gold", documents.training_set),
         deps=[table_key(project, "gold", features.name), *dependencies(project, [config.source_table])],
-        description=f"What {documents.model} learns from: features, and '{documents.training.config.target_column}' beside them.",
+        description=f"What {documents.model} learns from, '{documents.training.config.target_column}' included.",
         **shared(project, "gold", ["delta", "gold"]),
     )
     def training_set(

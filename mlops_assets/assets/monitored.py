@@ -1,4 +1,6 @@
-"""The rows that monitoring looks at: new predictions with their features, predictions with the labels that have arrived."""
+"""The rows that monitoring looks at: new predictions with their features, predictions with the labels that have
+arrived.
+"""
 
 import polars as pl
 
@@ -81,8 +83,10 @@ def _with_features(project: Project, documents: ModelDocuments, made: pl.DataFra
 def labelled_rows(
     project: Project, documents: ModelDocuments, config: MonitoringConfig, lake: Warehouse, performance: str
 ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Every prediction of the windows in which a prediction or a label is new, with features and label (null where it has
-    not arrived), and the transactions that say so. Columns: window, version, prediction, probability, label, features."""
+    """Every prediction of the windows in which a prediction or a label is new, with features and label (null where it
+    has not arrived), and the transactions that say so. Columns: window, version, prediction, probability, label,
+    features.
+    """
     features = documents.features.config
     label, time = documents.training.config.target_column, features.timestamp_column
     made = lake.table(project.name, "gold", documents.predictions)

@@ -1,6 +1,7 @@
 """Monitoring documents as assets: drift, performance, and the page that shows both.
 
-The work is done here, in a run; the check `alarm` records what the sensor reads. An alarm is a warning: it stops nothing.
+The work is done here, in a run; the check `alarm` records what the sensor reads. An alarm is a warning: it stops
+nothing.
 """
 
 from typing import Any

@@ -20,7 +20,9 @@ FEATURES = "features"  # the transaction that says up to which version of the fe
 
 
 def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
-    """One row a feature row that the champion had not learned from: its keys, prediction, probability, version, request, time."""
+    """One row a feature row that the champion had not learned from: its keys, prediction, probability, version,
+    request, time.
+    """
     key = table_key(project, "gold", documents.predictions)
     environments = [document.config.environment for document in documents.deployments]
 

@@ -22,7 +22,9 @@ def project_assets(project: Project) -> list[dg.AssetsDefinition]:
 
 
 def _model(project: Project, documents: ModelDocuments) -> list[dg.AssetsDefinition]:
-    """A model's assets: what it learns from and itself; where it is deployed also its predictions; where it is watched, that."""
+    """A model's assets: what it learns from and itself; where it is deployed also its predictions; where it is
+    watched, that.
+    """
     learned = [training_set_asset(project, documents), model_asset(project, documents)]
     if not documents.deployments:
         return learned

@@ -93,7 +93,8 @@ def _sentence(outcome: RuleOutcome) -> str:
         return "no rows to check"
     if outcome.table_level:
         return "holds" if outcome.passed else f"does not hold for the {outcome.rows} rows of this run"
-    return f"{outcome.failed_rows} of {outcome.rows} rows fail ({outcome.share:.2%}), {outcome.unknown_rows} of them unknown"
+    failed = f"{outcome.failed_rows} of {outcome.rows} rows fail ({outcome.share:.2%})"
+    return f"{failed}, {outcome.unknown_rows} of them unknown"
 
 
 def _nothing_new(asset: dg.AssetKey, name: str) -> dg.AssetCheckResult:
@@ -120,10 +121,11 @@ def _share_check(asset: dg.AssetKey, config: DataConfig, done: Refined) -> dg.As
 
 def _account_check(asset: dg.AssetKey, done: Refined) -> dg.AssetCheckResult:
     rows = done.rows
+    removed = sum(rows.removed.values())
     return dg.AssetCheckResult(
         passed=rows.balanced,
         asset_key=asset,
         check_name=ACCOUNT,
-        description=f"{rows.read} read, {rows.written} written, {rows.quarantined} quarantined, {sum(rows.removed.values())} removed",
+        description=f"{rows.read} read, {rows.written} written, {rows.quarantined} quarantined, {removed} removed",
         metadata=row_metadata(rows),
     )

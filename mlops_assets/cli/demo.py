@@ -1,7 +1,7 @@
 """`make demo`: January to March trained and deployed, then April to December replayed month by month.
 
-Every step is a run of a real job, every decision the real sensor's, all on the instance that `make ui` shows. What it prints
-is read from the tables and the registry, so a second run, which finds everything done, prints the same.
+Every step is a run of a real job, every decision the real sensor's, all on the instance that `make ui` shows. What it
+prints is read from the tables and the registry, so a second run, which finds everything done, prints the same.
 """
 
 import time
@@ -27,7 +27,7 @@ FIRST, MONTHS = "2013-03", [f"2013-{month:02}" for month in range(4, 13)]
 MONTHLY_SOURCES = ("flights", "weather")
 
 
-class StepFailed(Exception):  # noqa: N818 - it is told to a person, not handled
+class StepFailed(Exception):
     """A run of the demo failed."""
 
 

@@ -18,10 +18,11 @@ COLUMNS = ("month", "rows in", "bad", "late", "AUC", "AUC v1", "drift", "the loo
 
 
 CAPTION = (
-    "bad: rows in quarantine. late: share of flights more than 15 minutes late. AUC: of the champion, as labels arrived; "
-    "AUC v1: of the first model on the same flights, had it never been retrained. drift: features whose distribution left "
-    "that of the champion's training rows. A challenger is promoted where the 95 % interval of its gain in AUC over the "
-    "champion, on later flights that neither has seen, lies above 0. now: the champion after the month."
+    "bad: rows in quarantine. late: share of flights more than 15 minutes late. "
+    "AUC: of the champion, as labels arrived; AUC v1: of the first model on the same flights, never retrained. "
+    "drift: features whose distribution left that of the champion's training rows. "
+    "A challenger is promoted where the 95 % interval of its gain in AUC over the champion, on later flights that "
+    "neither has seen, lies above 0. now: the champion after the month."
 )
 
 
@@ -73,7 +74,9 @@ def print_report(console: Console, project: Project, *, seconds: float) -> None:
     console.print(gain(months))
     dashboard = home() / "warehouse" / project.name / "monitoring" / "dashboard.html"
     console.print(
-        f"\nDone in {seconds:.0f} s. Open next:\n  make ui        the asset graph, the runs, MLflow and the gateway\n  {dashboard}"
+        f"\nDone in {seconds:.0f} s. Open next:\n"
+        f"  make ui   the asset graph, every run and check; MLflow; the gateway\n"
+        f"  {dashboard}"
     )
 
 

@@ -35,8 +35,9 @@ class Session:
         )
 
     def tick(self, sensor: str) -> tuple[list[dg.RunRequest], str]:
-        """Evaluate a sensor once with its stored cursor. Returns the runs it asks for that were not run before, as the daemon
-        would see to, and the reason where there are none."""
+        """Evaluate a sensor once with its stored cursor. Returns the runs it asks for that were not run before, as
+        the daemon would see to, and the reason where there are none.
+        """
         definition = self.definitions.resolve_sensor_def(sensor)
         place = f"cursor:{sensor}"
         stored = self.instance.daemon_cursor_storage.get_cursor_values({place}).get(place)
@@ -58,7 +59,9 @@ class Session:
 
 
 def dagster_home() -> Path:
-    """DAGSTER_HOME, `$MLOPS_HOME/dagster` where it is not set, with the current folder's dagster.yaml where it has none."""
+    """DAGSTER_HOME, `$MLOPS_HOME/dagster` where it is not set, with the current folder's dagster.yaml where it has
+    none.
+    """
     folder = Path(os.environ.setdefault("DAGSTER_HOME", str(home() / "dagster"))).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     settings, own = folder / "dagster.yaml", Path("dagster.yaml")

@@ -61,10 +61,10 @@ def run_ui(port: int, mlflow_port: int = MLFLOW_PORT) -> None:
 
 def _server(*arguments: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "DAGSTER_HOME": str(dagster_home()), "MLOPS_HOME": str(home())}
-    log = Path(home() / "ui.log").open("ab")
-    return subprocess.Popen(
-        [sys.executable, *arguments], env=environment, stdout=log, stderr=log, start_new_session=True
-    )
+    with Path(home() / "ui.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, *arguments], env=environment, stdout=log, stderr=log, start_new_session=True
+        )
 
 
 def _wait(servers: dict[str, subprocess.Popen[bytes]], console: Console) -> None:

@@ -1,7 +1,8 @@
-"""Keeping a feature table up to date: rows are built for source rows that are new or changed, and merged on the primary keys.
+"""Keeping a feature table up to date: rows are built for source rows that are new or changed, and merged on the
+primary keys.
 
-A row's joined values are those that were known when it was built. A joined table that is corrected later changes rows that
-are built afterwards; `everything` builds all of them again.
+A row's joined values are those that were known when it was built. A joined table that is corrected later changes rows
+that are built afterwards; `everything` builds all of them again.
 """
 
 from collections.abc import Mapping

@@ -94,8 +94,8 @@ def rows(path: str, at: int | None = None) -> int:
 def changes(path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()) -> pl.DataFrame:
     """Rows inserted or updated after version `after` (None: all rows) up to `until` (None: now).
 
-    A row that changed more than once comes as often as it changed, oldest first, or, where `keys` say which rows are the
-    same, in its newest form only. The cost is that of the changed rows, not of the table.
+    A row that changed more than once comes as often as it changed, oldest first, or, where `keys` say which rows are
+    the same, in its newest form only. The cost is that of the changed rows, not of the table.
     """
     table = DeltaTable(path)
     newest = table.version() if until is None else until
@@ -196,7 +196,9 @@ def _made(path: str) -> str:
 
 
 def normalised(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame in types that every Delta reader agrees on: no NaN, no Enum or Null type, instants in UTC microseconds."""
+    """The frame in types that every Delta reader agrees on: no NaN, no Enum or Null type, instants in UTC
+    microseconds.
+    """
     return frame.with_columns(
         _storable(pl.col(name), dtype) for name, dtype in frame.schema.items() if _storable_type(dtype) is not None
     )
@@ -228,7 +230,8 @@ def _storable(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def appended(path: str, after: int | None, until: int) -> pl.DataFrame:
-    """Rows of the files that were added to a table between two versions; a table that anybody wrote, without a change feed.
+    """Rows of the files that were added to a table between two versions; a table that anybody wrote, without a change
+    feed.
 
     Raises:
         LakeError: rows were updated or deleted in between, so that what is new cannot be told from the files.

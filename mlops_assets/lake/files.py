@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def read_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.DataFrame:
-    """One source file's rows. Declared columns of a text format are text; undeclared ones take the type that the table has
-    (`known`), or else the one that their values suggest.
+    """One source file's rows. Declared columns of a text format are text; undeclared ones take the type that the
+    table has (`known`), or else the one that their values suggest.
 
     Raises:
         LakeError: the file cannot be read, or lacks a declared column.

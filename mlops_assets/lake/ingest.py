@@ -63,8 +63,8 @@ def _sorted_out(files: list[SourceFile], table: str, on_changed: str) -> tuple[l
             changed.append(file.name)
     if changed and on_changed == "fail":
         raise SourceChanged(
-            f"{', '.join(changed)}: ingested before with other content; say `on_changed_source: ignore` to keep the rows "
-            "that are in the table, or give the corrected file another name"
+            f"{', '.join(changed)}: ingested before with other content; say `on_changed_source: ignore` to keep "
+            "the rows that are in the table, or give the corrected file another name"
         )
     return new, len(files) - len(new) - len(changed), tuple(changed)
 

@@ -1,7 +1,9 @@
-"""Silver: bronze's new rows in their declared types, transformed, validated, de-duplicated and merged on key, in that order.
+"""Silver: bronze's new rows in their declared types, transformed, validated, de-duplicated and merged on key, in that
+order.
 
-The quarantine keeps bronze's columns untouched. Both tables record the bronze version up to which they are done, and the
-quarantine is written first: after a kill between the two, the half that is missing is written, and no row twice.
+The quarantine keeps bronze's columns untouched. Both tables record the bronze version up to which they are done, and
+the quarantine is written first: after a kill between the two, the half that is missing is written, and no row twice.
+
 """
 
 from collections.abc import Mapping

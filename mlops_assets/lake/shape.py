@@ -21,8 +21,10 @@ UNREADABLE = pl.Schema({ROW: pl.Int64(), FAILED: pl.List(pl.String())})
 
 @dataclass(frozen=True)
 class Shaped:
-    """`frame` has the row's number in the batch as `_row`; `unreadable` names, for the rows that are not in it, the columns
-    whose text is not of the declared type (`_row`, `_failed_rules`). Rows added and removed are counted by step."""
+    """`frame` has the row's number in the batch as `_row`; `unreadable` names, for the rows that are not in it, the
+    columns whose text is not of the declared type (`_row`, `_failed_rules`). Rows added and removed are counted by
+    step.
+    """
 
     frame: pl.DataFrame
     unreadable: pl.DataFrame
@@ -53,8 +55,9 @@ def shape(config: "DataConfig", batch: pl.DataFrame, as_of: datetime) -> Shaped:
 
 
 def without_duplicates(config: "DataConfig", frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
-    """One row a key, by the document's own steps and, for a merge, by its primary keys (the last row wins); and how many
-    rows each removed."""
+    """One row a key, by the document's own steps and, for a merge, by its primary keys (the last row wins); and how
+    many rows each removed.
+    """
     steps = [step for step in config.transformation_steps if step.type == "deduplicate"]
     unique = frame
     for step in steps:

@@ -1,4 +1,6 @@
-"""A document's transformation steps on Polars frames. One function a step; unknown columns are refused before any row is read."""
+"""A document's transformation steps on Polars frames. One function a step; unknown columns are refused before any row
+is read.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping

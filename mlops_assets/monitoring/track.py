@@ -28,8 +28,9 @@ TRACK_KEYS = ["role", "window", "version", "metric"]
 
 @dataclass(frozen=True)
 class Tracked:
-    """What is known after a run: every window's metrics (columns of PERFORMANCE_SCHEMA and role), and what is out of bounds
-    in the newest window that has enough labels."""
+    """What is known after a run: every window's metrics (columns of PERFORMANCE_SCHEMA and role), and what is out of
+    bounds in the newest window that has enough labels.
+    """
 
     performance: pl.DataFrame
     breaches: tuple[Breach, ...] = ()

@@ -61,7 +61,8 @@ def watch(
     training: Callable[[], pl.DataFrame],
     config: "MonitoringConfig",
 ) -> Watched:
-    """Profile the rows of `batch` (columns: window, the watched features, prediction), judge the windows they belong to.
+    """Profile the rows of `batch` (columns: window, the watched features, prediction), judge the windows they belong
+    to.
 
     `batch_id` grows from batch to batch: one that was profiled is not profiled again. `training` gives the rows that
     champion `version` learned from, with the same columns; it is called once a champion.

@@ -25,7 +25,8 @@ class EmbeddedServing:
 
     def gateway(self) -> GatewayAddress:
         """Where the gateway answers; it is started where it does not run."""
-        # The default gives way to the environment, and its port to the next free one; what a document asks for does not.
+        # The default gives way to the environment, and its port to the next free one; what a document asks for does
+        # not.
         host = self.host if self.host != DEFAULT_HOST else None
         return ensure_running(self.home, host=host, port=self.port if self.port != DEFAULT_PORT else None)
 

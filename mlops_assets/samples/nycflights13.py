@@ -1,8 +1,8 @@
 """All 336,776 departures from New York's three airports in 2013, with weather, planes, airports and airlines (CC0).
 
-The package's data files are read by path, as text: importing it needs setuptools, and a source file should arrive with the
-text that its publisher wrote (`NA` included). Known lies: four airports on the wrong side of the globe, a wind of 1,048 mph,
-a flight of 17 miles, 15.6 % of the tail numbers unknown to the planes table.
+The package's data files are read by path, as text: importing it needs setuptools, and a source file should arrive
+with the text that its publisher wrote (`NA` included). Known lies: four airports on the wrong side of the globe, a
+wind of 1,048 mph, a flight of 17 miles, 15.6 % of the tail numbers unknown to the planes table.
 """
 
 import io
@@ -25,8 +25,9 @@ def read(table: str) -> pl.DataFrame:
 
 
 def source_files(table: str, through: str | None) -> dict[str, pl.DataFrame]:
-    """The source files of a table by name: one a month up to `through` (YYYY-MM; None is the whole year) for flights and
-    weather, one in all for the others."""
+    """The source files of a table by name: one a month up to `through` (YYYY-MM; None is the whole year) for flights
+    and weather, one in all for the others.
+    """
     if table not in MONTHLY:
         return {f"{table}.csv": read(table)}
     last = f"{YEAR}-12" if through is None else through

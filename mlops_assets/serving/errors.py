@@ -1,7 +1,5 @@
 """What can go wrong between a client and an endpoint, one class per reaction a caller can have."""
 
-# ruff: noqa: N818 - the names callers know from REST: what happened, not that it is an error
-
 
 class ServingError(Exception):
     """An endpoint did not give predictions; the message says why and never holds a token or a row."""

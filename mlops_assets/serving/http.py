@@ -28,7 +28,7 @@ _CODES = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - the answer to a request, raised to leave its handler
+class Refusal(Exception):
     """A request that is answered with an error."""
 
     def __init__(self, status: int, message: str, code: str | None = None, field: str | None = None) -> None:
