@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 
 from mlops_assets.assets.errors import told
-from mlops_assets.assets.keys import monitoring_key, shared
+from mlops_assets.assets.keys import Materialized, monitoring_key, shared
 from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.monitored import drift_tables
 from mlops_assets.assets.monitoring import model_metrics
@@ -41,7 +41,7 @@ def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDef
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
-    ) -> dg.MaterializeResult[None]:
+    ) -> Materialized:
         file = Path(lake.table(project.name, "monitoring", "dashboard.html"))
         with told(RegistryError):
             champion = registry.require_champion(documents.model)

@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.assets.errors import told
-from mlops_assets.assets.keys import shared, table_key
+from mlops_assets.assets.keys import Materialized, shared, table_key
 from mlops_assets.assets.launchpad import Knobs, knobs, with_knobs
 from mlops_assets.assets.metadata import markdown_table, row_metadata, table_metadata
 from mlops_assets.assets.pending import warn_pending
@@ -57,9 +57,7 @@ def source_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         description=f"Files of the example data {sample.dataset} that the bronze table reads; each is written once.",
         **shared(project, "source", ["file"]),
     )
-    def source(
-        context: dg.AssetExecutionContext, config: Chosen, lake: dg.ResourceParam[Warehouse]
-    ) -> dg.MaterializeResult[None]:
+    def source(context: dg.AssetExecutionContext, config: Chosen, lake: dg.ResourceParam[Warehouse]) -> Materialized:
         location = lake.source(document.config.source_path)
         written = land(sample.dataset, location, config.through)
         context.log.info("%s files written to %s", len(written), location)
@@ -85,7 +83,7 @@ def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         metadata={"source_path": config.source_path},
         **shared(project, "bronze", ["delta", "bronze"]),
     )
-    def bronze(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[None]:
+    def bronze(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]) -> Materialized:
         warn_pending(context, document)
         if document is project.data[0]:
             warn_pending(context, project.pipeline)
@@ -131,7 +129,7 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         context: dg.AssetExecutionContext,
         config: chosen_fields,  # type: ignore[valid-type]
         lake: dg.ResourceParam[Warehouse],
-    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    ) -> Iterator[Materialized | dg.AssetCheckResult]:
         chosen = with_knobs(document.config, config)
         tables = tables_of(lake, project, document.name)
         with told():

@@ -11,7 +11,7 @@ import dagster as dg
 import polars as pl
 
 from mlops_assets.assets.errors import told
-from mlops_assets.assets.keys import deployment_key, model_key, shared, table_key
+from mlops_assets.assets.keys import Materialized, deployment_key, model_key, shared, table_key
 from mlops_assets.assets.launchpad import knobs, with_knobs
 from mlops_assets.assets.lineage import training_set_name
 from mlops_assets.assets.metadata import numbers
@@ -71,7 +71,7 @@ def deployment_asset(
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
         serving: dg.ResourceParam[EmbeddedServing],
-    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    ) -> Iterator[Materialized | dg.AssetCheckResult]:
         warn_pending(context, document)
         chosen = with_knobs(document.config, config)
         with told(RegistryError, ServingError):

@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.assets.errors import told
-from mlops_assets.assets.keys import shared, table_key
+from mlops_assets.assets.keys import Materialized, shared, table_key
 from mlops_assets.assets.launchpad import Knobs
 from mlops_assets.assets.metadata import table_metadata
 from mlops_assets.assets.pending import warn_pending
@@ -43,7 +43,7 @@ def feature_asset(project: Project, document: Document[FeatureConfig]) -> dg.Ass
     )
     def features(
         context: dg.AssetExecutionContext, config: FeatureKnobs, lake: dg.ResourceParam[Warehouse]
-    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    ) -> Iterator[Materialized | dg.AssetCheckResult]:
         warn_pending(context, document)
         table = lake.table(project.name, "gold", document.name)
         with told(FeatureError):

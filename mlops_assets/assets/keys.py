@@ -1,11 +1,17 @@
 """Names that users rely on: asset keys, groups, and the tags and owners that a project's assets share."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import dagster as dg
 
 from mlops_assets.config import Project
+
+if TYPE_CHECKING:
+    Materialized = dg.MaterializeResult[None]
+else:
+    # Dagster reads the annotation of an asset with checks, and takes the bare class only.
+    Materialized = dg.MaterializeResult
 
 
 def table_key(project: Project, layer: str, table: str) -> dg.AssetKey:

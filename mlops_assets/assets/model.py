@@ -12,7 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.assets.errors import told
-from mlops_assets.assets.keys import model_key, shared, table_key
+from mlops_assets.assets.keys import Materialized, model_key, shared, table_key
 from mlops_assets.assets.launchpad import knobs, with_knobs
 from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.metadata import image, numbers, table_metadata
@@ -42,9 +42,7 @@ def training_set_asset(project: Project, documents: ModelDocuments) -> dg.Assets
         description=f"What {documents.model} learns from, '{documents.training.config.target_column}' included.",
         **shared(project, "gold", ["delta", "gold"]),
     )
-    def training_set(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]
-    ) -> dg.MaterializeResult[None]:
+    def training_set(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]) -> Materialized:
         table = lake.table(project.name, "gold", documents.training_set)
         read = {
             "features": lake.table(project.name, "gold", features.name),
@@ -95,7 +93,7 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         config: chosen_fields,  # type: ignore[valid-type]
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
-    ) -> dg.MaterializeResult[None]:
+    ) -> Materialized:
         warn_pending(context, document)
         chosen = with_knobs(document.config, config)
         table = lake.table(project.name, "gold", documents.training_set)

@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 
 from mlops_assets.assets.errors import told
-from mlops_assets.assets.keys import monitoring_key, shared, table_key
+from mlops_assets.assets.keys import Materialized, monitoring_key, shared, table_key
 from mlops_assets.assets.launchpad import knobs, with_knobs
 from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.metadata import markdown_table, table_metadata
@@ -63,7 +63,7 @@ def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         config: chosen_fields,  # type: ignore[valid-type]
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
-    ) -> dg.MaterializeResult[None]:
+    ) -> Materialized:
         warn_pending(context, document)
         chosen = with_knobs(document.config, config)
         tables = drift_tables(project, lake)
@@ -110,7 +110,7 @@ def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
         config: chosen_fields,  # type: ignore[valid-type]
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
-    ) -> dg.MaterializeResult[None]:
+    ) -> Materialized:
         chosen = with_knobs(document.config, config)
         table = lake.table(project.name, "monitoring", "performance")
         rows, transactions = labelled_rows(project, documents, chosen, lake, table)

@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from mlops_assets.assets.errors import told
-from mlops_assets.assets.keys import deployment_key, shared, table_key
+from mlops_assets.assets.keys import Materialized, deployment_key, shared, table_key
 from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.metadata import table_metadata
 from mlops_assets.config import Project
@@ -39,7 +39,7 @@ def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
-    ) -> dg.MaterializeResult[None]:
+    ) -> Materialized:
         source = lake.table(project.name, "gold", documents.features.name)
         table = lake.table(project.name, "gold", documents.predictions)
         with told(RegistryError, SignatureError):
