@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 export MLOPS_HOME ?= $(CURDIR)/.mlops
 export DAGSTER_HOME ?= $(abspath $(MLOPS_HOME))/dagster
 export PYTHONWARNINGS ?= ignore:Function
+# One arena: a tenth less memory for many short-lived frames.
+export MALLOC_ARENA_MAX ?= 1
 export DO_NOT_TRACK := true
 export MLFLOW_DISABLE_TELEMETRY := true
 

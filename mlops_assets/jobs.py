@@ -54,3 +54,9 @@ def run_tags(project: Project) -> dict[str, str]:
         # A step that fails is retried by its own policy; the run is only run again when its process is lost.
         "dagster/retry_on_asset_or_op_failure": "false",
     }
+
+
+def runs_by_itself(project: Project) -> bool:
+    """Whether schedules and sensors are on from the start: unless the pipeline's schedule is paused or missing."""
+    schedule = project.pipeline.config.schedule
+    return schedule is not None and schedule.pause_status == "UNPAUSED"

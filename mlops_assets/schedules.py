@@ -3,6 +3,7 @@
 import dagster as dg
 
 from mlops_assets.config import Project
+from mlops_assets.jobs import runs_by_itself
 
 MINUTES_A_DAY = 1440
 
@@ -10,6 +11,7 @@ MINUTES_A_DAY = 1440
 def project_schedules(project: Project, jobs: list[str]) -> list[dg.ScheduleDefinition]:
     """`<project>_schedule` where the pipeline has one, `<project>_monitor_schedule` where monitoring is enabled."""
     schedules = []
+    status = dg.DefaultScheduleStatus.RUNNING if runs_by_itself(project) else dg.DefaultScheduleStatus.STOPPED
     schedule = project.pipeline.config.schedule
     if schedule:
         schedules.append(
@@ -18,7 +20,7 @@ def project_schedules(project: Project, jobs: list[str]) -> list[dg.ScheduleDefi
                 job_name=f"{project.name}_pipeline",
                 cron_schedule=schedule.cron,
                 execution_timezone=schedule.timezone,
-                default_status=automation_status(project),
+                default_status=status,
                 description=project.pipeline.config.description,
             )
         )
@@ -31,18 +33,11 @@ def project_schedules(project: Project, jobs: list[str]) -> list[dg.ScheduleDefi
                 job_name=f"{project.name}_monitor",
                 cron_schedule=every(minutes),
                 execution_timezone=schedule.timezone if schedule else "UTC",
-                default_status=automation_status(project),
+                default_status=status,
                 description=f"Takes in new data and looks for drift every {minutes} minutes.",
             )
         )
     return schedules
-
-
-def automation_status(project: Project) -> dg.DefaultScheduleStatus:
-    """On from the start unless the pipeline's schedule is paused."""
-    schedule = project.pipeline.config.schedule
-    running = schedule is not None and schedule.pause_status == "UNPAUSED"
-    return dg.DefaultScheduleStatus.RUNNING if running else dg.DefaultScheduleStatus.STOPPED
 
 
 def every(minutes: int) -> str | list[str]:

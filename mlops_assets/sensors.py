@@ -12,7 +12,7 @@ import dagster as dg
 
 from mlops_assets.assets.keys import monitoring_key, tag_value
 from mlops_assets.config import MonitoringConfig, Project
-from mlops_assets.schedules import automation_status
+from mlops_assets.jobs import runs_by_itself
 
 ALARM = "alarm"  # the check of both monitoring assets
 MEMORY = 50  # causes kept in the cursor
@@ -63,13 +63,12 @@ def project_sensors(project: Project, jobs: list[str]) -> list[dg.SensorDefiniti
 
 def drift_sensor(project: Project, monitor: MonitoringConfig) -> dg.SensorDefinition:
     """The sensor that turns an alarm into one run of `<project>_retrain`."""
-    running = automation_status(project) is dg.DefaultScheduleStatus.RUNNING
 
     @dg.sensor(
         name=f"{project.name}_drift_sensor",
         job_name=f"{project.name}_retrain",
         minimum_interval_seconds=60,
-        default_status=dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED,
+        default_status=dg.DefaultSensorStatus.RUNNING if runs_by_itself(project) else dg.DefaultSensorStatus.STOPPED,
         description="Asks for a retraining when the monitoring checks record drift or lost performance.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
