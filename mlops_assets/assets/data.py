@@ -13,12 +13,14 @@ from mlops_assets.assets.launchpad import Knobs, knobs, with_knobs
 from mlops_assets.assets.metadata import markdown_table, row_metadata, table_metadata
 from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.rule_checks import block, rule_check_specs, rule_checks
+from mlops_assets.assets.tables import path_of
 from mlops_assets.config import DataConfig, Document, Project
+from mlops_assets.config.rule_types import rule_tables
 from mlops_assets.lake import delta
 from mlops_assets.lake.ingest import ingest
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.lake.refine import DataTables, Run, refine
-from mlops_assets.rules import RuleOutcome, columns, foreign_columns, parse
+from mlops_assets.rules import RuleOutcome, columns, parse
 from mlops_assets.samples import land
 
 
@@ -109,14 +111,14 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
     quarantine.
     """
     key = table_key(project, "silver", document.name)
-    others = rule_tables(project, document.config)
+    others = rule_tables(project, document)
     chosen_fields = knobs(f"{document.name}_silver", document.config, ["max_error_fraction"])
 
     @dg.asset(
         key=key,
         deps=[
             table_key(project, "bronze", document.name),
-            *(table_key(project, "silver", name) for name in others),
+            *(table_key(project, ref.layer, ref.table) for ref in others.values()),
         ],
         check_specs=rule_check_specs(key, document.config),
         description=document.config.description,
@@ -133,7 +135,7 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         chosen = with_knobs(document.config, config)
         tables = tables_of(lake, project, document.name)
         with told():
-            frames = {name: delta.scan(lake.table(project.name, "silver", name)) for name in others}
+            frames = {name: delta.scan(path_of(project, ref, lake)) for name, ref in others.items()}
             done = refine(chosen, tables, Run(context.run_id), frames)
         checks = rule_checks(key, chosen, done)
         if done.blocked:
@@ -154,12 +156,6 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         )
 
     return silver
-
-
-def rule_tables(project: Project, config: DataConfig) -> list[str]:
-    """The project's tables that a document's rules name (`tailnum in planes.tailnum`)."""
-    named = {name for rule in config.validation_rules for name in foreign_columns(parse(rule.condition))}
-    return sorted({document.name for document in project.data if any(n.startswith(f"{document.name}.") for n in named)})
 
 
 def _constraints(config: DataConfig) -> Mapping[str, Sequence[str]]:

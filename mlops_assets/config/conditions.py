@@ -7,7 +7,8 @@ from mlops_assets.config.data import DataConfig
 from mlops_assets.config.deployment import DeploymentConfig
 from mlops_assets.config.document import Document
 from mlops_assets.config.problems import Problem
-from mlops_assets.config.source import Path, dotted
+from mlops_assets.config.rule_problems import rule_problem
+from mlops_assets.config.source import Path
 from mlops_assets.config.training import TrainingConfig
 from mlops_assets.config.transform_steps import Derive, Filter
 
@@ -22,10 +23,7 @@ def condition_problems(document: Document[Any]) -> Iterator[Problem]:
         try:
             parse(text)
         except RuleError as error:
-            start = document.text_start(path)
-            line = start.line + error.line - 1
-            column = start.column + error.column - 1
-            yield Problem(start.file, line, column, dotted(path), error.message, error.hint, label, error.picture())
+            yield rule_problem(document, path, label, error)
 
 
 def foreign_tables(document: Document[Any]) -> Iterator[tuple[Path, str]]:

@@ -20,6 +20,7 @@ from mlops_assets.config.references import (
     unknown_tables,
     unknown_transformed,
 )
+from mlops_assets.config.rule_types import type_problems
 from mlops_assets.config.source import Path
 from mlops_assets.config.tables import tables_of
 
@@ -50,6 +51,7 @@ def project_problems(project: Project) -> list[Problem]:
         unknown_models(project),
         training_problems(project),
         join_problems(project),
+        type_problems(project),
     )
     return [problem for check in checks for problem in check]
 

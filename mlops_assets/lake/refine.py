@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from mlops_assets.config.base import last_part
 from mlops_assets.lake import delta
 from mlops_assets.lake.ingest import ADDED_COLUMNS
 from mlops_assets.lake.rowcount import RowCount
@@ -112,6 +113,7 @@ def _prepare(config: "DataConfig", bronze: pl.DataFrame, run: Run, others: Mappi
         shaped.frame.drop(ROW),
         silver_rules(config),
         as_of=run.as_of,
+        table=last_part(config.destination_path),
         tables=others,
         sensitive=config.sensitive_columns,
     )

@@ -1,0 +1,101 @@
+"""Type-checks rules and column names of data documents that declare their columns, before any row is read."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mlops_assets.config.conditions import foreign_tables
+from mlops_assets.config.data import DataConfig
+from mlops_assets.config.document import Document
+from mlops_assets.config.problems import Problem, did_you_mean
+from mlops_assets.config.project import Project
+from mlops_assets.config.rule_problems import rule_problem
+from mlops_assets.config.silver_schema import SilverSchema, silver_schema
+from mlops_assets.config.source import Path
+from mlops_assets.config.tables import TableRef, resolve_table
+from mlops_assets.config.transform_steps import Deduplicate, DropColumns
+
+if TYPE_CHECKING:
+    from mlops_assets.rules import Schema
+
+
+def type_problems(project: Project) -> Iterator[Problem]:
+    """What does not fit the declared columns: steps, rules, keys and other fields that name columns."""
+    schemas = {document.name: silver_schema(document) for document in project.data}
+    for document in project.data:
+        schema = schemas[document.name]
+        if schema is not None:
+            yield from schema.problems
+            yield from _unknown_columns(schema)
+            if not schema.problems:
+                yield from _rule_problems(project, schema, schemas)
+
+
+def rule_tables(project: Project, document: Document[DataConfig]) -> dict[str, TableRef]:
+    """The project's other tables that a document's conditions name, by the name they use."""
+    named = {table for _, table in foreign_tables(document)}
+    found = {table: resolve_table(project, table, document) for table in sorted(named)}
+    return {table: ref for table, ref in found.items() if ref is not None}
+
+
+def _rule_problems(
+    project: Project, schema: SilverSchema, schemas: dict[str, SilverSchema | None]
+) -> Iterator[Problem]:
+    from mlops_assets.rules import RuleError, check
+
+    document = schema.document
+    tables = _other_columns(project, document, schemas)
+    for index, rule in enumerate(document.config.validation_rules):
+        if not _is_known(rule.condition, schema, tables):
+            continue
+        try:
+            check(rule.condition, schema.columns, table=document.name, tables=_closed(tables))
+        except RuleError as error:
+            yield rule_problem(document, ("validation_rules", index, "condition"), f"rule '{rule.name}'", error)
+
+
+def _other_columns(
+    project: Project, document: Document[DataConfig], schemas: dict[str, SilverSchema | None]
+) -> dict[str, SilverSchema | None]:
+    refs = rule_tables(project, document)
+    return {name: schemas.get(ref.table) if ref.layer == "silver" else None for name, ref in refs.items()}
+
+
+def _closed(tables: dict[str, SilverSchema | None]) -> "dict[str, Schema]":
+    return {name: schema.columns for name, schema in tables.items() if schema}
+
+
+def _is_known(text: str, schema: SilverSchema, tables: dict[str, SilverSchema | None]) -> bool:
+    """Whether the documents say enough to check a rule: every column it may read is declared."""
+    from mlops_assets.rules import columns, foreign_columns, parse
+
+    tree = parse(text)
+    if schema.open and not columns(tree) <= set(schema.columns):
+        return False
+    for written in foreign_columns(tree):
+        table, _, column = written.rpartition(".")
+        other = tables.get(table)
+        if table != schema.document.name and (other is None or (other.open and column not in other.columns)):
+            return False
+    return True
+
+
+def _unknown_columns(schema: SilverSchema) -> Iterator[Problem]:
+    """Fields that name columns the silver table will not have."""
+    config = schema.document.config
+    if schema.open:
+        return
+    dropped = {name for step in config.transformation_steps if isinstance(step, DropColumns) for name in step.columns}
+    for path, name in _named_columns(config):
+        if name not in schema.columns and not (path[0] == "sensitive_columns" and name in dropped):
+            hint = did_you_mean(name, schema.columns)
+            yield schema.document.problem(path, f"the table has no column '{name}'", hint)
+
+
+def _named_columns(config: DataConfig) -> Iterator[tuple[Path, str]]:
+    for field in ("primary_keys", "partitioning_columns", "z_order_by", "sensitive_columns"):
+        yield from (((field, index), name) for index, name in enumerate(getattr(config, field)))
+    for number, step in enumerate(config.transformation_steps):
+        if isinstance(step, Deduplicate):
+            at: Path = ("transformation_steps", number)
+            yield from (((*at, "keys", index), name) for index, name in enumerate(step.keys))
+            yield from (((*at, "order_by", index), name) for index, name in enumerate(step.order_by))
