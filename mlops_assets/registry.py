@@ -5,12 +5,13 @@ Every fact that a later step needs is a tag of the version, so that nothing but 
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -95,6 +96,7 @@ class Training:
     tags: Mapping[str, str]
     figures: Mapping[str, bytes] = field(default_factory=dict)
     tables: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 class ModelRegistry:
@@ -103,6 +105,11 @@ class ModelRegistry:
     def __init__(self, tracking_uri: str, artifacts: Path) -> None:
         """Connect nothing yet; `artifacts` is the folder of new experiments' files."""
         self.tracking_uri, self.artifacts = tracking_uri, artifacts
+
+    @classmethod
+    def below(cls, home: Path) -> Self:
+        """MLflow on sqlite in `home`."""
+        return cls(f"sqlite:///{home / 'mlflow.db'}", home / "mlartifacts")
 
     @cached_property
     def client(self) -> "MlflowClient":
@@ -135,6 +142,8 @@ class ModelRegistry:
                 mlflow.log_input(_dataset(table, table_version), context="training")
             for title, png in training.figures.items():
                 mlflow.log_image(_pixels(png), artifact_file=f"{title}.png")
+            for file, text in training.files.items():
+                mlflow.log_text(text, file)
             info = _log_model(training)
         self._register(name)
         found = client.create_model_version(
@@ -233,6 +242,21 @@ class ModelRegistry:
         uri = self.client.get_model_version_download_uri(version.name, version.version)
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self.tracking_uri))
 
+    def text(self, version: ModelVersion, file: str) -> str | None:
+        """A text file of the run that made a version, None where the run has no such file."""
+        import mlflow
+
+        if file not in {each.path for each in self.client.list_artifacts(version.run_id)}:
+            return None
+        uri = f"runs:/{version.run_id}/{file}"
+        with tempfile.TemporaryDirectory() as folder:
+            path = mlflow.artifacts.download_artifacts(uri, dst_path=folder, tracking_uri=self.tracking_uri)
+            return Path(path).read_text()
+
+    def metrics(self, version: ModelVersion) -> Mapping[str, float]:
+        """What the run that made a version measured."""
+        return dict(self.client.get_run(version.run_id).data.metrics)
+
     def url(self, version: ModelVersion) -> str:
         """Where the MLflow UI shows the run that made a version, below its own address."""
         run = self.client.get_run(version.run_id)
@@ -260,8 +284,6 @@ def _version(found: Any) -> ModelVersion:
 
 
 def _log_model(training: Training) -> Any:
-    import tempfile
-
     import mlflow
     import skops.io
     from mlflow.models import ModelSignature

@@ -28,7 +28,7 @@ def resources_for(platform: str | None = None) -> Mapping[str, object]:
 
 def embedded_registry() -> ModelRegistry:
     """MLflow on sqlite below MLOPS_HOME."""
-    return ModelRegistry(f"sqlite:///{home() / 'mlflow.db'}", home() / "mlartifacts")
+    return ModelRegistry.below(home())
 
 
 def _embedded() -> Mapping[str, object]:

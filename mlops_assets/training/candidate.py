@@ -19,6 +19,7 @@ from mlops_assets.registry import PASSED, REFUSED, ModelRegistry, ModelVersion, 
 from mlops_assets.training.fit import Fitted, fit, refit, truth_of
 from mlops_assets.training.gates import GateDecision, decide
 from mlops_assets.training.plots import figures
+from mlops_assets.training.record import FILE, TrainingRecord
 from mlops_assets.trusted_types import load_model_file
 
 MINIMUM_COMPARED = 200
@@ -103,9 +104,15 @@ def train(
             },
             figures=drawn,
             tables=lineage.tables,
+            files={FILE: _record(config, features, final, lineage).model_dump_json(indent=1)},
         ),
     )
     return Candidate(version, True, fitted.metrics, decision, drawn, fitted.rows.height, fitted.dropped)
+
+
+def _record(config: TrainingConfig, features: FeatureConfig, fitted: Fitted, lineage: Lineage) -> TrainingRecord:
+    splits = {name: fitted.splits.row_set_hash(name) for name in fitted.splits.rows}
+    return TrainingRecord.of((config, features), lineage.tables, fitted.rows, splits, refitted=fitted.refitted)
 
 
 def _judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> GateDecision:
