@@ -136,7 +136,7 @@ def _gate_check(key: dg.AssetKey, done: Candidate) -> dg.AssetCheckResult:
         check_name=GATE,
         severity=dg.AssetCheckSeverity.WARN,
         description=done.version.decision,
-        metadata=numbers(done.version.numbers),
+        metadata={"version": done.version.version, **numbers(done.version.numbers)},
     )
 
 
