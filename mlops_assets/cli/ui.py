@@ -5,8 +5,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+import psutil
 from rich.console import Console
 
 from mlops_assets.cli.session import dagster_home
@@ -14,67 +18,119 @@ from mlops_assets.config import home
 from mlops_assets.serving.gateway_process import ensure_running, stop
 
 MLFLOW_PORT = 5000
+START_SECONDS, STOP_SECONDS = 120.0, 10.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of a person's session: its process, and where it answers."""
+
+    name: str
+    url: str
+    process: subprocess.Popen[bytes]
+
+
+class ServerEnded(Exception):
+    """A server ended, or never answered."""
 
 
 def run_ui(port: int, mlflow_port: int = MLFLOW_PORT) -> None:
-    """Start the three servers, print their addresses, and stop all of them at Ctrl-C or when one ends."""
+    """Start the three servers, print each address once it answers, and stop all of them at Ctrl-C or when one ends."""
     console = Console()
-    gateway = ensure_running(home())
-    servers = {
-        "Dagster": _server(
-            "-m",
-            "dagster",
-            "dev",
-            "-m",
-            "mlops_assets.definitions",
-            "-p",
-            str(port),
-            "--log-level",
-            "warning",
-        ),
-        "MLflow": _server(
-            "-m",
-            "mlflow",
-            "ui",
-            "--backend-store-uri",
-            f"sqlite:///{home() / 'mlflow.db'}",
-            "--port",
-            str(mlflow_port),
-        ),
-    }
-    console.print(f"Dagster UI  http://127.0.0.1:{port}")
-    console.print(f"MLflow UI   http://127.0.0.1:{mlflow_port}")
-    console.print(f"Gateway     {gateway.url}  (token in {gateway.token_file})")
-    console.print("Ctrl-C stops all of them.")
-    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
+    signal.signal(signal.SIGTERM, _interrupt)
+    servers: list[Server] = []
     try:
-        _wait(servers, console)
+        gateway = ensure_running(home())
+        console.print(f"Gateway     {gateway.url}  (token in {gateway.token_file})")
+        servers += [_dagster(port), _mlflow(mlflow_port)]
+        for server in servers:
+            _wait_until_it_answers(server)
+            console.print(f"{server.name:<11} {server.url}")
+        console.print("Ctrl-C stops all of them.")
+        _watch(servers)
     except KeyboardInterrupt:
         console.print("Stopping ...")
+    except ServerEnded as ended:
+        console.print(str(ended))
     finally:
-        for server in servers.values():
-            server.send_signal(signal.SIGINT)
-        for server in servers.values():
-            server.wait(timeout=30)
+        _stop(servers)
         stop(home())
 
 
-def _server(*arguments: str) -> subprocess.Popen[bytes]:
+def _dagster(port: int) -> Server:
+    command = ["-m", "dagster", "dev", "-m", "mlops_assets.definitions", "-p", str(port), "--log-level", "warning"]
+    return Server("Dagster UI", f"http://127.0.0.1:{port}", _started(command))
+
+
+def _mlflow(port: int) -> Server:
+    store = ["--backend-store-uri", f"sqlite:///{home() / 'mlflow.db'}"]
+    return Server(
+        "MLflow UI",
+        f"http://127.0.0.1:{port}",
+        _started(["-m", "mlflow", "ui", *store, "--port", str(port), "--workers", "1"]),
+    )
+
+
+def _started(command: list[str]) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "DAGSTER_HOME": str(dagster_home()), "MLOPS_HOME": str(home())}
-    with Path(home() / "ui.log").open("ab") as log:
+    with _log().open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, *arguments], env=environment, stdout=log, stderr=log, start_new_session=True
+            [sys.executable, *command], env=environment, stdout=log, stderr=log, start_new_session=True
         )
 
 
-def _wait(servers: dict[str, subprocess.Popen[bytes]], console: Console) -> None:
-    while True:
-        for name, server in servers.items():
-            if server.poll() is not None:
-                console.print(f"{name} ended with code {server.returncode}; see {home() / 'ui.log'}")
+def _log() -> Path:
+    return home() / "ui.log"
+
+
+def _wait_until_it_answers(server: Server) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        _still_running(server)
+        try:
+            if httpx.get(server.url, timeout=2, trust_env=False).is_success:
                 return
+        except httpx.TransportError:
+            time.sleep(0.3)
+    raise ServerEnded(f"The {server.name} did not answer within {START_SECONDS:.0f} s; see {_log()}")
+
+
+def _watch(servers: list[Server]) -> None:
+    while True:
+        for server in servers:
+            _still_running(server)
         time.sleep(0.5)
 
 
-def _interrupt() -> None:
+def _still_running(server: Server) -> None:
+    if server.process.poll() is not None:
+        raise ServerEnded(f"The {server.name} ended with code {server.process.returncode}; see {_log()}")
+
+
+def _stop(servers: list[Server]) -> None:
+    """End the servers and everything they started; a second Ctrl-C does not leave half of it behind."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    processes = [each for server in servers for each in _with_children(server.process.pid)]
+    for process in processes:
+        _send(process, signal.SIGTERM)
+    _, alive = psutil.wait_procs(processes, STOP_SECONDS)
+    for process in alive:
+        _send(process, signal.SIGKILL)
+
+
+def _with_children(pid: int) -> list[psutil.Process]:
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _send(process: psutil.Process, number: int) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
+def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
