@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+comma := ,
 
 export MLOPS_HOME ?= $(CURDIR)/.mlops
 export DAGSTER_HOME ?= $(abspath $(MLOPS_HOME))/dagster
@@ -66,7 +67,12 @@ lock: $(VENV)/.dev  ## resolve the pinned versions again
 	    --generate-hashes --no-emit-index-url --no-annotate $$([ $$extra = dev ] || echo -c locks/dev.txt) -o locks/$$extra.txt || exit 1; \
 	done
 
+PROJECT ?= flights
+replay-quarantine: setup  ## let quarantined rows that now pass into silver: PROJECT=, TABLE=, RELEASE=rule,rule
+	@$(BIN)/dagster job execute -m mlops_assets.definitions -j $(PROJECT)_replay_quarantine --config-json \
+	  '{"ops": {"replay_quarantine": {"config": {$(if $(TABLE),"table": "$(TABLE)"$(if $(RELEASE),$(comma) "release": ["$(subst $(comma),"$(comma) ",$(RELEASE))"]))}}}}'
+
 clean:  ## remove what runs left (MLOPS_HOME)
 	@rm -rf $(MLOPS_HOME)
 
-.PHONY: help setup demo ui check test test-slow lint format bench schema lock clean
+.PHONY: help setup demo ui check replay-quarantine test test-slow lint format bench schema lock clean

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from mlops_assets.assets.project import project_assets
+from mlops_assets.assets.replay import replay_job
 from mlops_assets.config import Project, configs_folder, load_projects
 from mlops_assets.jobs import project_jobs
 from mlops_assets.resources.platforms import resources_for
@@ -28,7 +29,7 @@ def _project_definitions(project: Project) -> dg.Definitions:
     names = [job.name for job in jobs]
     return dg.Definitions(
         assets=assets,
-        jobs=jobs,
+        jobs=[*jobs, *([replaying] if (replaying := replay_job(project)) else [])],
         schedules=project_schedules(project, names),
         sensors=project_sensors(project, names),
     )

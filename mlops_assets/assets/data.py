@@ -10,17 +10,19 @@ from pydantic import Field
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, shared, table_key
 from mlops_assets.assets.launchpad import Knobs, knobs, with_knobs
-from mlops_assets.assets.metadata import markdown_table, row_metadata, table_metadata
+from mlops_assets.assets.metadata import outcome_table, row_metadata, table_metadata
 from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.rule_checks import block, rule_check_specs, rule_checks
 from mlops_assets.assets.tables import path_of
 from mlops_assets.config import DataConfig, Document, Project
 from mlops_assets.config.rule_types import rule_tables
 from mlops_assets.lake import delta
+from mlops_assets.lake.batch import Run
 from mlops_assets.lake.ingest import ingest
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.lake.refine import DataTables, Run, refine
-from mlops_assets.rules import RuleOutcome, columns, parse
+from mlops_assets.lake.quarantine import waiting_rows
+from mlops_assets.lake.refine import DataTables, refine
+from mlops_assets.rules import columns, parse
 from mlops_assets.samples import land
 
 
@@ -147,10 +149,8 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
                 **table_metadata(tables.silver, keys=chosen.primary_keys, constraints=_constraints(chosen)),
                 **row_metadata(done.rows),
                 "quarantine": tables.quarantine,
-                "quarantine_rows": delta.rows(tables.quarantine),
-                "rules": markdown_table(
-                    _outcomes(done.outcomes), ["rule", "severity", "failed", "unknown", "condition"]
-                ),
+                "quarantine_rows": waiting_rows(tables.quarantine),
+                "rules": outcome_table(done.outcomes),
             },
             check_results=checks,
         )
@@ -165,16 +165,3 @@ def _constraints(config: DataConfig) -> Mapping[str, Sequence[str]]:
         for column in columns(parse(rule.condition)):
             found.setdefault(column, []).append(f"{rule.condition} ({rule.severity})")
     return found
-
-
-def _outcomes(outcomes: Sequence[RuleOutcome]) -> list[dict[str, object]]:
-    return [
-        {
-            "rule": outcome.rule.name,
-            "severity": outcome.rule.severity,
-            "failed": outcome.failed_rows if not outcome.table_level else ("" if outcome.passed else "does not hold"),
-            "unknown": outcome.unknown_rows,
-            "condition": outcome.rule.condition,
-        }
-        for outcome in outcomes
-    ]

@@ -9,6 +9,7 @@ import polars as pl
 
 from mlops_assets.lake import delta
 from mlops_assets.lake.rowcount import RowCount
+from mlops_assets.rules import RuleOutcome
 
 TYPE_NAMES = {"String": "string", "Int64": "int", "Float64": "float", "Boolean": "bool", "Date": "date"}
 
@@ -63,6 +64,21 @@ def markdown_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str])
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     lines += ["| " + " | ".join(_cell(row.get(column)) for column in columns) + " |" for row in rows]
     return dg.MetadataValue.md("\n".join(lines))
+
+
+def outcome_table(outcomes: Iterable[RuleOutcome]) -> dg.MarkdownMetadataValue:
+    """A run's rules with what they found."""
+    rows = [
+        {
+            "rule": outcome.rule.name,
+            "severity": outcome.rule.severity,
+            "failed": outcome.failed_rows if not outcome.table_level else ("" if outcome.passed else "does not hold"),
+            "unknown": outcome.unknown_rows,
+            "condition": outcome.rule.condition,
+        }
+        for outcome in outcomes
+    ]
+    return markdown_table(rows, ["rule", "severity", "failed", "unknown", "condition"])
 
 
 def _cell(value: object) -> str:

@@ -11,7 +11,8 @@ import dagster as dg
 
 from mlops_assets.assets.metadata import markdown_table, row_metadata
 from mlops_assets.config import DataConfig
-from mlops_assets.lake.refine import Refined, silver_rules
+from mlops_assets.lake.batch import silver_rules
+from mlops_assets.lake.refine import Refined
 from mlops_assets.rules import Rule, RuleOutcome, is_table_level, parse
 
 SHARE, ACCOUNT = "quarantined_share", "rows_add_up"

@@ -5,7 +5,7 @@ from typing import Any
 
 from mlops_assets.config import DataConfig, Document
 from mlops_assets.lake import delta
-from mlops_assets.lake.refine import silver_rules
+from mlops_assets.lake.batch import silver_rules
 from mlops_assets.rules.schema import pandera_schema
 
 

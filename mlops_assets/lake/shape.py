@@ -23,13 +23,14 @@ UNREADABLE = pl.Schema({ROW: pl.Int64(), FAILED: pl.List(pl.String())})
 class Shaped:
     """`frame` has the row's number in the batch as `_row`; `unreadable` names, for the rows that are not in it, the
     columns whose text is not of the declared type (`_row`, `_failed_rules`). Rows added and removed are counted by
-    step.
+    step; `folded` are the rows, beyond one each, that unreadable batch rows had become by an `explode`.
     """
 
     frame: pl.DataFrame
     unreadable: pl.DataFrame
     added: Mapping[str, int]
     removed: Mapping[str, int]
+    folded: int = 0
 
 
 def shape(config: "DataConfig", batch: pl.DataFrame, as_of: datetime) -> Shaped:
@@ -39,6 +40,7 @@ def shape(config: "DataConfig", batch: pl.DataFrame, as_of: datetime) -> Shaped:
     lost = [unreadable]
     added: Counter[str] = Counter()
     removed: Counter[str] = Counter()
+    folded = 0
     for step in config.transformation_steps:
         if step.type == "deduplicate":
             continue
@@ -47,10 +49,11 @@ def shape(config: "DataConfig", batch: pl.DataFrame, as_of: datetime) -> Shaped:
         if step.type in ("cast", "parse_date"):
             frame, broken = _split_unreadable(before, frame, _wanted(step))
             lost.append(broken)
+            folded += before.height - frame.height - broken.height
         else:
             (added if frame.height > before.height else removed)[step.type] += abs(frame.height - before.height)
     return Shaped(
-        frame, pl.concat(lost), {k: n for k, n in added.items() if n}, {k: n for k, n in removed.items() if n}
+        frame, pl.concat(lost), {k: n for k, n in added.items() if n}, {k: n for k, n in removed.items() if n}, folded
     )
 
 

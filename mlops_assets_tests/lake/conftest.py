@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from mlops_assets.config import DataConfig
+from mlops_assets.lake.batch import Run
 from mlops_assets.lake.ingest import Ingested, ingest
-from mlops_assets.lake.refine import DataTables, Refined, Run, refine
+from mlops_assets.lake.refine import DataTables, Refined, refine
 
 
 class Lake:

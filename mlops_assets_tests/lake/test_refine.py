@@ -112,7 +112,7 @@ def test_a_run_that_was_killed_between_quarantine_and_silver_writes_the_missing_
     config = lake.config(columns=COLUMNS, validation_rules=[POSITIVE], max_error_fraction=1)
     lake.write("a.csv", ORDERS)
     with monkeypatch.context() as killed:
-        killed.setattr(refining, "_write_silver", _killed)
+        killed.setattr(refining, "write_silver", _killed)
         with pytest.raises(KeyboardInterrupt):
             lake.load(config)
     assert delta.rows(lake.tables.quarantine) == 2

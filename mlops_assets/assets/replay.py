@@ -1,0 +1,98 @@
+"""The job that lets quarantined rows into silver: after a rule was mended, with a repair, or by a person's verdict."""
+
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+from pydantic import Field
+
+from mlops_assets.assets.data import tables_of
+from mlops_assets.assets.errors import told
+from mlops_assets.assets.keys import table_key
+from mlops_assets.assets.launchpad import Knobs
+from mlops_assets.assets.metadata import outcome_table, row_metadata, table_metadata
+from mlops_assets.assets.tables import path_of
+from mlops_assets.config import DataConfig, Document, Project
+from mlops_assets.config.problems import did_you_mean
+from mlops_assets.config.rule_types import rule_tables
+from mlops_assets.lake import delta
+from mlops_assets.lake.batch import Run
+from mlops_assets.lake.locations import Warehouse
+from mlops_assets.lake.quarantine import Overrides, replay, waiting_rows
+from mlops_assets.lake.refine import Refined
+
+OP = "replay_quarantine"
+
+
+class ReplayKnobs(Knobs):
+    """What a person decides about quarantined rows; with nothing chosen, every table's rows meet the rules again."""
+
+    table: str | None = Field(default=None, description="Silver table; every table of the project where not given.")
+    where: str | None = Field(default=None, description="Condition on the quarantine's columns: which rows.")
+    repair: dict[str, str] = Field(default={}, description="Source column to an expression with its new value.")
+    release: list[str] = Field(default=[], description="Rules whose verdict is overridden for these rows.")
+
+
+def replay_job(project: Project) -> dg.JobDefinition | None:
+    """`<project>_replay_quarantine`, or None for a project without data documents."""
+    if not project.data:
+        return None
+
+    @dg.op(
+        name=OP,
+        out=dg.Out(dg.Nothing),
+        description="Takes quarantined rows through steps and rules again; those that pass enter silver, once.",
+    )
+    def replayed(
+        context: dg.OpExecutionContext, config: ReplayKnobs, lake: dg.ResourceParam[Warehouse]
+    ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
+        for document in _chosen(project, config):
+            done = _replay(project, document, config, context.run_id, lake)
+            tables = tables_of(lake, project, document.name)
+            context.log.info("%s: %s", document.name, done.rows)
+            if done.rows.read:
+                yield dg.AssetMaterialization(
+                    table_key(project, "silver", document.name),
+                    description="Rows replayed from the quarantine.",
+                    metadata={
+                        **(table_metadata(tables.silver) if delta.exists(tables.silver) else {}),
+                        **row_metadata(done.rows),
+                        "quarantine_rows": waiting_rows(tables.quarantine),
+                        "released": list(config.release),
+                        "rules": outcome_table(done.outcomes),
+                    },
+                )
+        yield dg.Output(None)
+
+    @dg.job(
+        name=f"{project.name}_{OP}",
+        description="Lets quarantined rows that now pass, were repaired or are released into silver, each once.",
+        executor_def=dg.in_process_executor,
+    )
+    def job() -> None:
+        replayed()
+
+    return job
+
+
+def _chosen(project: Project, config: ReplayKnobs) -> list[Document[DataConfig]]:
+    names = [document.name for document in project.data]
+    if config.table is None:
+        if config.release or config.repair or config.where:
+            raise dg.Failure(f"release, repair and where need a table: one of {', '.join(names)}", allow_retries=False)
+        return [document for document in project.data if document.config.write_mode != "overwrite"]
+    if config.table not in names:
+        hint = did_you_mean(config.table, names) or f"known are {', '.join(names)}"
+        raise dg.Failure(f"project {project.name} has no silver table '{config.table}'; {hint}", allow_retries=False)
+    return [document for document in project.data if document.name == config.table]
+
+
+def _replay(
+    project: Project, document: Document[DataConfig], config: ReplayKnobs, run_id: str, lake: Warehouse
+) -> Refined:
+    overrides = Overrides(config.where, config.repair, tuple(config.release))
+    with told():
+        others: Mapping[str, str] = {
+            name: path_of(project, ref, lake) for name, ref in rule_tables(project, document).items()
+        }
+        frames = {name: delta.scan(path) for name, path in others.items() if delta.exists(path)}
+        return replay(document.config, tables_of(lake, project, document.name), Run(run_id), frames, overrides)

@@ -1,0 +1,55 @@
+"""Which replayed rows have been overtaken: their key arrived again, later, and that row went on."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from mlops_assets.lake import delta
+from mlops_assets.lake.batch import Batch
+from mlops_assets.lake.ingest import ADDED_COLUMNS
+from mlops_assets.lake.shape import ROW, shape
+
+if TYPE_CHECKING:
+    from mlops_assets.config import DataConfig
+
+ORDER, IDENTITY = ("_ingested_at", "_row_id"), ["_source_file", "_row_id"]
+
+
+def superseded(
+    config: "DataConfig", bronze: str, waiting: pl.DataFrame, chosen: pl.DataFrame, batch: Batch, as_of: datetime
+) -> pl.Series:
+    """For each good row of a replay, whether bronze has a later row of its key that is not in quarantine itself.
+
+    Only a table that keeps one row a key asks this; the cost is that of the bronze rows since the oldest of `chosen`.
+    """
+    nobody = pl.repeat(False, batch.good.height, eager=True)
+    if not config.primary_keys or config.write_mode not in (None, "merge") or batch.good.is_empty():
+        return nobody
+    good = batch.good.select(config.primary_keys).with_columns(_arrival(chosen, batch.origin).alias("mine"))
+    newest = _arrivals(config, bronze, waiting, chosen, as_of)
+    found = good.join(newest, on=config.primary_keys, how="left", maintain_order="left")
+    return (found["newest"] > found["mine"]).fill_null(False)
+
+
+def _arrivals(
+    config: "DataConfig", bronze: str, waiting: pl.DataFrame, chosen: pl.DataFrame, as_of: datetime
+) -> pl.DataFrame:
+    """The keys of bronze rows since the oldest of `chosen`, quarantined ones apart, each with its newest arrival."""
+    aside = pl.concat([waiting.select(IDENTITY), chosen.select(IDENTITY)])
+    since = delta.scan(bronze).filter(pl.col("_ingested_at") >= chosen["_ingested_at"].min())
+    later = since.join(aside.lazy(), on=IDENTITY, how="anti", maintain_order="left").collect()
+    shaped = shape(config, later.drop(ADDED_COLUMNS), as_of).frame
+    arrival = _arrival(later, shaped[ROW]).alias("newest")
+    return shaped.select(config.primary_keys).with_columns(arrival).group_by(config.primary_keys).agg(pl.max("newest"))
+
+
+def _arrival(rows: pl.DataFrame, origin: pl.Series) -> pl.Series:
+    """When the rows at `origin` arrived, as a text that sorts like it."""
+    return rows.select(
+        pl.format(
+            "{} {}",
+            pl.col("_ingested_at").dt.epoch("us").cast(pl.String).str.zfill(20),
+            pl.col("_row_id").cast(pl.String).str.zfill(20),
+        )
+    ).to_series()[origin]
