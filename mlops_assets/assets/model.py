@@ -15,7 +15,7 @@ from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, model_key, shared, table_key
 from mlops_assets.assets.launchpad import knobs, with_knobs
 from mlops_assets.assets.lineage import ModelDocuments
-from mlops_assets.assets.metadata import image, numbers, table_metadata
+from mlops_assets.assets.metadata import image, markdown_table, numbers, table_metadata
 from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.tables import dependencies, locate
 from mlops_assets.config import Project, config_hash
@@ -26,9 +26,12 @@ from mlops_assets.registry import ModelRegistry
 from mlops_assets.training.candidate import Candidate, lineage_of, train
 from mlops_assets.training.dataset import training_frame
 from mlops_assets.training.errors import TrainingError
+from mlops_assets.training.metrics import metric
+from mlops_assets.training.search import Searched
 
 GATE = "gate"
-KNOBS = ["algorithm", "hyperparameters", "split_method", "split_ratios", "random_seed", "refit"]
+SHOWN_TRIALS = 10
+KNOBS = ["algorithm", "hyperparameters", "split_method", "split_ratios", "random_seed", "refit", "trials"]
 
 
 def training_set_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
@@ -107,6 +110,7 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
                 lineage_of(chosen, documents.features.config, {table: version}),
                 cause=_cause(context.run.tags),
                 again=config.again,  # type: ignore[attr-defined]
+                studies=lake.home / "studies.db",
             )
         context.log.info("version %s %s: %s", done.version.version, done.version.tag("gate"), done.version.decision)
         return dg.MaterializeResult(metadata=_metadata(registry, done), check_results=[_gate_check(key, done)])
@@ -153,5 +157,15 @@ def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, Any]:
         "rows": done.rows,
         "rows_without_label": done.dropped,
         **numbers(done.metrics),
+        **_search_metadata(done.searched),
         **{title: image(png, title) for title, png in done.figures.items()},
     }
+
+
+def _search_metadata(searched: Searched | None) -> dict[str, Any]:
+    if searched is None:
+        return {}
+    best = searched.trials.sort("score", descending=metric(searched.metric).greater_is_better, nulls_last=True)
+    rows = best.head(SHOWN_TRIALS).drop("reason").to_dicts()
+    chosen = {"hyperparameters": dg.MetadataValue.json(dict(searched.hyperparameters))}
+    return {**chosen, **numbers(searched.metrics), "search": markdown_table(rows, list(rows[0]))}

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from mlops_assets.config.base import Duration, Name, Number, StrictModel, Whole, later, refuse, refuse_unknown
 from mlops_assets.config.metric_names import ModelMetric
+from mlops_assets.config.search import SearchRange
 
 MODEL_TYPES = ("classification", "regression", "clustering", "anomaly_detection")
 
@@ -98,8 +99,18 @@ class TrainingConfig(StrictModel):
     experiment_name: Name = Field(description="MLflow experiment name.")
     run_name: str = Field(default="", description="MLflow run name.")
     registry_model_name: ModelName = Field(description="Name for registering in MLflow Model Registry.")
-    search_space: dict[str, Any] | None = later(None, "Hyperparameter to the values that are searched.")
-    max_parallel_trials: Whole = later(1, "Trials of the search that run at the same time.", ge=1)
+    search_space: dict[Name, SearchRange] = Field(
+        default={},
+        description="Hyperparameter to the range that is searched, by cross-validation on the training split; "
+        "a value in hyperparameters is tried first.",
+    )
+    trials: Whole = Field(default=20, ge=1, le=10_000, description="Trials of the search.")
+    search_timeout: Duration | None = Field(
+        default=None, description="How long after its start the search begins no further trial."
+    )
+    max_parallel_trials: Whole = Field(
+        default=1, ge=1, le=64, description="Trials of the search that run at the same time."
+    )
     calibration: Literal["none", "sigmoid", "isotonic"] = later("none", "How probabilities are calibrated.")
     early_stopping: bool = later(False, "Whether training stops when validation gets no better.")
     slices: list[Name] = later([], "Columns by whose values metrics are split.")
@@ -133,4 +144,6 @@ class TrainingConfig(StrictModel):
             raise refuse("'grouped' needs a group_column", field="split_method")
         if self.stratify and self.split_method not in (None, "stratified"):
             raise refuse(f"contradicts split_method '{self.split_method}'", field="stratify")
+        if self.search_space and self.model_type in ("clustering", "anomaly_detection"):
+            raise refuse(f"{self.model_type} has no labels to score trials by", field="search_space")
         return self

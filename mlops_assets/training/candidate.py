@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version as package_version
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -16,10 +17,12 @@ import polars as pl
 from mlops_assets.config import FeatureConfig, TrainingConfig, config_hash
 from mlops_assets.features.frames import signature_types
 from mlops_assets.registry import PASSED, REFUSED, ModelRegistry, ModelVersion, Training
-from mlops_assets.training.fit import Fitted, fit, refit, truth_of
+from mlops_assets.training.fit import Fitted, fit, refit
 from mlops_assets.training.gates import GateDecision, decide
 from mlops_assets.training.plots import figures
+from mlops_assets.training.prepared import truth_of
 from mlops_assets.training.record import FILE, TrainingRecord
+from mlops_assets.training.search import Searched, search
 from mlops_assets.trusted_types import load_model_file
 
 MINIMUM_COMPARED = 200
@@ -56,6 +59,7 @@ class Candidate:
     figures: Mapping[str, bytes] = field(default_factory=dict)
     rows: int = 0
     dropped: int = 0
+    searched: Searched | None = None
 
 
 def lineage_of(config: TrainingConfig, features: FeatureConfig, tables: Mapping[str, int]) -> Lineage:
@@ -72,11 +76,13 @@ def train(
     *,
     cause: Mapping[str, str],
     again: bool = False,
+    studies: Path | None = None,
 ) -> Candidate:
     """Train on `rows`, compare with the champion on rows that neither has seen, and register the version.
 
     `cause` are tags that say who asked (`window`, `cause`). A version of the same lineage is returned as it
-    is, unless `again`.
+    is, unless `again`. `studies` is the SQLite file in which a search of hyperparameters is kept, so that a run that
+    was killed goes on with it.
 
     Raises:
         TrainingError, FeatureError: the rows or the estimator do not fit the document.
@@ -84,6 +90,10 @@ def train(
     known = None if again else registry.with_tag(config.registry_model_name, "lineage", lineage.digest)
     if known is not None:
         return Candidate(known, trained=False)
+    study = f"{config.registry_model_name} {lineage.digest}"
+    searched = search(config, features, rows, study=study, storage=studies) if config.search_space else None
+    if searched is not None:
+        config = config.model_copy(update={"hyperparameters": searched.hyperparameters})
     fitted = fit(config, features, rows)
     decision = _judged(fitted, config, registry)
     final = refit(fitted) if config.refit and decision.promote else fitted
@@ -97,17 +107,25 @@ def train(
             inputs=signature_types(fitted.rows.schema, fitted.inputs),
             outputs=_outputs(fitted, config),
             params={"algorithm": type(fitted.pipeline[-1]).__name__, **config.hyperparameters},
-            metrics={**fitted.metrics, "rows": fitted.rows.height, "fit_seconds": fitted.seconds},
+            metrics={
+                **fitted.metrics,
+                **(searched.metrics if searched else {}),
+                "rows": fitted.rows.height,
+                "fit_seconds": fitted.seconds,
+            },
             tags={
                 **_tags(final, decision, lineage),
                 **{f"mlops.{name}": value for name, value in cause.items()},
             },
             figures=drawn,
             tables=lineage.tables,
-            files={FILE: _record(config, features, final, lineage).model_dump_json(indent=1)},
+            files={
+                FILE: _record(config, features, final, lineage).model_dump_json(indent=1),
+                **({"search.csv": searched.trials.write_csv()} if searched else {}),
+            },
         ),
     )
-    return Candidate(version, True, fitted.metrics, decision, drawn, fitted.rows.height, fitted.dropped)
+    return Candidate(version, True, fitted.metrics, decision, drawn, fitted.rows.height, fitted.dropped, searched)
 
 
 def _record(config: TrainingConfig, features: FeatureConfig, fitted: Fitted, lineage: Lineage) -> TrainingRecord:
@@ -147,17 +165,17 @@ def _unseen(fitted: Fitted, champion: ModelVersion) -> pl.Series:
     """
     held_out, until = fitted.held_out, champion.trained_until
     same_rows = champion.tag("rows_train") == fitted.splits.row_set_hash("train")
-    lasting = fitted.method in ("random", "grouped") and champion.tag("split") == _split(fitted)
+    lasting = fitted.prepared.method in ("random", "grouped") and champion.tag("split") == _split(fitted)
     alike = (same_rows or lasting) and champion.tag("refitted") != "true"
-    if alike or until is None or fitted.time not in held_out.columns:
+    if alike or until is None or fitted.prepared.time not in held_out.columns:
         return pl.repeat(value=True, n=held_out.height, eager=True)
-    return held_out[fitted.time] > until
+    return held_out[fitted.prepared.time] > until
 
 
 def _split(fitted: Fitted) -> str:
     """How rows were split; a random or grouped split of the same text keeps each row where it was."""
     config = fitted.config
-    return json.dumps([fitted.method, config.split_ratios, config.random_seed, config.group_column])
+    return json.dumps([fitted.prepared.method, config.split_ratios, config.random_seed, config.group_column])
 
 
 def _names(path: Any) -> list[str]:

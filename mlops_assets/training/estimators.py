@@ -103,10 +103,11 @@ def estimator(config: TrainingConfig) -> Any:
     """An unfitted estimator with the document's hyperparameters, and its seed where it takes one."""
     found = estimator_class(config)
     known = _parameters(found)
-    for name in config.hyperparameters:
-        if known is not None and name not in known:
-            hint = did_you_mean(name, known) or f"it takes {', '.join(known)}"
-            raise TrainingError(f"hyperparameters: {found.__name__} has no '{name}'; {hint}")
+    for field, names in (("hyperparameters", config.hyperparameters), ("search_space", config.search_space)):
+        for name in names:
+            if known is not None and name not in known:
+                hint = did_you_mean(name, known) or f"it takes {', '.join(known)}"
+                raise TrainingError(f"{field}: {found.__name__} has no '{name}'; {hint}")
     seed = {"random_state": config.random_seed} if known is None or "random_state" in known else {}
     return found(**{**seed, **config.hyperparameters})
 

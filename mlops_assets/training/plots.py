@@ -8,7 +8,8 @@ import numpy as np
 
 from mlops_assets.features.frames import model_frame
 from mlops_assets.training.evaluation import Outcomes, outcomes
-from mlops_assets.training.fit import Fitted, truth_of
+from mlops_assets.training.fit import Fitted
+from mlops_assets.training.prepared import truth_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,9 +8,10 @@ from sklearn import metrics
 from mlops_assets.rules import RuleError
 from mlops_assets.training.bootstrap import paired_gains, statistic
 from mlops_assets.training.evaluation import Outcomes, value_of
-from mlops_assets.training.fit import Fitted, fit, truth_of
+from mlops_assets.training.fit import Fitted, fit
 from mlops_assets.training.gates import GateDecision, decide
 from mlops_assets.training.metrics import metric
+from mlops_assets.training.prepared import truth_of
 from mlops_assets_tests.training.documents import features, training, two_clouds
 
 ROWS = two_clouds(1_500)

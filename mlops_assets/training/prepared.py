@@ -1,0 +1,143 @@
+"""What a training learns from, made ready once: labelled rows, their splits, and the frame a pipeline takes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from mlops_assets.config.features import FeatureConfig
+from mlops_assets.config.training import TrainingConfig
+from mlops_assets.features.frames import model_frame
+from mlops_assets.features.joins import require_columns
+from mlops_assets.features.table import identity
+from mlops_assets.features.transforms import FeatureSteps, feature_pipeline
+from mlops_assets.training.errors import TrainingError
+from mlops_assets.training.estimators import treatment_of
+from mlops_assets.training.evaluation import Evaluation, evaluate, outcomes
+from mlops_assets.training.splits import Rows, Splits, folds, split
+
+if TYPE_CHECKING:
+    import pandas
+
+SUPERVISED = ("classification", "regression")
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The labelled rows, sorted by key, and how they are split; `dropped` counts rows without a label."""
+
+    config: TrainingConfig
+    features: FeatureConfig
+    rows: pl.DataFrame
+    splits: Splits
+    method: str
+    time: str
+    by: str | None
+    keys: Sequence[str]
+    dropped: int
+
+    @property
+    def schema(self) -> Mapping[str, pl.DataType]:
+        """The types of every column but the target."""
+        return {name: dtype for name, dtype in self.rows.schema.items() if name != self.config.target_column}
+
+    def steps(self, made: Any) -> FeatureSteps:
+        """The unfitted steps from raw columns to what the estimator `made` takes."""
+        treatment = treatment_of(made, self.config.random_seed)
+        transformations = self.features.feature_transformations
+        return feature_pipeline(self.config.feature_columns, self.schema, transformations, treatment)
+
+    def folds(self, rows: Rows, count: int, method: str | None = None) -> list[tuple[Rows, Rows]]:
+        """`count` pairs of rows to learn from and to check on, out of `rows`; parted as the document's splits are, or
+        by `method`.
+        """
+        if not count:
+            return []
+        seed = self.config.random_seed
+        return folds(self.rows, rows, self.keys, method=method or self.method, count=count, seed=seed, by=self.by)
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Raw columns, labels and weights (None where rows count alike), row by row."""
+
+    table: "pandas.DataFrame"
+    truth: Any
+    weights: Any
+
+    def measured(self, pipeline: Any, rows: Rows, config: TrainingConfig, names: Sequence[str]) -> Evaluation:
+        """The metrics `names` of a fitted pipeline on some of the rows."""
+        found = outcomes(pipeline, self.table.iloc[rows], config.model_type)
+        return evaluate(found, self.truth[rows], names)
+
+
+def prepare(config: TrainingConfig, features: FeatureConfig, frame: pl.DataFrame) -> Prepared:
+    """Drops rows without a label, sorts by key and splits.
+
+    Raises TrainingError or FeatureError naming the column that is missing or does not fit.
+    """
+    time = config.time_column or features.timestamp_column
+    method = config.split_method or ("stratified" if config.stratify else "random")
+    by = {"time": time, "stratified": config.target_column, "grouped": config.group_column}.get(method)
+    keys = [key for key in identity(features) if key in frame.columns]
+    require_columns([*keys, *([by] if by else [])], frame.columns, "the training rows")
+    rows, dropped = _labelled(frame, config, time)
+    rows = rows.sort(keys, nulls_last=True)
+    splits = split(rows, keys, method=method, ratios=config.split_ratios, seed=config.random_seed, by=by)
+    return Prepared(config, features, rows, splits, method, time, by, keys, dropped)
+
+
+def data_of(rows: pl.DataFrame, inputs: Sequence[str], config: TrainingConfig) -> Data:
+    """The frame of raw columns, the labels and the weights of `rows`."""
+    return Data(model_frame(rows, inputs), truth_of(rows, config), _weights(rows, config))
+
+
+def _labelled(frame: pl.DataFrame, config: TrainingConfig, time: str) -> tuple[pl.DataFrame, int]:
+    """The rows with a label (all, where it learns without) in the training window; how many had none."""
+    rows = frame
+    if config.model_type in SUPERVISED:
+        require_columns([config.target_column], frame.columns, "the training rows")
+        label = pl.col(config.target_column)
+        rows = frame.filter(
+            label.is_not_null() & (label.is_not_nan() if frame[config.target_column].dtype.is_float() else True)
+        )
+    dropped = frame.height - rows.height
+    if config.training_window is not None:
+        require_columns([time], frame.columns, "training_window: the training rows")
+        rows = rows.filter(pl.col(time) >= pl.col(time).max() - config.training_window)
+    if not rows.height:
+        raise TrainingError(f"target_column: none of {frame.height} rows has a label in '{config.target_column}'")
+    return rows, dropped
+
+
+def truth_of(rows: pl.DataFrame, config: TrainingConfig) -> Any:
+    """The labels as a NumPy array: numbers for regression, else truth values, whole numbers or texts."""
+    import numpy as np
+
+    if config.target_column not in rows.columns:
+        return np.zeros(rows.height)
+    label = rows[config.target_column]
+    if config.model_type == "regression":
+        if not (label.dtype.is_numeric() or label.dtype == pl.Boolean):
+            raise TrainingError(f"target_column: '{label.name}' is {label.dtype}; regression needs numbers")
+        return label.cast(pl.Float64).to_numpy()
+    if config.model_type == "anomaly_detection":
+        return label.cast(pl.Boolean).fill_null(value=False).to_numpy()
+    if label.dtype == pl.Boolean:
+        return label.to_numpy()
+    if label.dtype.is_numeric():
+        if label.dtype.is_float() and not (label == label.round(0)).all():
+            raise TrainingError(f"target_column: '{label.name}' holds fractions, no classes; use model_type regression")
+        return label.cast(pl.Int64).to_numpy()
+    return np.array(label.cast(pl.String).to_list())
+
+
+def _weights(rows: pl.DataFrame, config: TrainingConfig) -> Any:
+    if not config.sample_weight_column:
+        return None
+    require_columns([config.sample_weight_column], rows.columns, "the training rows")
+    weights = rows[config.sample_weight_column].cast(pl.Float64)
+    if weights.null_count() or not (weights >= 0).all():
+        raise TrainingError(f"sample_weight_column: '{weights.name}' holds nulls or negative weights")
+    return weights.to_numpy()

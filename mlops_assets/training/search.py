@@ -1,0 +1,215 @@
+"""Hyperparameter search: Optuna's TPE over the document's `search_space`, scored on folds of the training split only.
+
+Trials run in rounds of `max_parallel_trials`, fold by fold, and answers are told in the order of the trials. So the
+same seed gives the same trials however threads are scheduled, and a search that was killed goes on as if it had not
+been: a round's sampler is seeded by how many trials are done. After each fold the trials that are worse than the median
+of the others so far are given up.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from mlops_assets.config.features import FeatureConfig
+from mlops_assets.config.search import Choices, FloatRange, SearchRange
+from mlops_assets.config.training import TrainingConfig
+from mlops_assets.training.errors import TrainingError
+from mlops_assets.training.estimators import estimator
+from mlops_assets.training.learn import learned, unfitted
+from mlops_assets.training.metrics import Metric, gate_metric, metric
+from mlops_assets.training.prepared import Data, Prepared, data_of, prepare
+from mlops_assets.training.splits import Rows
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.distributions import BaseDistribution
+
+FOLDS = 3  # where the document asks for no cross-validation
+REASON = "reason"  # why a trial has no value
+
+
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """The best hyperparameters (the document's fixed ones included), their mean score over the folds, and all trials.
+
+    `trials` has a row per trial: number, state (complete, pruned, failed), the score, seconds and each hyperparameter.
+    """
+
+    hyperparameters: Mapping[str, Any]
+    metric: str
+    score: float
+    trials: pl.DataFrame
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Numbers that are logged with the model."""
+        states = self.trials["state"].to_list()
+        counts = {f"search_{state}": float(states.count(state)) for state in ("complete", "pruned", "failed")}
+        return {f"search_{self.metric}": self.score, **counts}
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    prepared: Prepared
+    data: Data
+    folds: Sequence[tuple[Rows, Rows]]
+    metric: Metric
+
+    def score(self, hyperparameters: Mapping[str, Any], fold: int) -> float | str:
+        """The metric on one fold, or why there is none."""
+        from sklearn.exceptions import NotFittedError
+
+        config = self.prepared.config.model_copy(update={"hyperparameters": hyperparameters})
+        learn, check = self.folds[fold]
+        try:
+            made = estimator(config)
+            pipeline = learned(unfitted(self.prepared.steps(made), made), self.data, learn, self.prepared)
+            found = self.data.measured(pipeline, check, config, [self.metric.name])
+        except (ValueError, ArithmeticError, NotFittedError) as error:
+            return str(error).splitlines()[0]
+        value = found.values[self.metric.name]
+        return found.reasons[self.metric.name] if value is None else value
+
+
+def search(
+    config: TrainingConfig, features: FeatureConfig, frame: pl.DataFrame, *, study: str, storage: Path | None
+) -> Searched:
+    """The best of `trials` sets of hyperparameters for the rows of `frame`.
+
+    `storage` is an SQLite file that keeps the `study` between runs, None for one that is forgotten. The score is the
+    gate's metric.
+
+    Raises:
+        TrainingError: no trial could be scored, with the last reason.
+    """
+    prepared = prepare(config, features, frame)
+    task = _task(prepared)
+    opened = _open(study, storage, task.metric)
+    _begin(opened, config)
+    started = monotonic()
+    while (done := len(_finished(opened))) < config.trials and _in_time(config, started):
+        _round(opened, task, done)
+    scored = [trial for trial in opened.trials if trial.state.name == "COMPLETE"]
+    if not scored:
+        reasons = [trial.user_attrs[REASON] for trial in opened.trials if REASON in trial.user_attrs]
+        why = f": {reasons[-1]}" if reasons else f" within {config.search_timeout}"
+        raise TrainingError(f"search_space: none of {len(reasons)} trials could be scored{why}")
+    best = opened.best_trial
+    chosen = {**config.hyperparameters, **best.params}
+    return Searched(chosen, task.metric.name, float(best.value or 0.0), _table(opened))
+
+
+def _task(prepared: Prepared) -> _Task:
+    config = prepared.config
+    inputs = prepared.steps(estimator(config)).inputs
+    folds = prepared.folds(prepared.splits.rows["train"], config.cross_validation_folds or FOLDS)
+    return _Task(prepared, data_of(prepared.rows, inputs, config), folds, metric(gate_metric(config)))
+
+
+def _open(name: str, storage: Path | None, wanted: Metric) -> "Study":
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if storage is not None:
+        storage.parent.mkdir(parents=True, exist_ok=True)
+    return optuna.create_study(
+        study_name=name,
+        storage=f"sqlite:///{storage}" if storage else None,
+        direction="maximize" if wanted.greater_is_better else "minimize",
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
+        load_if_exists=True,
+    )
+
+
+def _begin(study: "Study", config: TrainingConfig) -> None:
+    """Gives up trials that a killed run left, and puts the document's own values first."""
+    from optuna.trial import TrialState
+
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+    own = {name: value for name, value in config.hyperparameters.items() if name in config.search_space}
+    if own and not _finished(study) and not study.get_trials(states=(TrialState.WAITING,)):
+        study.enqueue_trial(own)
+
+
+def _finished(study: "Study") -> list[Any]:
+    """Trials with a score, pruned ones and those that cannot be scored; not those that a kill cut short."""
+    return [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state.name in ("COMPLETE", "PRUNED") or (trial.state.name == "FAIL" and REASON in trial.user_attrs)
+    ]
+
+
+def _in_time(config: TrainingConfig, started: float) -> bool:
+    return config.search_timeout is None or monotonic() - started < config.search_timeout.total_seconds()
+
+
+def _round(study: "Study", task: _Task, done: int) -> None:
+    """Runs up to `max_parallel_trials` trials side by side, one fold of each at a time."""
+    import optuna
+
+    config = task.prepared.config
+    count = min(config.max_parallel_trials, config.trials - done)
+    seed = int(np.random.SeedSequence([config.random_seed, done]).generate_state(1)[0])
+    study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+    ranges = {name: _distribution(each) for name, each in config.search_space.items()}
+    trials = [study.ask(ranges) for _ in range(count)]
+    scores: dict[int, list[float]] = {trial.number: [] for trial in trials}
+    with ThreadPoolExecutor(count) as pool:
+        for fold in range(len(task.folds)):
+            tried = [{**config.hyperparameters, **trial.params} for trial in trials]
+            answers = list(pool.map(lambda each, fold=fold: task.score(each, fold), tried))
+            pairs = zip(trials, answers, strict=True)
+            last = fold == len(task.folds) - 1
+            trials = [trial for trial, answer in pairs if _goes_on(study, trial, answer, scores[trial.number], last)]
+    for trial in trials:
+        study.tell(trial, float(np.mean(scores[trial.number])))
+
+
+def _goes_on(study: "Study", trial: "Trial", answer: float | str, scores: list[float], last: bool) -> bool:
+    """Notes one fold's answer; False where the trial has failed or is given up."""
+    from optuna.trial import TrialState
+
+    if isinstance(answer, str):
+        trial.set_user_attr(REASON, answer)
+        study.tell(trial, state=TrialState.FAIL)
+        return False
+    scores.append(answer)
+    trial.report(float(np.mean(scores)), len(scores))
+    if not last and trial.should_prune():
+        study.tell(trial, state=TrialState.PRUNED)
+        return False
+    return True
+
+
+def _distribution(given: SearchRange) -> "BaseDistribution":
+    from optuna import distributions
+
+    if isinstance(given, Choices):
+        return distributions.CategoricalDistribution(given.choices)
+    if isinstance(given, FloatRange):
+        return distributions.FloatDistribution(given.low, given.high, log=given.log, step=given.step)
+    return distributions.IntDistribution(given.low, given.high, log=given.log, step=given.step)
+
+
+def _table(study: "Study") -> pl.DataFrame:
+    states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+    rows = [
+        {
+            "trial": trial.number,
+            "state": states[trial.state.name],
+            "score": trial.value if trial.state.name == "COMPLETE" else None,
+            "seconds": trial.duration.total_seconds() if trial.duration else None,
+            "reason": trial.user_attrs.get(REASON),
+            **{name: str(value) for name, value in trial.params.items()},
+        }
+        for trial in _finished(study)
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
