@@ -3,7 +3,6 @@ time.
 """
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -11,7 +10,7 @@ import polars as pl
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, monitoring_key, shared
 from mlops_assets.assets.lineage import ModelDocuments
-from mlops_assets.assets.monitored import drift_tables
+from mlops_assets.assets.monitored import drift_tables, page_file, performance_table
 from mlops_assets.assets.monitoring import model_metrics
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.lake.locations import Warehouse
@@ -42,7 +41,7 @@ def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDef
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Materialized:
-        file = Path(lake.table(project.name, "monitoring", "dashboard.html"))
+        file = page_file(project, lake)
         with told(RegistryError):
             champion = registry.require_champion(documents.model)
             versions = registry.versions(documents.model)
@@ -71,7 +70,7 @@ def dashboard_data(
     """What the page shows, read from the monitor's tables and the registry."""
     tables = drift_tables(project, lake)
     drift = verdicts(tables)
-    performance = known(lake.table(project.name, "monitoring", "performance"), config).performance
+    performance = known(performance_table(project, config, lake), config).performance
     windows = sorted({*drift, *(performance["window"].to_list() if performance.height else [])})
     metric = next(iter(model_metrics(config)), "roc_auc")
     return DashboardData(

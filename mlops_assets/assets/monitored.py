@@ -2,11 +2,14 @@
 arrived.
 """
 
+from pathlib import Path
+
 import polars as pl
 
 from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.tables import locate
 from mlops_assets.config import MonitoringConfig, Project
+from mlops_assets.config.base import last_part
 from mlops_assets.features.table import identity
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
@@ -22,6 +25,18 @@ PREDICTIONS, LABELS = "predictions", "labels"  # transactions of the performance
 def drift_tables(project: Project, lake: Warehouse) -> DriftTables:
     """Where the drift monitor keeps its three tables."""
     return DriftTables(*(lake.table(project.name, "monitoring", name) for name in ("references", "profiles", "drift")))
+
+
+def performance_table(project: Project, config: MonitoringConfig, lake: Warehouse) -> str:
+    """Where the metrics are kept: `performance`, or the last part of the document's `metrics_table`."""
+    tracking = config.model_performance_tracking
+    named = tracking.metrics_table if tracking else None
+    return lake.table(project.name, "monitoring", last_part(named) if named else "performance")
+
+
+def page_file(project: Project, lake: Warehouse) -> Path:
+    """Where the monitor's page lies."""
+    return Path(lake.table(project.name, "monitoring", "dashboard.html"))
 
 
 def timezone(project: Project) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from mlops_assets.assets.alerts import alerts_asset
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, monitoring_key, shared, table_key
 from mlops_assets.assets.launchpad import knobs, with_knobs
@@ -18,6 +19,7 @@ from mlops_assets.assets.monitored import (
     drift_tables,
     labelled_rows,
     new_predictions,
+    performance_table,
     training_rows,
     watched_features,
 )
@@ -37,8 +39,8 @@ KNOBS = ["min_sample", "consecutive_windows", "fdr", "severe_threshold"]
 
 
 def monitoring_assets(project: Project, documents: ModelDocuments) -> list[dg.AssetsDefinition]:
-    """Drift and performance of one model."""
-    return [drift_asset(project, documents), performance_asset(project, documents)]
+    """Drift and performance of one model, and what is told of them."""
+    return [drift_asset(project, documents), performance_asset(project, documents), alerts_asset(project, documents)]
 
 
 def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
@@ -112,7 +114,7 @@ def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Materialized:
         chosen = with_knobs(document.config, config)
-        table = lake.table(project.name, "monitoring", "performance")
+        table = performance_table(project, document.config, lake)
         rows, transactions = labelled_rows(project, documents, chosen, lake, table)
 
         def baseline(frame: pl.DataFrame) -> pl.DataFrame:

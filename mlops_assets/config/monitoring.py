@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mlops_assets.config.alert_channels import Channel
 from mlops_assets.config.base import (
@@ -12,21 +12,26 @@ from mlops_assets.config.base import (
     Number,
     StrictModel,
     Whole,
+    check_table_name,
+    last_part,
     later,
     parse_duration,
+    refuse,
 )
 from mlops_assets.config.metric_names import MonitorMetric
 from mlops_assets.config.training import ModelName
 
 DriftMethod = Literal["ks_test", "chi_square", "psi", "wasserstein", "jensen_shannon", "hellinger", "total_variation"]
 
+_TABLES = ("references", "profiles", "drift", "alerts")
+
 
 class DataDriftConfig(StrictModel):
     """How a window of data is compared with the reference."""
 
     method: DriftMethod = Field(default="ks_test", description="Test (ks_test, chi_square) or distance.")
-    reference_dataset: str | None = Field(
-        default=None, description="Table or path to compare with; the champion's training rows if not given."
+    reference_dataset: str | None = later(
+        None, "Table or path to compare with; the champion's training rows if not given."
     )
     features_to_monitor: list[Name] = Field(default=[], description="Features to compare; empty means all the model's.")
     threshold: Number | None = Field(
@@ -41,15 +46,27 @@ class ModelPerfConfig(StrictModel):
     baseline_run_id: str | None = Field(
         default=None, description="MLflow run to compare with; the first version ever deployed if not given."
     )
-    label_delay: Duration | None = Field(default=None, description="How long labels take to arrive.")
+    label_delay: Duration | None = later(None, "How long labels take to arrive.")
+
+    @field_validator("metrics_table")
+    @classmethod
+    def _own_table(cls, name: str | None) -> str | None:
+        if name is not None and last_part(check_table_name(name)) in _TABLES:
+            raise refuse(f"'{last_part(name)}' is a table of the monitor's own", "'performance' would be right")
+        return name
 
 
 class AlertConfig(StrictModel):
     """Who is told about an alarm, and how."""
 
-    notification_channels: list[Channel] = later([], "Where alerts are sent.")
-    include_details: bool = later(True, "Whether an alert names the features and their statistics.")
-    aggregation_window: Duration = later(parse_duration("1h"), "How long alarms are gathered into one alert.")
+    notification_channels: list[Channel] = Field(
+        default=[], description="Where alerts are sent; without one they are recorded and shown, and told to nobody."
+    )
+    include_details: bool = Field(default=True, description="Whether an alert names the features and their statistics.")
+    aggregation_window: Duration = Field(
+        default=parse_duration("1h"),
+        description="How long, from a message on, further alarms are gathered into the next one.",
+    )
 
 
 class RetrainingConfig(StrictModel):
@@ -60,8 +77,16 @@ class RetrainingConfig(StrictModel):
         default=["drift", "performance"], min_length=1, description="Which alarms do."
     )
     cooldown: Duration = Field(default=parse_duration("0m"), description="Pause after a training before the next.")
-    max_per_period: Whole = later(0, "Trainings in a period at most; 0 means no limit.", ge=0)
+    max_per_period: Whole = Field(
+        default=0, ge=0, description="Trainings that alarms ask for in a period at most; 0 means no limit."
+    )
     period: Duration = Field(default=parse_duration("30d"), description="The period max_per_period counts in.")
+    stop_after_refusals: Whole = Field(
+        default=0,
+        ge=0,
+        description="Refusals in a row after which alarms ask for no more trainings, until one passes the gate or a "
+        "person trains; 0 means never.",
+    )
 
 
 class MonitoringConfig(StrictModel):

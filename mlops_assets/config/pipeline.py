@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from mlops_assets.config.base import Environment, Name, StrictModel, Whole, later, refuse
+from mlops_assets.config.base import Environment, Name, StrictModel, Whole, refuse
 from mlops_assets.config.problems import did_you_mean
 
 _CRON_FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
@@ -83,10 +83,10 @@ class ScheduleConfig(StrictModel):
 class NotificationConfig(StrictModel):
     """Who is told about runs."""
 
-    on_start: bool = later(False, "Tell when a run starts.")
-    on_success: bool = later(False, "Tell when a run succeeds.")
-    on_failure: bool = later(True, "Tell when a run fails.")
-    recipients: list[Name] = later([], "Mail addresses.")
+    on_start: bool = Field(default=False, description="Tell when a run starts.")
+    on_success: bool = Field(default=False, description="Tell when a run succeeds.")
+    on_failure: bool = Field(default=True, description="Tell when a run fails.")
+    recipients: list[Name] = Field(default=[], description="Mail addresses; without one nobody is told.")
 
 
 def normal_owner(owner: str) -> str:
@@ -112,5 +112,7 @@ class PipelineConfig(StrictModel):
     retry_attempts: Whole = Field(default=0, ge=0, le=100, description="Number of retry attempts.")
     environment: Environment = Field(description="Execution environment (dev, staging, prod).")
     schedule: ScheduleConfig | None = Field(default=None, description="Scheduling configuration.")
-    dependencies: list[Name] = later([], "Pipeline dependencies: names of pipelines that run before this one.")
+    dependencies: list[Name] = Field(
+        default=[], description="Pipeline dependencies: names of pipelines; each of their successes runs this one."
+    )
     notification: NotificationConfig | None = Field(default=None, description="Notification settings.")

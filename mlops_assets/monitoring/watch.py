@@ -89,6 +89,11 @@ def history(tables: DriftTables, version: str, config: "MonitoringConfig", *, ro
     return Watched(version, windows, alarm(windows, consecutive=config.consecutive_windows), found, rows)
 
 
+def features_of(watched: Watched, window: str) -> list[FeatureDrift]:
+    """The verdicts of one window's features."""
+    return [_feature(row) for row in watched.features.filter(pl.col("window") == window).iter_rows(named=True)]
+
+
 def judge(reference: Profile, current: Profile, config: "MonitoringConfig") -> list[FeatureDrift]:
     """The verdict of each feature of one window, as the document asks."""
     drift = config.data_drift_detection

@@ -1,0 +1,130 @@
+"""The monitor's voice as an asset: what is in alarm is told once in every channel, and so is its end.
+
+A channel that is down fails nothing: the check `delivered` names it, and the next run tries it again.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from mlops_assets.assets.errors import told
+from mlops_assets.assets.gate_record import refusals_in_a_row
+from mlops_assets.assets.keys import Materialized, model_key, monitoring_key, shared
+from mlops_assets.assets.lineage import ModelDocuments
+from mlops_assets.assets.metadata import markdown_table
+from mlops_assets.assets.monitored import drift_tables, page_file, performance_table
+from mlops_assets.config import MonitoringConfig, Project
+from mlops_assets.config.alert_channels import Channel
+from mlops_assets.lake.locations import Warehouse
+from mlops_assets.monitoring.alert_log import FAILED, PENDING, SENT, Entry, tell
+from mlops_assets.monitoring.alerts import Standing, standing
+from mlops_assets.monitoring.channels import channel_name
+from mlops_assets.monitoring.delivery import Delivery, deliver
+from mlops_assets.monitoring.message import Message
+from mlops_assets.monitoring.track import known
+from mlops_assets.monitoring.watch import history
+from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
+
+DELIVERED = "delivered"
+SHOWN = 20
+
+
+def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
+    """A row an alert and channel, and the messages themselves."""
+    document = documents.monitoring
+    assert document is not None
+    config = document.config
+    key = monitoring_key(project, "alerts")
+
+    @dg.asset(
+        key=key,
+        deps=[monitoring_key(project, "drift"), monitoring_key(project, "performance")],
+        check_specs=[
+            dg.AssetCheckSpec(DELIVERED, asset=key, description="Whether every channel took what it was to be told.")
+        ],
+        description="Alarms and their ends, told once in each channel of the document.",
+        **shared(project, "monitoring", ["delta", "monitoring"]),
+    )
+    def alerts(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Warehouse],
+        registry: dg.ResourceParam[ModelRegistry],
+    ) -> Materialized:
+        with told(RegistryError):
+            champion = registry.require_champion(documents.model)
+        gate = model_key(project, documents.training.name)
+        refused = refusals_in_a_row(context.instance, gate) if config.retraining.stop_after_refusals else 0
+        now = _standing(project, documents, config, champion, lake, refused)
+        channels = {channel_name(each): each for each in _channels(config)}
+
+        def send(name: str, message: Message) -> Delivery:
+            result = deliver(channels[name], message, os.environ)
+            context.log.info("%s: %s (%s)", name, message.title, result.error or "sent")
+            return result
+
+        table = lake.table(project.name, "monitoring", "alerts")
+        at = datetime.now(UTC)
+        log = tell(
+            table,
+            now,
+            list(channels),
+            send,
+            at=at,
+            window=config.alerting.aggregation_window if config.alerting else timedelta(0),
+            page=page_file(project, lake).as_uri(),
+            details=config.alerting is None or config.alerting.include_details,
+        )
+        return dg.MaterializeResult(
+            metadata=_metadata(table, log, now, at), check_results=[_delivered(key, log, list(channels))]
+        )
+
+    return alerts
+
+
+def _standing(
+    project: Project,
+    documents: ModelDocuments,
+    config: MonitoringConfig,
+    champion: ModelVersion,
+    lake: Warehouse,
+    refused: int,
+) -> Standing:
+    watched = history(drift_tables(project, lake), champion.version, config)
+    tracked = known(performance_table(project, config, lake), config)
+    stop_after = config.retraining.stop_after_refusals
+    return standing(documents.model, watched, tracked, refusals=refused, stop_after=stop_after)
+
+
+def _channels(config: MonitoringConfig) -> Sequence[Channel]:
+    return config.alerting.notification_channels if config.alerting else []
+
+
+def _delivered(key: dg.AssetKey, log: Sequence[Entry], channels: Sequence[str]) -> dg.AssetCheckResult:
+    down = {entry.channel: entry.error for entry in log if entry.state == FAILED and entry.channel in channels}
+    reason = "; ".join(f"{channel}: {error}" for channel, error in down.items())
+    return dg.AssetCheckResult(
+        passed=not down,
+        asset_key=key,
+        check_name=DELIVERED,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=reason or (f"{len(channels)} channels" if channels else "no channel: alerts are recorded only"),
+        metadata={"down": list(down)},
+    )
+
+
+def _metadata(table: str, log: Sequence[Entry], now: Standing, at: datetime) -> dict[str, Any]:
+    newest = [{**vars(entry), "reasons": "; ".join(entry.reasons)} for entry in log[-SHOWN:]]
+    columns = ["raised_at", "kind", "window", "version", "monitor", "reasons", "channel", "state", "error"]
+    states = [entry.state for entry in log]
+    return {
+        "in_alarm": now.alarmed,
+        "sent": sum(entry.state == SENT and entry.changed_at == at for entry in log),
+        "waiting": states.count(PENDING),
+        "failed": states.count(FAILED),
+        "alerts": markdown_table(reversed(newest), columns),
+        "dagster/uri": str(Path(table)),
+    }

@@ -1,0 +1,179 @@
+"""The table of alerts, one row an alert and channel: what has been said is not said again, what could not be said is
+said later.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+from filelock import FileLock
+
+from mlops_assets.lake import delta
+from mlops_assets.monitoring.alerts import Alert, Standing, alarm_message, recovery_message
+from mlops_assets.monitoring.delivery import Delivery
+from mlops_assets.monitoring.message import Message
+
+ALARM, RECOVERY = "alarm", "recovery"
+PENDING, FAILED, SENT, RECORDED = "pending", "failed", "sent", "recorded"
+NOBODY = ""  # the channel of an alert where the document names none: recorded, told to nobody
+INSTANT = pl.Datetime("us", "UTC")
+LOG_SCHEMA = pl.Schema(
+    {
+        "id": pl.String(),
+        "channel": pl.String(),
+        "kind": pl.String(),
+        "model": pl.String(),
+        "version": pl.String(),
+        "window": pl.String(),
+        "monitor": pl.String(),
+        "severity": pl.Float64(),
+        "reasons": pl.List(pl.String()),
+        "raised_at": INSTANT,
+        "state": pl.String(),
+        "attempts": pl.Int64(),
+        "error": pl.String(),
+        "changed_at": INSTANT,
+    }
+)
+"""State is pending (gathered for the next message), sent, failed (sent with the next run) or recorded (no channel)."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An alert or the notice of its end, in one channel; the instants are in UTC."""
+
+    id: str
+    channel: str
+    kind: str
+    model: str
+    version: str
+    window: str
+    monitor: str
+    severity: float
+    reasons: tuple[str, ...]
+    raised_at: datetime
+    state: str
+    attempts: int
+    error: str
+    changed_at: datetime
+
+    @property
+    def alert(self) -> Alert:
+        """The alert that it tells of."""
+        return Alert(self.model, self.version, self.window, self.monitor, self.severity, self.reasons)
+
+
+Send = Callable[[str, Message], Delivery]
+
+
+def read_log(table: str, model: str) -> list[Entry]:
+    """A model's entries, oldest first; none where there is no table yet."""
+    if not delta.exists(table):
+        return []
+    rows = delta.scan(table).filter(pl.col("model") == model).sort("raised_at", "id", "channel").collect()
+    return [Entry(**{**row, "reasons": tuple(row["reasons"] or ())}) for row in rows.iter_rows(named=True)]
+
+
+def write_log(table: str, entries: Sequence[Entry]) -> None:
+    """Insert or update entries by id and channel."""
+    if entries:
+        rows = [{**asdict(entry), "reasons": list(entry.reasons)} for entry in entries]
+        delta.merge(table, pl.DataFrame(rows, schema=LOG_SCHEMA), keys=["id", "channel"], transactions={})
+
+
+def open_entries(log: Sequence[Entry]) -> list[Entry]:
+    """The alarms that no recovery has ended."""
+    last = max((entry.raised_at for entry in log if entry.kind == RECOVERY), default=None)
+    return [entry for entry in log if entry.kind == ALARM and (last is None or entry.raised_at > last)]
+
+
+def recorded(log: Sequence[Entry], now: Standing, channels: Sequence[str], at: datetime) -> list[Entry]:
+    """The new entries: alerts that are not in the log, or the end of the alarms that are open."""
+    known = {entry.id for entry in log}
+    fresh = [(ALARM, alert.id, alert) for alert in now.alerts if alert.id not in known]
+    ended = open_entries(log)
+    if not now.alarmed and ended:
+        newest = ended[-1].alert
+        fresh = [(RECOVERY, f"{newest.id}:over", replace(newest, version=now.version, window=now.window))]
+    return [_entry(kind, name, alert, channel, at) for kind, name, alert in fresh for channel in channels or (NOBODY,)]
+
+
+def due(log: Sequence[Entry], channel: str, window: timedelta, at: datetime) -> list[list[Entry]]:
+    """What is to be said in a channel now, a list a message: ended alarms with their end, then the alarms that are on;
+    those are gathered for `window` from the last message on.
+    """
+    waiting = [entry for entry in log if entry.channel == channel and entry.state in (PENDING, FAILED)]
+    messages: list[list[Entry]] = []
+    for over in [entry for entry in waiting if entry.kind == RECOVERY]:
+        messages.append([entry for entry in waiting if entry.raised_at <= over.raised_at])
+        waiting = [entry for entry in waiting if entry.raised_at > over.raised_at]
+    told = [
+        entry.changed_at for entry in log if entry.channel == channel and entry.kind == ALARM and entry.state == SENT
+    ]
+    gathering = bool(told) and at - max(told) < window
+    return messages if gathering or not waiting else [*messages, waiting]
+
+
+def tell(
+    table: str,
+    now: Standing,
+    channels: Sequence[str],
+    send: Send,
+    *,
+    at: datetime,
+    window: timedelta,
+    page: str,
+    details: bool = True,
+) -> list[Entry]:
+    """Record what is new, send what is due and record what came of it, channel by channel; returns the model's log.
+
+    A run that is killed between a sending and its record sends again: an alarm told twice is better than one lost.
+    """
+    with _alone(table):
+        write_log(table, recorded(read_log(table, now.model), now, channels, at))
+        log = read_log(table, now.model)
+        for channel in channels:
+            for entries in due(log, channel, window, at):
+                result = send(channel, _message(log, entries, now, page, details=details))
+                write_log(table, [_after(entry, result, at) for entry in entries])
+        return read_log(table, now.model)
+
+
+def _alone(table: str) -> FileLock:
+    """Two runs at once would both find that nothing has been said yet."""
+    Path(table).parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(f"{table}.lock")
+
+
+def _message(log: Sequence[Entry], entries: Sequence[Entry], now: Standing, page: str, *, details: bool) -> Message:
+    """The end of an alarm where it is over, with all that it was; else the alarms."""
+    over = [entry for entry in entries if entry.kind == RECOVERY]
+    if not over:
+        return alarm_message([entry.alert for entry in entries], page, details=details)
+    # A channel that was down for the alarm hears of it with its end.
+    ended = _ended(log, over[-1])
+    alerts = list({entry.id: entry.alert for entry in ended}.values())
+    return recovery_message(now, alerts, page, min(entry.raised_at for entry in ended))
+
+
+def _ended(log: Sequence[Entry], over: Entry) -> list[Entry]:
+    earlier = [entry for entry in log if entry.raised_at < over.raised_at]
+    return open_entries(earlier)
+
+
+def _entry(kind: str, name: str, alert: Alert, channel: str, at: datetime) -> Entry:
+    state = PENDING if channel else RECORDED
+    fields = (alert.model, alert.version, alert.window, alert.monitor, alert.severity, alert.reasons)
+    return Entry(name, channel, kind, *fields, raised_at=at, state=state, attempts=0, error="", changed_at=at)
+
+
+def _after(entry: Entry, result: Delivery, at: datetime) -> Entry:
+    return replace(
+        entry,
+        state=SENT if result.sent else FAILED,
+        attempts=entry.attempts + result.attempts,
+        error=result.error,
+        changed_at=at,
+    )

@@ -1,0 +1,135 @@
+"""What is said of a model's alarms, and when: one alert a model, window and monitor, one message for those found
+together, one notice when it is over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from mlops_assets.monitoring.message import Message
+from mlops_assets.monitoring.track import Tracked
+from mlops_assets.monitoring.watch import Watched, features_of
+
+MOST_REASONS = 10
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Why people are told: `reasons` are sentences with their numbers, the gravest first; `severity` is in units of the
+    limit that was passed.
+    """
+
+    model: str
+    version: str
+    window: str
+    monitor: str
+    severity: float
+    reasons: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The same alarm always has the same id."""
+        return f"{self.model}:v{self.version}:{self.window}:{self.monitor}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the monitors say of a champion now: its alerts, and whether an alarm is on (it may be on with no new alert,
+    until drift is well below its limit).
+    """
+
+    model: str
+    version: str
+    window: str
+    alerts: tuple[Alert, ...]
+    alarmed: bool
+
+
+def standing(model: str, watched: Watched, tracked: Tracked, *, refusals: int = 0, stop_after: int = 0) -> Standing:
+    """The alerts of the champion's newest windows; what was measured of an earlier champion raises none.
+
+    `refusals` retrainings in a row did not help; from `stop_after` on (0: never) that is an alert of its own.
+    """
+    found = [*_drift(model, watched), *_performance(model, watched.version, tracked)]
+    window = watched.windows[-1].window if watched.windows else ""
+    if stop_after and refusals >= stop_after:
+        told = (
+            f"{refusals} retrainings in a row were refused by the gate; no more are asked for until a person trains or "
+            f"another version is champion"
+        )
+        found.append(Alert(model, watched.version, "", "retraining", 1.0, (told,)))
+    ranked = tuple(sorted(found, key=lambda one: one.severity, reverse=True))
+    return Standing(model, watched.version, window, ranked, watched.alarm.active or bool(ranked))
+
+
+def alarm_message(alerts: Sequence[Alert], page: str, *, details: bool = True) -> Message:
+    """One message for alerts of one model, the gravest first; `page` is where the dashboard lies. Without `details` it
+    says that there is an alarm, not why.
+    """
+    ranked = sorted(alerts, key=lambda one: one.severity, reverse=True)
+    what = " and ".join(dict.fromkeys(one.monitor for one in ranked))
+    windows = sorted({one.window for one in ranked if one.window})
+    title = f"{ranked[0].model}: {what} alarm" + (f", {', '.join(windows)}" if windows else "")
+    body = "\n\n".join(_paragraph(one, details=details) for one in ranked)
+    facts = {
+        "kind": "alarm",
+        "model": ranked[0].model,
+        "alerts": [_facts(one, details=details) for one in ranked],
+        "dashboard": page,
+    }
+    return Message(ranked[0].model, title, f"{body}\n\nDashboard: {page}", "warning", facts)
+
+
+def recovery_message(now: Standing, ended: Sequence[Alert], page: str, since: datetime) -> Message:
+    """The notice that the alarms of a model are over."""
+    versions = {one.version for one in ended}
+    if versions == {now.version}:
+        why = f"version {now.version} is within its limits again in {now.window or 'the newest window'}"
+    else:
+        why = f"version {now.version} has replaced version {', '.join(sorted(versions - {now.version}))}"
+    windows = ", ".join(sorted({one.window for one in ended if one.window}))
+    over = f"Over: {len(ended)} {'alert' if len(ended) == 1 else 'alerts'} since {since:%Y-%m-%d %H:%M} UTC" + (
+        f" ({windows})" if windows else ""
+    )
+    facts = {"kind": "recovery", "model": now.model, "ended": [one.id for one in ended], "dashboard": page}
+    body = f"{why[0].upper()}{why[1:]}.\n{over}.\n\nDashboard: {page}"
+    return Message(now.model, f"{now.model}: recovered", body, "success", facts)
+
+
+def _drift(model: str, watched: Watched) -> list[Alert]:
+    if not watched.alarm.active or not watched.windows or not watched.windows[-1].drifted:
+        return []
+    newest = watched.windows[-1]
+    drifted = [one for one in features_of(watched, newest.window) if one.drifted]
+    reasons = tuple(
+        f"{one.feature} {one.verdict}: {one.method} {one.effect:.3f}, {one.severity:.1f} x its limit {one.limit:g}"
+        for one in sorted(drifted, key=lambda one: one.severity, reverse=True)
+    )
+    return [Alert(model, watched.version, newest.window, "drift", newest.severity, reasons)]
+
+
+def _performance(model: str, version: str, tracked: Tracked) -> list[Alert]:
+    if tracked.newest is None or tracked.newest.version != version or not tracked.breaches:
+        return []
+    reasons = tuple(
+        f"{one.metric} {one.value:.4f} is {'below' if one.higher_is_better else 'above'} {one.threshold:g}"
+        for one in tracked.breaches
+    )
+    # Lost performance is what drift is only feared to cause: it comes first.
+    worst = 1e3 + max(abs(one.value - one.threshold) for one in tracked.breaches)
+    return [Alert(model, version, tracked.newest.window, "performance", worst, reasons)]
+
+
+def _paragraph(alert: Alert, *, details: bool) -> str:
+    where = f"{alert.window}, " if alert.window else ""
+    head = f"{where}version {alert.version}: {alert.monitor}"
+    if not details:
+        return f"{head} ({len(alert.reasons)} reason{'' if len(alert.reasons) == 1 else 's'})"
+    lines = [f"{rank}. {reason}" for rank, reason in enumerate(alert.reasons[:MOST_REASONS], 1)]
+    more = len(alert.reasons) - MOST_REASONS
+    return "\n".join([head, *lines, *([f"and {more} more"] if more > 0 else [])])
+
+
+def _facts(alert: Alert, *, details: bool) -> dict[str, object]:
+    told = {"id": alert.id, "model_version": alert.version, "window": alert.window, "monitor": alert.monitor}
+    return told | ({"reasons": list(alert.reasons)} if details else {})

@@ -1,0 +1,99 @@
+"""Channels of a document as services of the notification library, and their names, which hold no secret."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from mlops_assets.config.alert_channels import (
+    Channel,
+    EmailChannel,
+    PagerDutyChannel,
+    SlackChannel,
+    TeamsChannel,
+    WebhookChannel,
+)
+from mlops_assets.monitoring.mail import mail_server
+from mlops_assets.monitoring.message import Message
+
+Service = str | dict[str, Any]
+
+
+class ChannelError(ValueError):
+    """A channel's address is not one of its kind; the sentence does not repeat it."""
+
+
+def channel_name(channel: Channel) -> str:
+    """What tells channels apart in tables and logs: mail addresses, or the kind and a digest of the secret."""
+    if isinstance(channel, EmailChannel):
+        return f"email:{','.join(channel.recipients)}"
+    return f"{channel.type}:{hashlib.sha256(_secret(channel).encode()).hexdigest()[:8]}"
+
+
+def secrets_of(channel: Channel, environment: Mapping[str, str]) -> list[str]:
+    """The texts that must not show in a message about the channel."""
+    if isinstance(channel, EmailChannel):
+        found = [environment.get(name, "") for name in ("SMTP_URL", "MLOPS_SMTP_PASSWORD")]
+        return [*found, unquote(urlsplit(found[0]).password or "")]
+    secret = _secret(channel)
+    parts = urlsplit(secret)
+    # The library's errors may hold a part of a URL as well as the whole of it.
+    return [secret, parts.path, parts.query, parts.password or ""]
+
+
+def service(channel: Channel, message: Message, environment: Mapping[str, str]) -> Service:
+    """The library's description of where `message` goes.
+
+    Raises:
+        ChannelError: the address is not one of the channel's kind.
+        MailError: a mail channel without a mail server.
+    """
+    if isinstance(channel, EmailChannel):
+        return mail_server(environment).service(list(channel.recipients))
+    secret = _secret(channel)
+    if isinstance(channel, SlackChannel):
+        return f"{secret}{'&' if '?' in secret else '?'}image=no&footer=no"
+    if isinstance(channel, TeamsChannel):
+        return secret
+    if isinstance(channel, PagerDutyChannel):
+        return _incident(secret, message)
+    return _json(secret, message)
+
+
+def _secret(channel: SlackChannel | TeamsChannel | PagerDutyChannel | WebhookChannel) -> str:
+    held = {"slack": "webhook", "teams": "webhook", "pagerduty": "routing_key", "webhook": "url"}[channel.type]
+    return str(getattr(channel, held).get_secret_value())
+
+
+def _incident(routing_key: str, message: Message) -> Service:
+    """One incident a model: alerts trigger it, the recovery notice resolves it."""
+    return {
+        "schema": "pagerduty",
+        "integrationkey": routing_key,
+        # The Events API takes the routing key alone; the library wants a second key as well.
+        "apikey": "events-v2",
+        "action": "map",
+        "dedup": message.subject,
+        "source": "mlops-assets",
+        "component": message.subject,
+        "details": {name: str(value) for name, value in message.facts.items()},
+        "image": "no",
+        "overflow": "truncate",
+    }
+
+
+def _json(url: str, message: Message) -> Service:
+    """A POST of version, title, message, type and the message's facts."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ChannelError("the webhook's url is no http or https address")
+    login = {"user": unquote(parts.username), "password": unquote(parts.password or "")} if parts.username else {}
+    return {
+        "schema": "jsons" if parts.scheme == "https" else "json",
+        "host": parts.hostname,
+        "port": parts.port,
+        "fullpath": parts.path or "/",
+        "params": dict(parse_qsl(parts.query)),
+        "payload": {"attachments": "", **message.facts},
+        **login,
+    }

@@ -1,0 +1,77 @@
+"""Sending a message through one channel: tried a few times, and what came of it told rather than raised."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
+
+from mlops_assets.config.alert_channels import Channel
+from mlops_assets.monitoring.channels import ChannelError, Service, secrets_of, service
+from mlops_assets.monitoring.mail import MailError
+from mlops_assets.monitoring.message import Message
+
+ATTEMPTS = 3
+FIRST_WAIT = 0.5  # seconds; the next is twice as long
+APP = "mlops-assets"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What came of it: `error` is empty where the channel took the message."""
+
+    attempts: int
+    error: str = ""
+
+    @property
+    def sent(self) -> bool:
+        """Whether the channel took the message."""
+        return not self.error
+
+
+def deliver(channel: Channel, message: Message, environment: Mapping[str, str]) -> Delivery:
+    """Send a message; a channel that does not take it is tried up to three times. Secrets are masked in the error."""
+    try:
+        target = service(channel, message, environment)
+    except (ChannelError, MailError) as error:
+        return Delivery(0, str(error))
+    delivery = _tried(target, message)
+    return Delivery(delivery.attempts, masked(delivery.error, secrets_of(channel, environment)))
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text with every secret (longer than three letters) replaced by ***."""
+    for secret in sorted({each for each in secrets if len(each) > 3}, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _tried(target: Service, message: Message) -> Delivery:
+    import apprise
+
+    plugin = apprise.Apprise.instantiate(
+        target, asset=apprise.AppriseAsset(app_id=APP, app_desc=APP, app_url="", async_mode=False)
+    )
+    if plugin is None:
+        return Delivery(0, "the channel's address or key is not one of its kind")
+    # The library would wait 5.5 seconds between two recipients of a mail; the waits between tries are ours.
+    plugin.request_rate_per_sec = 0
+    retrying = Retrying(
+        retry=retry_if_result(bool),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_exponential(multiplier=FIRST_WAIT, max=5),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else "",
+    )
+    error: str = retrying(_notify, plugin, message)
+    return Delivery(int(retrying.statistics["attempt_number"]), error)
+
+
+def _notify(plugin: Any, message: Message) -> str:
+    """Why the channel did not take it, which the library says in its log only; empty where it did."""
+    import apprise
+
+    with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as log:  # type: ignore[no-untyped-call]
+        sent = plugin.notify(body=message.body, title=message.title, notify_type=apprise.NotifyType(message.tone))
+        told = " ".join(log.getvalue().split())
+    return "" if sent else told or "not delivered"
