@@ -44,7 +44,7 @@ def mail_server(user: str = "", password: str = "") -> Iterator[Mailbox]:
 
     def known(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         given = isinstance(data, LoginPassword) and (data.login, data.password)
-        return AuthResult(success=given == (user.encode(), password.encode()))
+        return AuthResult(success=given == (user.encode(), password.encode()), handled=False)
 
     login = {"authenticator": known, "auth_required": True, "auth_require_tls": False} if user else {}
     controller = FreePort(mailbox, hostname="127.0.0.1", port=0, **login)
