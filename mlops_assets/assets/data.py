@@ -13,6 +13,7 @@ from mlops_assets.assets.launchpad import Knobs, knobs, with_knobs
 from mlops_assets.assets.metadata import outcome_table, row_metadata, table_metadata
 from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.rule_checks import block, rule_check_specs, rule_checks
+from mlops_assets.assets.table_checks import table_check_specs, table_checks
 from mlops_assets.assets.tables import path_of
 from mlops_assets.config import DataConfig, Document, Project
 from mlops_assets.config.rule_types import rule_tables
@@ -102,6 +103,8 @@ def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
                 "files_read": list(done.files),
                 "files_known": done.known,
                 "files_ignored": list(done.ignored),
+                "columns_ignored": list(done.columns_ignored),
+                "columns_ignored_count": len(done.columns_ignored),
             }
         )
 
@@ -122,7 +125,8 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
             table_key(project, "bronze", document.name),
             *(table_key(project, ref.layer, ref.table) for ref in others.values()),
         ],
-        check_specs=rule_check_specs(key, document.config),
+        check_specs=[*rule_check_specs(key, document.config), *table_check_specs(key, document)],
+        freshness_policy=_freshness(document.config),
         description=document.config.description,
         metadata={
             "destination_path": document.config.destination_path,
@@ -138,7 +142,7 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         tables = tables_of(lake, project, document.name)
         with told():
             frames = {name: delta.scan(path_of(project, ref, lake)) for name, ref in others.items()}
-            done = refine(chosen, tables, Run(context.run_id), frames)
+            done = refine(chosen, tables, Run(context.run.run_id), frames)
         checks = rule_checks(key, chosen, done)
         if done.blocked:
             yield from checks
@@ -152,10 +156,18 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
                 "quarantine_rows": waiting_rows(tables.quarantine),
                 "rules": outcome_table(done.outcomes),
             },
-            check_results=checks,
+            check_results=[*checks, *table_checks(key, document, tables.silver)],
         )
 
     return silver
+
+
+def _freshness(config: DataConfig) -> dg.FreshnessPolicy | None:
+    if config.freshness is None:
+        return None
+    return dg.FreshnessPolicy.time_window(
+        fail_window=config.freshness.fail_window, warn_window=config.freshness.warn_window
+    )
 
 
 def _constraints(config: DataConfig) -> Mapping[str, Sequence[str]]:

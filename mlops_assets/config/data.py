@@ -1,6 +1,7 @@
 """A data document: where rows come from, how they are reshaped and checked, and the table they land in."""
 
 import re
+from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -76,8 +77,18 @@ class PartitionsConfig(StrictModel):
 class FreshnessConfig(StrictModel):
     """How old a table may grow."""
 
-    fail_window: Duration = Field(description="Age at which the freshness check fails.")
-    warn_window: Duration | None = Field(default=None, description="Age at which it warns.")
+    fail_window: Duration = Field(description="Age at which the freshness check fails; a minute or more.")
+    warn_window: Duration | None = Field(default=None, description="Age at which it warns; less than fail_window.")
+
+    @model_validator(mode="after")
+    def _windows_in_order(self) -> Self:
+        least = timedelta(minutes=1)
+        for name, window in (("fail_window", self.fail_window), ("warn_window", self.warn_window)):
+            if window is not None and window < least:
+                raise refuse("a freshness window is a minute or more", field=name)
+        if self.warn_window is not None and self.warn_window >= self.fail_window:
+            raise refuse("warn_window is not less than fail_window", "swap them", field="warn_window")
+        return self
 
 
 class SampleConfig(StrictModel):
@@ -126,9 +137,13 @@ class DataConfig(StrictModel):
     on_changed_source: Literal["ignore", "replace", "fail"] = later(
         "fail", "What happens when a file that was read has changed.", values=("replace",)
     )
-    schema_evolution: Literal["fail", "add", "ignore"] = later("fail", "What happens when the source has new columns.")
+    schema_evolution: Literal["fail", "add", "ignore"] = Field(
+        default="fail",
+        description="What happens when the source has columns that are neither declared nor, where none are declared, "
+        "in the table: fail names them, add widens the tables, ignore leaves them out.",
+    )
     partitions: PartitionsConfig | None = later(None, "Into which partitions the table's runs are cut.")
-    freshness: FreshnessConfig | None = later(None, "How old the table may grow.")
+    freshness: FreshnessConfig | None = Field(default=None, description="How old the table may grow.")
     change_data_feed: bool = later(False, "Whether the Delta table keeps a change data feed.")
     retention: Duration | None = later(None, "How long old versions of the table are kept.")
     sample: SampleConfig | None = Field(

@@ -12,6 +12,7 @@ import polars as pl
 
 from mlops_assets.lake import delta
 from mlops_assets.lake.errors import SourceChanged, SourceMissing
+from mlops_assets.lake.evolution import evolved
 from mlops_assets.lake.files import read_file
 from mlops_assets.lake.sources import SourceFile, source_files
 
@@ -23,7 +24,7 @@ ADDED_COLUMNS = ("_source_file", "_ingested_at", "_row_id")
 
 @dataclass(frozen=True)
 class Ingested:
-    """What one run brought into a bronze table."""
+    """What one run brought into a bronze table; `columns_ignored` are those that `schema_evolution` left out."""
 
     table: str
     version: int | None
@@ -31,6 +32,7 @@ class Ingested:
     files: tuple[str, ...] = ()
     known: int = 0
     ignored: tuple[str, ...] = field(default=())
+    columns_ignored: tuple[str, ...] = ()
 
 
 def ingest(config: "DataConfig", location: str, table: str) -> Ingested:
@@ -43,10 +45,12 @@ def ingest(config: "DataConfig", location: str, table: str) -> Ingested:
         LakeError: a file cannot be read.
     """
     if config.format == "delta":
-        return _ingest_delta(location, table)
+        return _ingest_delta(config, location, table)
     new, known, ignored = _sorted_out(source_files(location, config.format), table, config.on_changed_source)
-    rows = sum(_ingest_file(file, config, table) for file in new)
-    return Ingested(table, delta.version(table), rows, tuple(file.name for file in new), known, ignored)
+    done = [_ingest_file(file, config, table) for file in new]
+    left_out = tuple(dict.fromkeys(name for _, names in done for name in names))
+    names = tuple(file.name for file in new)
+    return Ingested(table, delta.version(table), sum(rows for rows, _ in done), names, known, ignored, left_out)
 
 
 def _sorted_out(files: list[SourceFile], table: str, on_changed: str) -> tuple[list[SourceFile], int, tuple[str, ...]]:
@@ -69,12 +73,13 @@ def _sorted_out(files: list[SourceFile], table: str, on_changed: str) -> tuple[l
     return new, len(files) - len(new) - len(changed), tuple(changed)
 
 
-def _ingest_file(file: SourceFile, config: "DataConfig", table: str) -> int:
+def _ingest_file(file: SourceFile, config: "DataConfig", table: str) -> tuple[int, tuple[str, ...]]:
+    """Rows that were added, and columns that were left out."""
     known = delta.schema(table) if delta.exists(table) else None
-    frame = _stamped(read_file(file, config, known), file.name)
+    frame, left_out = evolved(config, read_file(file, config, known), known, str(file.path))
     names = {f"state:{file.name}": file.state, f"content:{file.name}": file.content}
-    delta.append(table, frame, transactions=names, add_columns=True)
-    return frame.height
+    delta.append(table, _stamped(frame, file.name), transactions=names, add_columns=True)
+    return frame.height, left_out
 
 
 def _stamped(frame: pl.DataFrame, source: str) -> pl.DataFrame:
@@ -85,14 +90,15 @@ def _stamped(frame: pl.DataFrame, source: str) -> pl.DataFrame:
     )
 
 
-def _ingest_delta(location: str, table: str) -> Ingested:
+def _ingest_delta(config: "DataConfig", location: str, table: str) -> Ingested:
     newest = delta.version(location)
     if newest is None:
         raise SourceMissing(f"there is no Delta table at {location}")
     done = delta.transaction_version(table, "source")
     if done is not None and done >= newest:
         return Ingested(table, delta.version(table), known=done + 1)
-    fresh = delta.appended(location, done, newest)
+    known = delta.schema(table) if delta.exists(table) else None
+    fresh, left_out = evolved(config, delta.appended(location, done, newest), known, location)
     name = f"version {newest}"
     delta.append(table, _stamped(fresh, f"{location}@{newest}"), transactions={"source": newest}, add_columns=True)
-    return Ingested(table, delta.version(table), fresh.height, (name,))
+    return Ingested(table, delta.version(table), fresh.height, (name,), columns_ignored=left_out)

@@ -23,12 +23,12 @@ def test_fields_without_effect_are_named_where_they_are_set() -> None:
             "write_mode": "scd2",
             "primary_keys": ["id"],
             "on_changed_source": "ignore",
-            "freshness": {"fail_window": "1d"},
+            "retention": "30d",
             "z_order_by": [],
             "change_data_feed": False,
         }
     )
-    assert pending_fields(config) == ["write_mode", "freshness"]
+    assert pending_fields(config) == ["write_mode", "retention"]
 
 
 def test_values_without_effect_are_named_apart_from_those_with_one() -> None:
