@@ -21,12 +21,12 @@ $(VENV)/.core: locks/core.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make setup PYTHON=python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned packages (a few minutes the first time) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/core.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r locks/core.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core locks/dev.txt
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/dev.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r locks/dev.txt
 	@touch $@
 
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml

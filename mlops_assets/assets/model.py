@@ -158,6 +158,7 @@ def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, Any]:
         "rows_without_label": done.dropped,
         **numbers(done.metrics),
         **_search_metadata(done.searched),
+        **({"slices": markdown_table(done.slices.to_dicts(), done.slices.columns)} if done.slices.height else {}),
         **{title: image(png, title) for title, png in done.figures.items()},
     }
 

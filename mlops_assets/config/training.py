@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from mlops_assets.config.base import Duration, Name, Number, StrictModel, Whole, later, refuse, refuse_unknown
+from mlops_assets.config.base import Duration, Name, Number, StrictModel, Whole, refuse, refuse_unknown
 from mlops_assets.config.metric_names import ModelMetric
 from mlops_assets.config.search import SearchRange
 
@@ -111,9 +111,16 @@ class TrainingConfig(StrictModel):
     max_parallel_trials: Whole = Field(
         default=1, ge=1, le=64, description="Trials of the search that run at the same time."
     )
-    calibration: Literal["none", "sigmoid", "isotonic"] = later("none", "How probabilities are calibrated.")
-    early_stopping: bool = later(False, "Whether training stops when validation gets no better.")
-    slices: list[Name] = later([], "Columns by whose values metrics are split.")
+    calibration: Literal["none", "sigmoid", "isotonic"] = Field(
+        default="none",
+        description="How a classifier's probabilities are calibrated, on folds of the training split.",
+    )
+    early_stopping: bool = Field(
+        default=False,
+        description="Whether training stops when the part of the training rows that the estimator sets aside gets "
+        "no better; false leaves it to the estimator's hyperparameters.",
+    )
+    slices: list[Name] = Field(default=[], description="Columns by whose values metrics are split.")
 
     @field_validator("promotion_criteria", mode="before")
     @classmethod
@@ -144,6 +151,8 @@ class TrainingConfig(StrictModel):
             raise refuse("'grouped' needs a group_column", field="split_method")
         if self.stratify and self.split_method not in (None, "stratified"):
             raise refuse(f"contradicts split_method '{self.split_method}'", field="stratify")
+        if self.calibration != "none" and self.model_type != "classification":
+            raise refuse(f"{self.model_type} has no probabilities", field="calibration")
         if self.search_space and self.model_type in ("clustering", "anomaly_detection"):
             raise refuse(f"{self.model_type} has no labels to score trials by", field="search_space")
         return self

@@ -10,22 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from mlops_assets.config import FeatureConfig, TrainingConfig, config_hash
 from mlops_assets.features.frames import signature_types
 from mlops_assets.registry import PASSED, REFUSED, ModelRegistry, ModelVersion, Training
+from mlops_assets.training.challenge import judged, split_text
+from mlops_assets.training.estimators import algorithm_path
 from mlops_assets.training.fit import Fitted, fit, refit
-from mlops_assets.training.gates import GateDecision, decide
+from mlops_assets.training.gates import GateDecision
 from mlops_assets.training.plots import figures
 from mlops_assets.training.prepared import truth_of
 from mlops_assets.training.record import FILE, TrainingRecord
 from mlops_assets.training.search import Searched, search
-from mlops_assets.trusted_types import load_model_file
-
-MINIMUM_COMPARED = 200
+from mlops_assets.training.slices import sliced
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,7 @@ class Candidate:
     rows: int = 0
     dropped: int = 0
     searched: Searched | None = None
+    slices: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def lineage_of(config: TrainingConfig, features: FeatureConfig, tables: Mapping[str, int]) -> Lineage:
@@ -95,9 +95,9 @@ def train(
     if searched is not None:
         config = config.model_copy(update={"hyperparameters": searched.hyperparameters})
     fitted = fit(config, features, rows)
-    decision = _judged(fitted, config, registry)
+    decision = judged(fitted, config, registry)
     final = refit(fitted) if config.refit and decision.promote else fitted
-    drawn = figures(fitted)
+    drawn, by_slice = figures(fitted), sliced(fitted)
     version = registry.log(
         config.registry_model_name,
         config.experiment_name,
@@ -106,7 +106,7 @@ def train(
             final.pipeline,
             inputs=signature_types(fitted.rows.schema, fitted.inputs),
             outputs=_outputs(fitted, config),
-            params={"algorithm": type(fitted.pipeline[-1]).__name__, **config.hyperparameters},
+            params={"algorithm": algorithm_path(config).rpartition(".")[2], **config.hyperparameters},
             metrics={
                 **fitted.metrics,
                 **(searched.metrics if searched else {}),
@@ -122,68 +122,18 @@ def train(
             files={
                 FILE: _record(config, features, final, lineage).model_dump_json(indent=1),
                 **({"search.csv": searched.trials.write_csv()} if searched else {}),
+                **({"slices.csv": by_slice.write_csv()} if by_slice.height else {}),
             },
         ),
     )
-    return Candidate(version, True, fitted.metrics, decision, drawn, fitted.rows.height, fitted.dropped, searched)
+    return Candidate(
+        version, True, fitted.metrics, decision, drawn, fitted.rows.height, fitted.dropped, searched, by_slice
+    )
 
 
 def _record(config: TrainingConfig, features: FeatureConfig, fitted: Fitted, lineage: Lineage) -> TrainingRecord:
     splits = {name: fitted.splits.row_set_hash(name) for name in fitted.splits.rows}
     return TrainingRecord.of((config, features), lineage.tables, fitted.rows, splits, refitted=fitted.refitted)
-
-
-def _judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> GateDecision:
-    """The gate's decision on the held-out rows that the champion has not learned from."""
-    held_out = fitted.held_out
-    labels = truth_of(held_out, config)
-    champion = registry.champion(config.registry_model_name)
-    if champion is None:
-        return decide(fitted.pipeline, None, held_out, labels, config, inputs=fitted.inputs)
-    path = registry.local_path(champion)
-    unseen = _unseen(fitted, champion)
-    if int(unseen.sum()) < MINIMUM_COMPARED:
-        new = int(unseen.sum())
-        reason = f"only {new} held-out rows are later than what version {champion.version} learned from"
-        return GateDecision(False, [f"{reason}: {MINIMUM_COMPARED} are needed to compare"], config.gate.metric or "")
-    return decide(
-        fitted.pipeline,
-        load_model_file(path / "model.skops"),
-        held_out,
-        labels,
-        config,
-        inputs=fitted.inputs,
-        champion_inputs=_names(path),
-        unseen=unseen.to_numpy(),
-    )
-
-
-def _unseen(fitted: Fitted, champion: ModelVersion) -> pl.Series:
-    """Which held-out rows the champion has not learned from.
-
-    All of them where it was held out from the same rows; else those that are later than all it learned from.
-    """
-    held_out, until = fitted.held_out, champion.trained_until
-    same_rows = champion.tag("rows_train") == fitted.splits.row_set_hash("train")
-    lasting = fitted.prepared.method in ("random", "grouped") and champion.tag("split") == _split(fitted)
-    alike = (same_rows or lasting) and champion.tag("refitted") != "true"
-    if alike or until is None or fitted.prepared.time not in held_out.columns:
-        return pl.repeat(value=True, n=held_out.height, eager=True)
-    return held_out[fitted.prepared.time] > until
-
-
-def _split(fitted: Fitted) -> str:
-    """How rows were split; a random or grouped split of the same text keeps each row where it was."""
-    config = fitted.config
-    return json.dumps([fitted.prepared.method, config.split_ratios, config.random_seed, config.group_column])
-
-
-def _names(path: Any) -> list[str]:
-    """The input columns of a logged model, from its signature."""
-    import yaml
-
-    signature = yaml.safe_load((path / "MLmodel").read_text())["signature"]
-    return [entry["name"] for entry in json.loads(signature["inputs"])]
 
 
 def _outputs(fitted: Fitted, config: TrainingConfig) -> list[tuple[str, str]]:
@@ -204,7 +154,7 @@ def _tags(fitted: Fitted, decision: GateDecision, lineage: Lineage) -> dict[str,
         "mlops.tables": json.dumps(lineage.tables),
         "mlops.code_version": package_version("mlops-assets"),
         "mlops.seed": str(fitted.config.random_seed),
-        "mlops.split": _split(fitted),
+        "mlops.split": split_text(fitted),
         "mlops.refitted": str(fitted.refitted).lower(),
         "mlops.trained_until": through.isoformat() if through is not None else "",
         "mlops.gate": PASSED if decision.promote else REFUSED,

@@ -15,7 +15,7 @@ def training_frame(
     features: pl.LazyFrame, source: pl.LazyFrame, config: TrainingConfig, feature_config: FeatureConfig
 ) -> pl.DataFrame:
     """One row per row of the feature table, sorted by its keys: keys, timestamp, raw features, label, weight,
-    and the columns a split is by.
+    and the columns a split or a slice is by.
 
     What the feature table does not hold comes from its source, from the row of the same primary key (and
     timestamp, where both have it). Raises FeatureError naming a column that neither has.
@@ -39,6 +39,6 @@ def training_frame(
 
 
 def _beside(config: TrainingConfig, feature_config: FeatureConfig) -> Sequence[str]:
-    """Label, weight, time and group, as far as the document has them."""
+    """Label, weight, time, group and slices, as far as the document has them."""
     named = (config.target_column, config.sample_weight_column, config.time_column, config.group_column)
-    return [name for name in named if name]
+    return [*(name for name in named if name), *config.slices]

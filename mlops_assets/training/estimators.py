@@ -67,6 +67,7 @@ DEFAULTS: Mapping[str, str] = {
     "clustering": "kmeans",
     "anomaly_detection": "isolation_forest",
 }
+PATIENCE = 10  # rounds without a gain
 
 
 def algorithm_path(config: TrainingConfig) -> str:
@@ -109,7 +110,19 @@ def estimator(config: TrainingConfig) -> Any:
                 hint = did_you_mean(name, known) or f"it takes {', '.join(known)}"
                 raise TrainingError(f"{field}: {found.__name__} has no '{name}'; {hint}")
     seed = {"random_state": config.random_seed} if known is None or "random_state" in known else {}
-    return found(**{**seed, **config.hyperparameters})
+    stopping = _early_stopping(found, known) if config.early_stopping else {}
+    return found(**{**seed, **stopping, **config.hyperparameters})
+
+
+def _early_stopping(found: type[Any], known: list[str] | None) -> dict[str, Any]:
+    """The arguments that make an estimator stop when the part of its rows that it sets aside gets no better."""
+    for name, value in (("early_stopping", True), ("n_iter_no_change", PATIENCE)):
+        if name in (known or ()):
+            return {name: value}
+    raise TrainingError(
+        f"early_stopping: {found.__name__} cannot stop early; hist_gradient_boosting, gradient_boosting, sgd "
+        "and mlp can"
+    )
 
 
 def check_hyperparameters(config: TrainingConfig) -> list[str]:

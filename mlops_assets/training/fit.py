@@ -92,7 +92,7 @@ def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFra
     made = estimator(config)
     steps, splits = prepared.steps(made), prepared.splits
     data = data_of(prepared.rows, steps.inputs, config)
-    pipeline = learned(unfitted(steps, made), data, splits.rows["train"], prepared)
+    pipeline = learned(unfitted(steps, made, config), data, splits.rows["train"], prepared)
     parts = {
         name: data.measured(pipeline, _measured_rows(name, part), config, names)
         for name, part in splits.rows.items()

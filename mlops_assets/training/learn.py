@@ -2,18 +2,27 @@
 
 from typing import Any
 
+import numpy as np
+
+from mlops_assets.config.training import TrainingConfig
 from mlops_assets.features.transforms import FeatureSteps
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.prepared import SUPERVISED, Data, Prepared
 from mlops_assets.training.splits import Rows
 
+CALIBRATION_FOLDS = 5
 
-def unfitted(steps: FeatureSteps, made: Any) -> Any:
-    """The scikit-learn pipeline of feature steps and estimator."""
+
+def unfitted(steps: FeatureSteps, made: Any, config: TrainingConfig) -> Any:
+    """The scikit-learn pipeline of feature steps and estimator, its probabilities calibrated where asked for."""
+    from sklearn.calibration import CalibratedClassifierCV
     from sklearn.pipeline import Pipeline
 
     if steps.categorical:
         made = made.set_params(categorical_features=list(range(steps.categorical)))
+    if config.calibration != "none":
+        # One estimator, fitted on all rows; the calibration is learned from what others say of rows they have not seen.
+        made = CalibratedClassifierCV(made, method=config.calibration, ensemble=False)
     return Pipeline([("features", steps.transformer), ("model", made)])
 
 
@@ -27,15 +36,36 @@ def learned(pipeline: Any, data: Data, rows: Rows, prepared: Prepared) -> Any:
     if config.model_type == "classification" and len(set(truth.tolist())) < 2:
         raise TrainingError(f"target_column: the {len(rows)} training rows hold one class, {truth[0]!r}")
     target = truth if config.model_type in SUPERVISED else None
-    weights = _weights(pipeline[-1], data, rows)
-    return plain_preprocessor(clone(pipeline).fit(data.table.iloc[rows], target, **weights))
+    weights = _weights(pipeline[-1], data, rows, prepared)
+    fresh = clone(pipeline)
+    if config.calibration != "none":
+        fresh[-1].cv = calibration_folds(rows, prepared)
+    plain_preprocessor(fresh.fit(data.table.iloc[rows], target, **weights))
+    if config.calibration != "none":
+        # The model file does not keep row numbers.
+        fresh[-1].cv = CALIBRATION_FOLDS
+    return fresh
 
 
-def _weights(final: Any, data: Data, rows: Rows) -> dict[str, Any]:
+def calibration_folds(rows: Rows, prepared: Prepared) -> list[tuple[Rows, Rows]]:
+    """Positions in `rows` to learn from and to calibrate on; where rows are split by time, each fold is a stretch
+    of it.
+    """
+    if prepared.method == "time":
+        order = np.argsort(prepared.rows[prepared.time].to_physical().to_numpy()[rows], kind="stable")
+        stretches = np.array_split(order, CALIBRATION_FOLDS)
+        return [(np.setdiff1d(order, stretch), np.sort(stretch)) for stretch in stretches]
+    position = np.empty(prepared.rows.height, dtype=np.int64)
+    position[rows] = np.arange(len(rows))
+    return [(position[inside], position[check]) for inside, check in prepared.folds(rows, CALIBRATION_FOLDS)]
+
+
+def _weights(final: Any, data: Data, rows: Rows, prepared: Prepared) -> dict[str, Any]:
     from sklearn.utils.validation import has_fit_parameter
 
     if data.weights is None:
         return {}
+    final = final.estimator if prepared.config.calibration != "none" else final
     if not has_fit_parameter(final, "sample_weight"):
         raise TrainingError(f"sample_weight_column: {type(final).__name__} takes no weights")
     return {"model__sample_weight": data.weights[rows]}

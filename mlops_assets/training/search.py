@@ -69,7 +69,7 @@ class _Task:
         learn, check = self.folds[fold]
         try:
             made = estimator(config)
-            pipeline = learned(unfitted(self.prepared.steps(made), made), self.data, learn, self.prepared)
+            pipeline = learned(unfitted(self.prepared.steps(made), made, config), self.data, learn, self.prepared)
             found = self.data.measured(pipeline, check, config, [self.metric.name])
         except (ValueError, ArithmeticError, NotFittedError) as error:
             return str(error).splitlines()[0]
