@@ -1,0 +1,68 @@
+"""The challenge: a fitted model held against the champion on rows that the champion has not learned from."""
+
+import json
+from typing import Any
+
+import polars as pl
+
+from mlops_assets.config.training import TrainingConfig
+from mlops_assets.registry import ModelRegistry, ModelVersion
+from mlops_assets.training.fit import Fitted
+from mlops_assets.training.gates import GateDecision, decide
+from mlops_assets.training.prepared import truth_of
+from mlops_assets.trusted_types import load_model_file
+
+MINIMUM_COMPARED = 200
+
+
+def judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> GateDecision:
+    """The gate's decision on the held-out rows that the champion has not learned from."""
+    held_out = fitted.held_out
+    labels = truth_of(held_out, config)
+    champion = registry.champion(config.registry_model_name)
+    if champion is None:
+        return decide(fitted.pipeline, None, held_out, labels, config, inputs=fitted.inputs)
+    path = registry.local_path(champion)
+    unseen = _unseen(fitted, champion)
+    if int(unseen.sum()) < MINIMUM_COMPARED:
+        new = int(unseen.sum())
+        reason = f"only {new} held-out rows are later than what version {champion.version} learned from"
+        return GateDecision(False, [f"{reason}: {MINIMUM_COMPARED} are needed to compare"], config.gate.metric or "")
+    return decide(
+        fitted.pipeline,
+        load_model_file(path / "model.skops"),
+        held_out,
+        labels,
+        config,
+        inputs=fitted.inputs,
+        champion_inputs=_names(path),
+        unseen=unseen.to_numpy(),
+    )
+
+
+def _unseen(fitted: Fitted, champion: ModelVersion) -> pl.Series:
+    """Which held-out rows the champion has not learned from.
+
+    All of them where it was held out from the same rows; else those that are later than all it learned from.
+    """
+    held_out, until = fitted.held_out, champion.trained_until
+    same_rows = champion.tag("rows_train") == fitted.splits.row_set_hash("train")
+    lasting = fitted.prepared.method in ("random", "grouped") and champion.tag("split") == split_text(fitted)
+    alike = (same_rows or lasting) and champion.tag("refitted") != "true"
+    if alike or until is None or fitted.prepared.time not in held_out.columns:
+        return pl.repeat(value=True, n=held_out.height, eager=True)
+    return held_out[fitted.prepared.time] > until
+
+
+def split_text(fitted: Fitted) -> str:
+    """How rows were split; a random or grouped split of the same text keeps each row where it was."""
+    config = fitted.config
+    return json.dumps([fitted.prepared.method, config.split_ratios, config.random_seed, config.group_column])
+
+
+def _names(path: Any) -> list[str]:
+    """The input columns of a logged model, from its signature."""
+    import yaml
+
+    signature = yaml.safe_load((path / "MLmodel").read_text())["signature"]
+    return [entry["name"] for entry in json.loads(signature["inputs"])]
