@@ -75,6 +75,7 @@ def deployment_asset(
         warn_pending(context, document)
         chosen = with_knobs(document.config, config)
         with told(RegistryError, ServingError):
+            serving.require(chosen)
             version = approved(registry, chosen)
             done = _serve(project, chosen, version, lake, registry, serving)
         checks = [_check(key, result) for result in done.tests]

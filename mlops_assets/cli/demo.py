@@ -4,6 +4,7 @@ Every step is a run of a real job, every decision the real sensor's, all on the 
 prints is read from the tables and the registry, so a second run, which finds everything done, prints the same.
 """
 
+import sys
 import time
 from collections.abc import Sequence
 
@@ -24,6 +25,7 @@ from mlops_assets.config import configs_folder, home, load_project
 from mlops_assets.serving.gateway_process import address, stop
 
 FIRST, MONTHS = "2013-03", [f"2013-{month:02}" for month in range(4, 13)]
+WIDTH = 132  # of the table, where it is not a terminal that says
 MONTHLY_SOURCES = ("flights", "weather")
 
 
@@ -33,7 +35,7 @@ class StepFailed(Exception):
 
 def run_demo(project: str) -> bool:
     """Run it, print what happened and what to open next; False where a run failed."""
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
     started = time.monotonic()
     was_running = address(home()) is not None
     try:

@@ -7,9 +7,11 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.serving.endpoints import GatewayEndpoints
+from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.gateway_process import GatewayAddress, ensure_running
 
 if TYPE_CHECKING:
+    from mlops_assets.config import DeploymentConfig
     from mlops_assets.serving.client import TabularModelClient
 
 
@@ -29,6 +31,15 @@ class EmbeddedServing:
         # not.
         host = self.host if self.host != DEFAULT_HOST else None
         return ensure_running(self.home, host=host, port=self.port if self.port != DEFAULT_PORT else None)
+
+    def require(self, deployment: "DeploymentConfig") -> None:
+        """Refuse what this machine cannot do; a document that asks for it belongs on another platform.
+
+        Raises:
+            ServingError: naming the field and what would be right.
+        """
+        if deployment.compute_type == "gpu":
+            raise ServingError("compute_type: the embedded gateway serves on cpu; gpu needs a Databricks platform")
 
     def endpoints(self) -> GatewayEndpoints:
         """The gateway's endpoints, to be made and changed."""
