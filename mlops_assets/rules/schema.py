@@ -91,7 +91,7 @@ def _classes() -> tuple[Any, Any]:
         def result(self, data: pl.DataFrame, masks: pl.DataFrame, facts: pl.DataFrame, i: int, c: Any) -> Any:
             mask = None if c.table_level else masks[str(i)]
             passed = bool(facts[str(i)].item()) if mask is None else bool(mask.all())
-            shown: Any = False if mask is None else data[(~mask).arg_true().head(SHOWN)]
+            shown: Any = "does not hold" if mask is None else data[(~mask).arg_true().head(SHOWN)]
             message = f"{c.error}" if mask is None else f"{c.error} ({(~mask).sum()} of {data.height} rows)"
             if not passed and c.raise_warning:
                 warnings.warn(message, SchemaWarning, stacklevel=2)
