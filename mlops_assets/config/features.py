@@ -1,10 +1,11 @@
 """A feature document: the table features come from, what is joined to it, and the gold table they make."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from mlops_assets.config.base import Duration, Name, StrictModel, check_table_name, later, refuse
+from mlops_assets.config.base import Duration, Name, StrictModel, check_table_name, format_duration, later, refuse
 from mlops_assets.config.feature_transforms import TransformSpec
 
 
@@ -37,14 +38,38 @@ class Join(StrictModel):
 
 
 class Aggregate(StrictModel):
-    """A column summed up over each row's past."""
+    """A column of the source summed up over each row's past, the row itself and all of its instant left out."""
 
-    column: Name = Field(description="Column to aggregate.")
-    functions: list[Literal["count", "sum", "mean", "min", "max", "std", "n_unique", "last"]] = Field(
-        min_length=1, description="Aggregates to make."
+    column: Name = Field(
+        description="Column of the source to aggregate; amount summed up over 7d is the feature amount_sum_7d, and "
+        "amount_sum_7d_by_shop where by is [shop]."
     )
-    by: list[Name] = Field(default=[], description="Columns that group the rows; the primary keys where empty.")
-    windows: list[Duration] = Field(min_length=1, description="How far each aggregate looks back.")
+    functions: list[Literal["count", "sum", "mean", "min", "max", "std", "n_unique", "last"]] = Field(
+        min_length=1, description="Aggregates to make; nulls are left out."
+    )
+    by: list[Name] = Field(
+        default=[], description="Columns that group the rows; the primary keys but the timestamp where empty."
+    )
+    windows: list[Duration] = Field(
+        min_length=1, description="How far each aggregate looks back: from that long before the row to before it."
+    )
+
+    @field_validator("windows")
+    @classmethod
+    def _some_time(cls, windows: list[timedelta]) -> list[timedelta]:
+        if not all(windows):
+            raise refuse("a window of no length holds no row")
+        return windows
+
+    @property
+    def names(self) -> list[str]:
+        """The columns it makes."""
+        return [self.name_of(function, window) for window in self.windows for function in self.functions]
+
+    def name_of(self, function: str, window: timedelta) -> str:
+        """The column of one function over one window."""
+        by = f"_by_{'_'.join(self.by)}" if self.by else ""
+        return f"{self.column}_{function}_{format_duration(window)}{by}"
 
 
 class FeatureConfig(StrictModel):
@@ -70,7 +95,9 @@ class FeatureConfig(StrictModel):
         description="Path for offline feature store: another name other documents may read the table by.",
     )
     joins: list[Join] = Field(default=[], description="Tables to join to the source, in order.")
-    aggregates: list[Aggregate] = later([], "Aggregates over each row's past.")
+    aggregates: list[Aggregate] = Field(
+        default=[], description="Aggregates over each row's past; they are features without being listed."
+    )
     feature_transformations: dict[Name, list[TransformSpec]] = Field(
         default={},
         description="Feature-specific transformations: one for a column, or a list applied in order.",
@@ -82,3 +109,19 @@ class FeatureConfig(StrictModel):
         if not isinstance(value, dict):
             return value
         return {name: [spec] if isinstance(spec, dict) else spec for name, spec in value.items()}
+
+    @model_validator(mode="after")
+    def _aggregates_have_keys(self) -> Self:
+        for aggregate in self.aggregates:
+            if not self.grouped_by(aggregate):
+                raise refuse(f"'{aggregate.column}' needs by: the primary keys are the time alone", field="aggregates")
+        return self
+
+    def grouped_by(self, aggregate: Aggregate) -> list[str]:
+        """The columns whose values tell an aggregate's groups apart."""
+        return aggregate.by or [key for key in self.primary_keys if key != self.timestamp_column]
+
+    @property
+    def aggregate_columns(self) -> list[str]:
+        """The columns that the aggregates make."""
+        return [name for aggregate in self.aggregates for name in aggregate.names]

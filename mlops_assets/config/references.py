@@ -128,7 +128,7 @@ def feature_columns_of(config: FeatureConfig) -> list[str]:
         if isinstance(spec, OneHotEncode)
         for name in spec.output_columns
     ]
-    return [*config.features, *outputs, *config.primary_keys, config.timestamp_column]
+    return [*config.features, *config.aggregate_columns, *outputs, *config.primary_keys, config.timestamp_column]
 
 
 def _is_output(column: str, config: FeatureConfig) -> bool:

@@ -1,8 +1,8 @@
 """Keeping a feature table up to date: rows are built for source rows that are new or changed, and merged on the
 primary keys.
 
-A row's joined values are those that were known when it was built. A joined table that is corrected later changes rows
-that are built afterwards; `everything` builds all of them again.
+A row's joined values and aggregates are those that were known when it was built. A joined table that is corrected
+later, and a source row that comes late, change rows that are built afterwards; `everything` builds all of them again.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from mlops_assets.config.features import FeatureConfig
+from mlops_assets.features.aggregates import past_of
 from mlops_assets.features.table import duplicate_keys, feature_frame, null_keys
 from mlops_assets.lake import delta
 
@@ -42,7 +43,8 @@ def refresh(
         return Refreshed()
     rows = delta.changes(source, done, newest, keys=config.primary_keys)
     tables = {name: delta.scan(path) for name, path in joined.items()}
-    frame = feature_frame(rows.lazy(), config, tables).collect()
+    history = past_of(rows, delta.scan(source, newest), config) if config.aggregates else None
+    frame = feature_frame(rows.lazy(), config, tables, history=history).collect()
     duplicates, nulls = duplicate_keys(frame.lazy(), config), null_keys(frame.lazy(), config)
     if duplicates or nulls:
         return Refreshed(rows.height, duplicates=duplicates, nulls=nulls)

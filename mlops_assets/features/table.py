@@ -5,20 +5,29 @@ from collections.abc import Mapping
 import polars as pl
 
 from mlops_assets.config.features import FeatureConfig
+from mlops_assets.features.aggregates import with_aggregates
 from mlops_assets.features.joins import join_tables, require_columns
 
 
-def feature_frame(source: pl.LazyFrame, config: FeatureConfig, tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
-    """One row per row of `source`: primary keys, timestamp, features and partition columns.
+def feature_frame(
+    source: pl.LazyFrame,
+    config: FeatureConfig,
+    tables: Mapping[str, pl.LazyFrame],
+    *,
+    history: pl.LazyFrame | None = None,
+) -> pl.LazyFrame:
+    """One row per row of `source`: primary keys, timestamp, features, aggregates and partition columns.
 
-    `features` left empty takes every column of source and joins but the lake's own (`_…`). NaN is null.
+    `history` holds the rows that aggregates sum up where `source` is a part of them. `features` left empty takes every
+    column of source and joins but the lake's own (`_…`). NaN is null.
     Raises FeatureError naming columns that are missing, and for joins that cannot be made.
     """
     require_columns([config.timestamp_column], source.collect_schema().names(), f"'{config.source_table}'")
-    joined = join_tables(source, config.joins, tables, time=config.timestamp_column)
+    summed = with_aggregates(source, source if history is None else history, config)
+    joined = join_tables(summed, config.joins, tables, time=config.timestamp_column)
     schema = joined.collect_schema()
     everything = [name for name in schema.names() if not name.startswith("_")]
-    wanted = [*identity(config), *(config.features or everything), *config.partition_columns]
+    wanted = [*identity(config), *(config.features or everything), *config.aggregate_columns, *config.partition_columns]
     columns = list(dict.fromkeys(wanted))
     require_columns(columns, schema.names(), f"'{config.source_table}' with its joins")
     return joined.select(pl.col(name).fill_nan(None) if schema[name].is_float() else pl.col(name) for name in columns)
