@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from mlops_assets.config import MonitoringConfig
-from mlops_assets.sensors import Alarm, Cursor, decide
+from mlops_assets.sensors.drift import Alarm, Cursor, decide
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 DRIFT = Alarm("drift", "2013-04", "1", "temp has drifted")
@@ -61,6 +61,35 @@ def test_the_cool_down_holds_the_next_cause_back_until_it_is_over() -> None:
     assert len(asked(decide("flights", [later], first, config, NOW + timedelta(days=2)))) == 1
 
 
-@pytest.mark.parametrize("text", [None, "", "garbage", "[]", "3", json.dumps({"causes": None})])
+def test_a_period_has_a_budget_of_retrainings() -> None:
+    config = monitor(retraining={"max_per_period": 2, "period": "30d"})
+    cursor, asked_on = Cursor(), []
+    for day in range(0, 70, 5):
+        alarm = Alarm("drift", f"day {day:03}", "1", "")
+        result = decide("flights", [alarm], cursor, config, NOW + timedelta(days=day))
+        if isinstance(result, dg.SensorResult):
+            cursor = cursor_of(result)
+            asked_on.append(day)
+        else:
+            assert "max_per_period allows no more" in str(result.skip_message)
+    assert asked_on == [0, 5, 30, 35, 60, 65]
+
+
+def test_retrainings_that_do_not_help_stop_the_requests_and_say_so() -> None:
+    config = monitor(retraining={"stop_after_refusals": 2})
+    assert len(asked(decide("flights", [DRIFT], Cursor(), config, NOW, refused=1))) == 1
+    stopped = decide("flights", [DRIFT], Cursor(), config, NOW, refused=2)
+    assert isinstance(stopped, dg.SkipReason)
+    assert "refused 2 retrainings in a row" in str(stopped.skip_message)
+    assert len(asked(decide("flights", [DRIFT], Cursor(), config, NOW, refused=0))) == 1
+
+
+def test_by_default_nothing_stops_the_requests() -> None:
+    assert len(asked(decide("flights", [DRIFT], Cursor(), monitor(), NOW, refused=99))) == 1
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "garbage", "[]", "3", json.dumps({"causes": None}), '{"requests": ["soon"]}']
+)
 def test_a_cursor_that_is_not_ours_is_an_empty_one(text: str | None) -> None:
     assert Cursor.read(text) == Cursor()

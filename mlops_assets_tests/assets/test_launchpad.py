@@ -34,7 +34,7 @@ def test_what_a_person_chooses_holds_for_the_run() -> None:
 
 
 def test_a_value_that_the_document_could_not_have_is_refused_before_anything_runs() -> None:
-    with pytest.raises(dg.Failure, match="sum to 0.9, not 1"):
+    with pytest.raises(dg.Failure, match=r"sum to 0\.9, not 1"):
         with_knobs(DOCUMENT, chosen(split_ratios=[0.5, 0.4]))
 
 

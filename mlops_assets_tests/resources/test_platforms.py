@@ -18,5 +18,5 @@ def test_a_laptop_refuses_a_gpu_and_says_where_there_is_one(tmp_path: Path) -> N
     wanted = {"model_name": "m", "model_version": "1", "environment": "dev", "deployment_type": "serving_endpoint"}
     serving = EmbeddedServing(tmp_path, "127.0.0.1", 8787)
     serving.require(DeploymentConfig.model_validate(wanted))
-    with pytest.raises(ServingError, match="compute_type: .* gpu needs a Databricks platform"):
+    with pytest.raises(ServingError, match=r"compute_type: .* gpu needs a Databricks platform"):
         serving.require(DeploymentConfig.model_validate({**wanted, "compute_type": "gpu"}))

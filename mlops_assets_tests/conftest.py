@@ -1,0 +1,43 @@
+"""What every test shares: a home of its own, and a last line that names what could not run here and why."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+NEEDS = {"spark": ("java", "Java is not installed"), "browser": ("chromium", "Chromium is not installed")}
+_skipped: Counter[str] = Counter()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path) -> Iterator[Path]:
+    """MLOPS_HOME in the test's own folder, so that none reads what another or a person left."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MLOPS_HOME", str(tmp_path / "home"))
+        environment.delenv("DAGSTER_HOME", raising=False)
+        yield tmp_path / "home"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Models and dashboards of tests are nobody's to count.
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, (program, reason) in NEEDS.items():
+        if item.get_closest_marker(marker) and shutil.which(program) is None:
+            pytest.skip(reason)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and isinstance(report.longrepr, tuple):
+        _skipped[str(report.longrepr[2]).removeprefix("Skipped: ")] += 1
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        told = "; ".join(f"{count} tests: {reason}" for reason, count in sorted(_skipped.items()))
+        print(f"\nSkipped here: {told}" if told else "\nNothing was skipped here.")
