@@ -16,13 +16,13 @@ from mlops_assets.sensors import project_sensors
 def build_definitions(projects: Sequence[Project], resources: Mapping[str, object]) -> dg.Definitions:
     """The definitions of `projects` on `resources`; tests give their own of either."""
     return dg.Definitions.merge(
-        *(_project_definitions(project) for project in projects),
+        *(_project_definitions(project, projects) for project in projects),
         # Starting a process a step would cost more than most steps do.
         dg.Definitions(resources=resources, executor=dg.in_process_executor),
     )
 
 
-def _project_definitions(project: Project) -> dg.Definitions:
+def _project_definitions(project: Project, projects: Sequence[Project]) -> dg.Definitions:
     assets = project_assets(project)
     keys = [key for asset in assets for key in asset.keys]
     jobs = project_jobs(project, keys)
@@ -31,7 +31,7 @@ def _project_definitions(project: Project) -> dg.Definitions:
         assets=assets,
         jobs=[*jobs, *([replaying] if (replaying := replay_job(project)) else [])],
         schedules=project_schedules(project, names),
-        sensors=project_sensors(project, names),
+        sensors=project_sensors(project, names, projects),
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from mlops_assets.config import Project, load_project
 from mlops_assets.monitoring import delivery
@@ -42,7 +43,7 @@ def run(instance: dg.DagsterInstance, job_name: str, *, error: str = "") -> str:
     return job.execute_in_process(instance=instance, raise_on_error=False).run_id
 
 
-def tick(sensor: dg.SensorDefinition, instance: dg.DagsterInstance, cursor: str | None) -> dg.SensorExecutionData:
+def tick(sensor: dg.SensorDefinition, instance: dg.DagsterInstance, cursor: str | None) -> SensorExecutionData:
     with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
         return sensor.evaluate_tick(context)
 

@@ -1,7 +1,8 @@
 """The loop's eye: reads what the monitoring checks recorded and asks for a retraining, once a cause.
 
 The work was done in a run; a tick reads two records and decides. A cause is a window of data and the champion that was
-judged on it: drift and performance of the same window ask for one run, and the run's key holds for ever.
+judged on it: drift and performance of the same window ask for one run, and the run's key holds for ever. Three brakes
+hold a new cause back: the cool-down, the budget of a period, and retrainings that did not help.
 """
 
 import json
@@ -10,8 +11,10 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from mlops_assets.assets.gate_record import refusals_in_a_row
 from mlops_assets.assets.keys import monitoring_key, tag_value
 from mlops_assets.config import MonitoringConfig, Project
+from mlops_assets.config.monitoring import RetrainingConfig
 from mlops_assets.jobs import runs_by_itself
 
 ALARM = "alarm"  # the check of both monitoring assets
@@ -35,34 +38,32 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Cursor:
-    """What the sensor remembers: causes it has asked a run for, newest last, and when it last did (ISO 8601)."""
+    """What the sensor remembers: causes it has asked a run for and when (ISO 8601), newest last."""
 
     causes: list[str] = field(default_factory=list)
-    last_request: str | None = None
+    requests: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, text: str | None) -> "Cursor":
         """The cursor, or an empty one where there is none or it is not ours."""
         try:
             stored = json.loads(text or "{}")
-            return cls([str(cause) for cause in stored.get("causes", [])], stored.get("last_request"))
+            times = [datetime.fromisoformat(time).isoformat() for time in stored.get("requests", [])]
+            return cls([str(cause) for cause in stored.get("causes", [])], times)
         except (ValueError, AttributeError, TypeError):
             return cls()
 
     def with_request(self, cause: str, now: datetime) -> "Cursor":
         """The cursor after a request."""
-        return Cursor([*self.causes, cause][-MEMORY:], now.isoformat())
+        return Cursor([*self.causes, cause][-MEMORY:], [*self.requests, now.isoformat()][-MEMORY:])
+
+    def requested_since(self, moment: datetime) -> int:
+        """How many runs it has asked for since."""
+        return sum(datetime.fromisoformat(time) > moment for time in self.requests)
 
 
-def project_sensors(project: Project, jobs: list[str]) -> list[dg.SensorDefinition]:
-    """`<project>_drift_sensor` where the project monitors and trains."""
-    monitors = [document.config for document in project.monitoring if document.config.enabled]
-    wanted = monitors and monitors[0].retraining.enabled and f"{project.name}_retrain" in jobs
-    return [drift_sensor(project, monitors[0])] if wanted else []
-
-
-def drift_sensor(project: Project, monitor: MonitoringConfig) -> dg.SensorDefinition:
-    """The sensor that turns an alarm into one run of `<project>_retrain`."""
+def drift_sensor(project: Project, monitor: MonitoringConfig, model: dg.AssetKey) -> dg.SensorDefinition:
+    """The sensor that turns an alarm into one run of `<project>_retrain`, which trains `model`."""
 
     @dg.sensor(
         name=f"{project.name}_drift_sensor",
@@ -73,15 +74,19 @@ def drift_sensor(project: Project, monitor: MonitoringConfig) -> dg.SensorDefini
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         alarms = [alarm for what in monitor.retraining.on if (alarm := latest_alarm(context.instance, project, what))]
-        return decide(project.name, alarms, Cursor.read(context.cursor), monitor, datetime.now(UTC))
+        stop_after = monitor.retraining.stop_after_refusals
+        refused = refusals_in_a_row(context.instance, model) if alarms and stop_after else 0
+        return decide(project.name, alarms, Cursor.read(context.cursor), monitor, datetime.now(UTC), refused=refused)
 
     return sensor
 
 
 def decide(
-    project: str, alarms: list[Alarm], cursor: Cursor, monitor: MonitoringConfig, now: datetime
+    project: str, alarms: list[Alarm], cursor: Cursor, monitor: MonitoringConfig, now: datetime, *, refused: int = 0
 ) -> dg.SensorResult | dg.SkipReason:
-    """One run request for a cause that is new, or the reason why there is none."""
+    """One run request for a cause that is new, or the reason why there is none; `refused` retrainings in a row did not
+    help.
+    """
     if not alarms:
         return dg.SkipReason("The latest monitoring checks raise no alarm.")
     newest = max(alarms, key=lambda alarm: alarm.window)
@@ -89,11 +94,9 @@ def decide(
         return dg.SkipReason(
             f"A retraining for window {newest.window} of version {newest.champion} was asked for already."
         )
-    if cursor.last_request and now - datetime.fromisoformat(cursor.last_request) < monitor.retraining.cooldown:
-        return dg.SkipReason(
-            f"The last retraining was asked for at {cursor.last_request}, "
-            f"and the cool-down is {monitor.retraining.cooldown}."
-        )
+    held = braked(cursor, monitor.retraining, now, refused)
+    if held:
+        return dg.SkipReason(held)
     reasons = [alarm.reason for alarm in alarms if alarm.cause == newest.cause]
     request = dg.RunRequest(
         run_key=f"{project}:retrain:{newest.cause}",
@@ -105,6 +108,23 @@ def decide(
         },
     )
     return dg.SensorResult(run_requests=[request], cursor=json.dumps(asdict(cursor.with_request(newest.cause, now))))
+
+
+def braked(cursor: Cursor, retraining: RetrainingConfig, now: datetime, refused: int) -> str:
+    """Why no retraining may be asked for now, in a sentence; empty where one may."""
+    if 0 < retraining.stop_after_refusals <= refused:
+        return (
+            f"The gate has refused {refused} retrainings in a row: retraining does not help. "
+            "The sensor asks again when a version has passed the gate or a person has trained."
+        )
+    if cursor.requested_since(now - retraining.cooldown):
+        return (
+            f"The last retraining was asked for at {cursor.requests[-1]}, and the cool-down is {retraining.cooldown}."
+        )
+    used = cursor.requested_since(now - retraining.period)
+    if 0 < retraining.max_per_period <= used:
+        return f"{used} retrainings were asked for within {retraining.period}, and max_per_period allows no more."
+    return ""
 
 
 def latest_alarm(instance: dg.DagsterInstance, project: Project, what: str) -> Alarm | None:
