@@ -1,6 +1,7 @@
 """Feature documents as gold tables: keys, time and features as they were known at each row's time."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -14,10 +15,12 @@ from mlops_assets.assets.rule_checks import block
 from mlops_assets.assets.tables import dependencies, locate, locate_all
 from mlops_assets.config import Document, FeatureConfig, Project
 from mlops_assets.features.errors import FeatureError
+from mlops_assets.features.online import OnlineDifference, compare_online, online_path, refresh_online
 from mlops_assets.features.refresh import Refreshed, refresh
 from mlops_assets.lake.locations import Warehouse
 
 UNIQUE = "primary_keys_are_unique"
+ONLINE = "online_store_is_consistent"
 
 
 class FeatureKnobs(Knobs):
@@ -35,9 +38,7 @@ def feature_asset(project: Project, document: Document[FeatureConfig]) -> dg.Ass
     @dg.asset(
         key=key,
         deps=list(dict.fromkeys(dependencies(project, [config.source_table, *joined]))),
-        check_specs=[
-            dg.AssetCheckSpec(UNIQUE, asset=key, blocking=True, description="No two rows have the same primary key.")
-        ],
+        check_specs=_check_specs(key, config),
         description=config.description or f"Features from {config.source_table}.",
         **shared(project, "gold", ["delta", "gold"], config.tags),
     )
@@ -59,17 +60,44 @@ def feature_asset(project: Project, document: Document[FeatureConfig]) -> dg.Ass
         if not unique.passed:
             yield unique
             raise block(key, [str(unique.description)])
+        online: dict[str, Any] = {}
+        checks = [unique]
+        if document.config.online_store_enabled:
+            store = online_path(lake.home, project.name, document.name)
+            with told(FeatureError):
+                online = {"online_rows_read": refresh_online(document.config, table, store), "online_store": str(store)}
+                checks.append(_online_check(key, compare_online(document.config, table, store)))
         yield dg.MaterializeResult(
             metadata={
                 **table_metadata(table, keys=document.config.primary_keys),
                 "rows_read": done.read,
                 "rows_inserted": done.inserted,
                 "rows_updated": done.updated,
+                **online,
             },
-            check_results=[unique],
+            check_results=checks,
         )
 
     return features
+
+
+def _check_specs(key: dg.AssetKey, config: FeatureConfig) -> list[dg.AssetCheckSpec]:
+    unique = dg.AssetCheckSpec(UNIQUE, asset=key, blocking=True, description="No two rows have the same primary key.")
+    online = dg.AssetCheckSpec(
+        ONLINE, asset=key, description="The online store holds the newest row of each key and nothing else."
+    )
+    return [unique, online] if config.online_store_enabled else [unique]
+
+
+def _online_check(key: dg.AssetKey, found: OnlineDifference) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=found.consistent,
+        asset_key=key,
+        check_name=ONLINE,
+        description=f"of {found.keys} keys {found.missing} are missing, {found.unequal} have another row; "
+        f"{found.extra} are no keys of the table",
+        metadata={"keys": found.keys, "missing": found.missing, "unequal": found.unequal, "extra": found.extra},
+    )
 
 
 def _unique_check(key: dg.AssetKey, config: FeatureConfig, done: Refreshed) -> dg.AssetCheckResult:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from mlops_assets.config.base import Duration, Name, StrictModel, check_table_name, format_duration, later, refuse
+from mlops_assets.config.base import Duration, Name, StrictModel, check_table_name, format_duration, refuse
 from mlops_assets.config.feature_transforms import TransformSpec
 
 
@@ -89,7 +89,11 @@ class FeatureConfig(StrictModel):
     )
     description: str = Field(default="", description="Feature table description.")
     tags: dict[Name, str] = Field(default={}, description="Metadata tags.")
-    online_store_enabled: bool = later(False, "Enable online feature store.")
+    online_store_enabled: bool = Field(
+        default=False,
+        description="Enable online feature store: the newest row of each key in "
+        "$MLOPS_HOME/online/<project>/<table>.sqlite.",
+    )
     offline_store_path: str | None = Field(
         default=None,
         description="Path for offline feature store: another name other documents may read the table by.",

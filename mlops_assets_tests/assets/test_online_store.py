@@ -1,0 +1,31 @@
+"""The online store in a run of the graph."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from mlops_assets.assets.features import ONLINE
+from mlops_assets.features.online import online_path, read_online
+from mlops_assets_tests.assets.shop import FEATURES, Shop
+
+
+def online_check(result: dg.ExecuteInProcessResult) -> Any:
+    return next(each for each in result.get_asset_check_evaluations() if each.check_name == ONLINE)
+
+
+def test_a_run_brings_the_online_store_up_to_date_and_checks_it(tmp_path: Path) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        shop = Shop(tmp_path, instance)
+        shop.write("features.yaml", {**FEATURES, "online_store_enabled": True})
+        store = online_path(tmp_path / "home", "shop", "order_features")
+        assert online_check(shop.run()).passed
+        assert read_online(store, [{"id": 3}])["amount"].to_list() == [7.0]
+        shop.write_orders("id,amount,email,at\n3,8,c@x,2024-01-04\n", "b.csv")
+        assert online_check(shop.run()).passed
+        with sqlite3.connect(store) as connection:
+            connection.execute("DELETE FROM features WHERE id = 1")
+        failed = online_check(shop.run())
+        assert not failed.passed
+        assert "1 are missing" in failed.description
