@@ -1,0 +1,38 @@
+"""What starts runs and tells people by itself: alarms, other pipelines' successes, and runs that start or end."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from mlops_assets.assets.keys import model_key
+from mlops_assets.assets.lineage import model_documents
+from mlops_assets.config import Project
+from mlops_assets.sensors.dependency import dependency_sensor
+from mlops_assets.sensors.drift import drift_sensor
+from mlops_assets.sensors.notifications import notification_sensor, wanted_kinds
+
+
+def project_sensors(
+    project: Project, jobs: Sequence[str], projects: Sequence[Project] = ()
+) -> list[dg.SensorDefinition]:
+    """`<project>_drift_sensor` where the project monitors and trains, `<project>_dependency_sensor` where it waits for
+    others among `projects`, `<project>_notifications` where it names people.
+    """
+    sensors = [*_drift(project, jobs)]
+    upstream = [one for one in projects if one.pipeline.config.name in project.pipeline.config.dependencies]
+    if upstream and f"{project.name}_pipeline" in jobs:
+        sensors.append(dependency_sensor(project, [f"{one.name}_pipeline" for one in upstream]))
+    notification = project.pipeline.config.notification
+    if notification and notification.recipients and wanted_kinds(notification):
+        sensors.append(notification_sensor(project, notification, jobs))
+    return sensors
+
+
+def _drift(project: Project, jobs: Sequence[str]) -> list[dg.SensorDefinition]:
+    watched = [one for one in model_documents(project) if one.deployments and one.monitoring]
+    if not watched or f"{project.name}_retrain" not in jobs:
+        return []
+    first = watched[0]
+    assert first.monitoring is not None
+    config = first.monitoring.config
+    return [drift_sensor(project, config, model_key(project, first.training.name))] if config.retraining.enabled else []

@@ -1,0 +1,131 @@
+"""Mail about a project's runs: that they started, succeeded or failed, each told once.
+
+A mail server that is down is tried again at the next ticks, five times a mail; then the mail is given up in the
+sensor's log, and those behind it go on.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster import DagsterEventType
+
+from mlops_assets.config import Project
+from mlops_assets.config.alert_channels import EmailChannel
+from mlops_assets.config.pipeline import NotificationConfig
+from mlops_assets.monitoring.delivery import Delivery, deliver
+from mlops_assets.monitoring.message import Message, Tone
+from mlops_assets.sensors.run_changes import Change, RunChange, newest_position, run_changes
+
+MOST_TICKS = 5
+_SAID: dict[Change, tuple[str, Tone]] = {
+    DagsterEventType.RUN_START: ("started", "info"),
+    DagsterEventType.RUN_SUCCESS: ("succeeded", "success"),
+    DagsterEventType.RUN_FAILURE: ("failed", "failure"),
+}
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The last change that is done with, and how many ticks the next one has failed."""
+
+    position: int
+    ticks: int = 0
+
+
+def notification_sensor(project: Project, notification: NotificationConfig, jobs: Sequence[str]) -> dg.SensorDefinition:
+    """`<project>_notifications`: a mail for each change that the pipeline document asks for."""
+    kinds = wanted_kinds(notification)
+    people = EmailChannel(type="email", recipients=notification.recipients)
+
+    @dg.sensor(
+        name=f"{project.name}_notifications",
+        minimum_interval_seconds=30,
+        # A run that a person starts is told of too: on even where the schedule is paused.
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Mail when a run has {' or '.join(_SAID[kind][0] for kind in kinds)}.",
+    )
+    def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        if context.cursor is None:
+            context.update_cursor(json.dumps(asdict(Cursor(newest_position(context.instance, list(_SAID))))))
+            return dg.SkipReason("From now on; nothing is said of earlier runs.")
+        cursor = Cursor(**json.loads(context.cursor))
+        found = run_changes(context.instance, kinds, cursor.position)
+
+        def send(change: RunChange) -> Delivery:
+            return deliver(people, message(context.instance, change), os.environ)
+
+        after, said = tell(found, jobs, cursor, send)
+        context.update_cursor(json.dumps(asdict(after)))
+        for sentence in said:
+            context.log.warning(sentence)
+        told = sum(change.job in jobs and change.position <= after.position for change in found)
+        return dg.SkipReason(" ".join([f"{told} changes of runs are dealt with.", *said]))
+
+    return sensor
+
+
+def wanted_kinds(notification: NotificationConfig) -> list[Change]:
+    """The changes that the document asks to be told of."""
+    wanted: dict[Change, bool] = {
+        DagsterEventType.RUN_START: notification.on_start,
+        DagsterEventType.RUN_SUCCESS: notification.on_success,
+        DagsterEventType.RUN_FAILURE: notification.on_failure,
+    }
+    return [kind for kind, asked in wanted.items() if asked]
+
+
+def tell(
+    changes: Sequence[RunChange], jobs: Sequence[str], cursor: Cursor, send: Callable[[RunChange], Delivery]
+) -> tuple[Cursor, list[str]]:
+    """Send the changes of `jobs` in their order up to the first that no server takes; the cursor behind, and what went
+    wrong.
+    """
+    said = []
+    for change in changes:
+        result = send(change) if change.job in jobs else None
+        if result and not result.sent:
+            cursor = replace(cursor, ticks=cursor.ticks + 1)
+            said.append(f"Run {change.run_id} could not be told of: {result.error}.")
+            if cursor.ticks < MOST_TICKS:
+                return cursor, said
+            said.append(f"It is given up after {MOST_TICKS} ticks.")
+        cursor = Cursor(change.position)
+    return cursor, said
+
+
+def message(instance: dg.DagsterInstance, change: RunChange) -> Message:
+    """What is said of a run: its job, what became of it and when, why it failed, and who asked for it."""
+    run, job = instance.get_run_record_by_id(change.run_id), change.job
+    said, tone = _SAID[change.kind]
+    lines = [f"Run {change.run_id} of {job} has {said}."]
+    if run and run.start_time:
+        lines.append(
+            f"Started {_instant(run.start_time)}" + (f", ended {_instant(run.end_time)}" if run.end_time else "")
+        )
+    if change.kind is DagsterEventType.RUN_FAILURE:
+        lines += [change.message, *_failures(instance, change.run_id)]
+    reason = run.dagster_run.tags.get("mlops/reason") if run else None
+    lines += [f"Asked for because of {reason}"] if reason else []
+    facts = {"kind": f"run_{said}", "job": job, "run_id": change.run_id}
+    return Message(job, f"{job} {said}", "\n".join(lines), tone, facts)
+
+
+def _failures(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """Which steps failed and why, a line each."""
+    lines = []
+    for entry in instance.all_logs(run_id, of_type=DagsterEventType.STEP_FAILURE):
+        failure = entry.dagster_event.step_failure_data if entry.dagster_event else None
+        why = failure.user_failure_data.description if failure and failure.user_failure_data else None
+        error = failure.error if failure else None
+        while error and error.cause:
+            error = error.cause
+        lines.append(f"{entry.step_key}: {why or (error.message.strip() if error else 'no reason given')}")
+    return lines
+
+
+def _instant(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
