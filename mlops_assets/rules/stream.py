@@ -1,0 +1,91 @@
+"""Rules over a table that is larger than memory: batch by batch, the figures added up."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from mlops_assets.rules import checker
+from mlops_assets.rules.polars import compile_rule
+from mlops_assets.rules.run import Run
+from mlops_assets.rules.tree import is_table_level
+from mlops_assets.rules.types import schema_of
+from mlops_assets.rules.validation import Rule, RuleOutcome, Validation, table_outcome, validate
+from mlops_assets.rules.vocabulary import read
+
+BATCH = 250_000
+Take = Callable[[Validation], object]
+
+
+def validate_stream(
+    frame: pl.LazyFrame,
+    rules: Sequence[Rule],
+    take: Take,
+    *,
+    as_of: datetime | None = None,
+    table: str | None = None,
+    tables: Mapping[str, Any] | None = None,
+    sensitive: Sequence[str] = (),
+    examples: int = 3,
+    batch: int = BATCH,
+) -> tuple[RuleOutcome, ...]:
+    """Hand each batch's passed and failed rows to `take`, in the table's order, and return every rule's figures.
+
+    Memory holds a few batches of `batch` rows and whatever `take` keeps. Table-level rules are worked out over the
+    whole table first, by the streaming engine in a pass of their own. Parameters and errors as in `validate`.
+    """
+    run = Run(as_of, tables=tables or {})
+    table_level = [rule for rule in rules if is_table_level(read(rule.condition))]
+    by_row = [rule for rule in rules if rule not in table_level]
+    facts = iter(_facts(frame, table_level, run, table))
+    found = []
+    for rows in _batches(frame, batch):
+        validation = validate(
+            rows, by_row, as_of=run.now, table=table, tables=tables, sensitive=sensitive, examples=examples
+        )
+        take(validation)
+        found.append(validation.outcomes)
+    figures = iter([_added(outcomes, examples) for outcomes in zip(*found, strict=True)])
+    return tuple(next(facts) if rule in table_level else next(figures) for rule in rules)
+
+
+def _batches(frame: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
+    """At least one batch, so that rules are checked on a table without rows too."""
+    some = False
+    for rows in frame.collect_batches(chunk_size=size, maintain_order=True):
+        some = True
+        yield rows
+    if not some:
+        yield pl.DataFrame(schema=frame.collect_schema())
+
+
+def _facts(frame: pl.LazyFrame, rules: Sequence[Rule], run: Run, table: str | None) -> list[RuleOutcome]:
+    """The verdicts of table-level rules, and the number of rows, in one pass of the streaming engine."""
+    if not rules:
+        return []
+    schema, schemas = schema_of(frame), {name: schema_of(other) for name, other in run.tables.items()}
+    checked = [checker.check(rule.condition, schema, table=table, tables=schemas) for rule in rules]
+    verdicts = [
+        compile_rule(each, Run(run.now, rule.tolerance, run.tables)).alias(f"rule {index}")
+        for index, (rule, each) in enumerate(zip(rules, checked, strict=True))
+    ]
+    row = frame.select(pl.len().alias("rows"), *verdicts).collect(engine="streaming").row(0, named=True)
+    pairs = enumerate(zip(rules, checked, strict=True))
+    return [table_outcome(rule, each, row["rows"], row[f"rule {index}"]) for index, (rule, each) in pairs]
+
+
+def _added(outcomes: Sequence[RuleOutcome], examples: int) -> RuleOutcome:
+    """One rule's figures over all batches."""
+    shown = [row for outcome in outcomes for row in outcome.examples][:examples]
+    rows = sum(outcome.rows for outcome in outcomes)
+    return replace(
+        outcomes[0],
+        rows=rows,
+        failed_rows=sum(outcome.failed_rows for outcome in outcomes),
+        unknown_rows=sum(outcome.unknown_rows for outcome in outcomes),
+        examples=tuple(shown),
+        passed=all(outcome.passed for outcome in outcomes),
+        empty=rows == 0,
+    )
