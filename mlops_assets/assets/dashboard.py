@@ -2,6 +2,7 @@
 time.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -14,7 +15,15 @@ from mlops_assets.assets.monitored import drift_tables, page_file, performance_t
 from mlops_assets.assets.monitoring import model_metrics
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.monitoring.dashboard import DashboardData, Distribution, Retraining, distribution, render
+from mlops_assets.monitoring.alert_log import Entry, read_log
+from mlops_assets.monitoring.dashboard import (
+    Announcement,
+    DashboardData,
+    Distribution,
+    Retraining,
+    distribution,
+    render,
+)
 from mlops_assets.monitoring.performance import WindowPerformance, performance_from_frame
 from mlops_assets.monitoring.track import BASELINE, CHAMPION, known
 from mlops_assets.monitoring.verdict import FeatureDrift
@@ -22,6 +31,7 @@ from mlops_assets.monitoring.watch import DriftTables, history, profiles_of, ver
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
 
 MOST_DISTRIBUTIONS = 6
+MOST_ALERTS = 60
 
 
 def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
@@ -32,7 +42,7 @@ def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDef
 
     @dg.asset(
         key=monitoring_key(project, "dashboard"),
-        deps=[monitoring_key(project, "drift"), monitoring_key(project, "performance")],
+        deps=[monitoring_key(project, what) for what in ("drift", "performance", "alerts")],
         description=f"{config.dashboard_name or documents.model}: one page that needs no network.",
         **shared(project, "monitoring", ["html", "monitoring"]),
     )
@@ -84,8 +94,25 @@ def dashboard_data(
         baseline=_role(performance, BASELINE),
         retrainings=[_retraining(version) for version in versions if version.window],
         threshold=config.alert_thresholds.get(metric, config.alert_thresholds.get(f"model_{metric}")),
+        alerts=announcements(read_log(lake.table(project.name, "monitoring", "alerts"), documents.model)),
         alarm=history(tables, champion.version, config).alarm,
     )
+
+
+def announcements(log: Sequence[Entry]) -> list[Announcement]:
+    """The log's alerts, oldest first, each with what came of it in every channel."""
+    found = {entry.id: entry for entry in log}
+    told = {
+        name: {entry.channel: _told(entry) for entry in log if entry.id == name and entry.channel} for name in found
+    }
+    return [
+        Announcement(one.raised_at, one.kind, one.window, one.version, one.monitor, one.reasons, told[name])
+        for name, one in list(found.items())[-MOST_ALERTS:]
+    ]
+
+
+def _told(entry: Entry) -> str:
+    return f"{entry.state}: {entry.error}" if entry.error else entry.state
 
 
 def _role(performance: pl.DataFrame, role: str) -> list[WindowPerformance]:

@@ -35,7 +35,7 @@ class DataDriftConfig(StrictModel):
     )
     features_to_monitor: list[Name] = Field(default=[], description="Features to compare; empty means all the model's.")
     threshold: Number | None = Field(
-        default=None, ge=0, description="Level of a test (0.05 if not given) or size of a distance (0.1)."
+        default=None, ge=0, description="Level of a test (fdr if not given) or size of a distance (psi 0.05, wasserstein 0.2, others 0.1)."
     )
 
 

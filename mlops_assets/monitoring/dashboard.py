@@ -46,6 +46,19 @@ class Retraining:
 
 
 @dataclass(frozen=True)
+class Announcement:
+    """One row of the table of alerts: an alarm or its end, why, and what came of telling it in each channel."""
+
+    at: datetime
+    kind: str
+    window: str
+    version: str
+    monitor: str
+    reasons: tuple[str, ...]
+    told: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class DashboardData:
     """All that the page shows.
 
@@ -66,6 +79,7 @@ class DashboardData:
     retrainings: Sequence[Retraining] = ()
     threshold: float | None = None
     alarm: Alarm | None = None
+    alerts: Sequence[Announcement] = ()
 
 
 def distribution(feature: str, window: str, reference: Profile, current: Profile) -> Distribution:
@@ -108,6 +122,7 @@ def _page(data: DashboardData) -> dict[str, object]:
         "coverage": [champion[window].coverage if window in champion else None for window in windows],
         "champions": charts.spans([champion[one].version if one in champion else None for one in windows]),
         "retrainings": {window: [one for one in data.retrainings if one.window == window] for window in windows},
+        "alerts": {window: [one for one in data.alerts if one.window == window] for window in windows},
         "heat": panels.heat_map(windows, data.drift),
         "histograms": [panels.histogram(one) for one in data.distributions],
         "tiles": panels.tiles(windows, champion, baseline, metric, data.drift),

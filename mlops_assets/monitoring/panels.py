@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlops_assets.monitoring.charts import metric_value, number, percent
 from mlops_assets.monitoring.directions import higher_is_better
-from mlops_assets.monitoring.performance import WindowPerformance
+from mlops_assets.monitoring.performance import MetricValue, WindowPerformance
 from mlops_assets.monitoring.verdict import FeatureDrift
 
 if TYPE_CHECKING:
@@ -115,10 +115,16 @@ def _performance_tiles(
     if other is not None and other.value is not None:
         gain = value.value - other.value
         better = gain >= 0 if higher_is_better(metric) else gain <= 0
-        sign = "+" if gain > 0 else ""
+        tone = "plain" if _within_chance(gain, value) else "good" if better else "bad"
+        shown_gain = f"{gain:+.3f}".replace("-", "−") if abs(gain) < 1 else f"{'+' if gain > 0 else ''}{number(gain)}"
         note = f"{number(other.value)} had it never been retrained"
-        shown.append(Tile("Against the baseline", f"{sign}{number(gain)}", note, "good" if better else "bad"))
+        shown.append(Tile("Against the baseline", shown_gain, note, tone))
     return shown
+
+
+def _within_chance(gain: float, value: MetricValue) -> bool:
+    """Whether the interval of the value itself is wider than the gain."""
+    return value.lower is not None and value.upper is not None and 2 * abs(gain) < value.upper - value.lower
 
 
 def _cell(one: FeatureDrift | None, window: str) -> Cell:

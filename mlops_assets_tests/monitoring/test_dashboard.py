@@ -1,3 +1,6 @@
+import shutil
+import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
@@ -7,7 +10,7 @@ import pytest
 
 from mlops_assets.monitoring import charts, panels
 from mlops_assets.monitoring.alarm import Alarm
-from mlops_assets.monitoring.dashboard import DashboardData, Retraining, distribution, render
+from mlops_assets.monitoring.dashboard import Announcement, DashboardData, Retraining, distribution, render
 from mlops_assets.monitoring.performance import MetricValue, WindowPerformance
 from mlops_assets.monitoring.profile import fit_reference, summarise
 from mlops_assets.monitoring.verdict import FeatureDrift
@@ -59,6 +62,13 @@ def profiles():
     return fitted.profile, summarise(reference.with_columns(temp=pl.col("temp") + 1), fitted)
 
 
+def announced(window, text, kind="alarm"):
+    reasons = (f"{text} severe: psi 0.300", "b", "c", "d")
+    return Announcement(
+        datetime(2013, 7, 1, tzinfo=UTC), kind, window, text, "drift", reasons, {text: "failed: " + text}
+    )
+
+
 def data(text="flights", **changes):
     windows = [f"{text}-{month}" for month in range(4, 10)]
     reference, current = profiles()
@@ -75,6 +85,7 @@ def data(text="flights", **changes):
         "retrainings": [Retraining(windows[2], text, text, text, False, {text: 0.5})],
         "threshold": 0.68,
         "alarm": Alarm(True, True, text, text, (text,), 2.0),
+        "alerts": [announced(windows[2], text), announced(windows[3], text, kind="recovery")],
     }
     return DashboardData(**(whole | changes))
 
@@ -114,6 +125,46 @@ def test_a_project_of_its_first_day_has_a_page():
     assert Page(html).open == []
     assert "No labels have arrived yet." in html
     assert "No window has been profiled yet." in html
+
+
+def test_alerts_stand_on_the_axis_of_time_and_in_a_table_with_what_was_told():
+    text = "".join(Page(render(data()).split("</head>")[1].replace("</html>", "")).text)
+    assert text.count("●") == text.count("○") == 2
+    for told in ("flights severe: psi 0.300", "and 1 more", "failed: flights", "○ over"):
+        assert told in text
+    untold = replace(announced("flights-6", "v1"), told={})
+    assert "nobody: no channel" in render(data(alerts=[untold]))
+
+
+def test_a_gain_within_the_interval_is_neither_good_nor_bad():
+    first, second = {"a": measured("a", 0.7081)}, {"a": measured("a", 0.7072)}
+    (tile,) = [tile for tile in panels.tiles(["a"], first, second, "roc_auc", {}) if tile.name.startswith("Against")]
+    assert (tile.value, tile.tone) == ("+0.001", "plain")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1400], ids=["phone", "desk"])
+def test_a_browser_shows_every_heading_and_nothing_is_wider_than_the_screen(tmp_path, width):
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        pytest.skip("Chromium is not installed")
+    page = tmp_path / "page.html"
+    # The window's size is that of an inner frame: headless Chromium has no window narrower than 500.
+    probe = (
+        "<script>onload=()=>{const d=document.querySelector('iframe').contentDocument,r=d.documentElement;"
+        "document.title=[r.scrollWidth<=r.clientWidth,r.clientWidth,...[...d.querySelectorAll('h1,h2')]"
+        ".filter(h=>h.getBoundingClientRect().height>0).map(h=>h.textContent)].join('|')}</script>"
+    )
+    page.write_text(render(data()), encoding="utf-8")
+    frame = tmp_path / "frame.html"
+    frame.write_text(f"<title>-</title><iframe src='page.html' style='width:{width}px;height:900px'></iframe>{probe}")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--window-size=1600,1000"]
+    profile = f"--user-data-dir={tmp_path}/profile"
+    command = [browser, *flags, profile, "--dump-dom", frame.as_uri()]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout
+    fits, _, *headings = shown.split("<title>")[1].split("</title>")[0].split("|")
+    assert headings == ["flights", "Performance", "Drift of the inputs", "What moved", "Alerts", "Versions"]
+    assert fits == "true"
 
 
 def test_only_the_last_sixty_windows_are_drawn():

@@ -65,6 +65,12 @@ def test_the_threshold_of_a_distance_is_the_distance(method):
     assert not judged(reference, current, method=method, threshold=effect * 1.01)["f0"].drifted
 
 
+def test_the_default_of_wasserstein_is_a_fifth_of_a_deviation():
+    reference = normal(20_000, (0,))
+    found = [judged(reference, normal(20_000, (shift,), seed=5), method="wasserstein")["f0"] for shift in (0.15, 0.25)]
+    assert [(one.limit, one.drifted) for one in found] == [(0.2, False), (0.2, True)]
+
+
 def test_p_values_are_adjusted_over_the_features_of_the_window():
     found = judged(normal(5000), normal(1000, (0.1, 0.05, 0, 0, 0.2), seed=2), method="ks_test")
     expected = stats.false_discovery_control([one.p_value for one in found.values()])
