@@ -89,26 +89,27 @@ def _joined(left: pl.LazyFrame, right: pl.LazyFrame, join: Join, time: str, wher
 def _as_of(
     left: pl.LazyFrame, past: pl.LazyFrame, left_keys: list[str], keys: list[str], moment: str, join: Join
 ) -> pl.LazyFrame:
-    # Of several rows of one instant the last one counts, as the table has them.
-    last = past.unique([*keys, "__time"], keep="last", maintain_order=True)
-    return (
-        left.with_row_index(_ORDER)
-        .sort(moment, maintain_order=True)
-        .join_asof(
-            last.sort("__time", maintain_order=True),
-            left_on=moment,
-            right_on="__time",
-            by_left=left_keys,
-            by_right=keys,
-            strategy="backward",
-            tolerance=join.tolerance,
-            allow_exact_matches=join.allow_exact,
-            coalesce=True,
-            check_sortedness=False,
-        )
-        .sort(_ORDER)
-        .drop(_ORDER, "__time", *keys, strict=False)
+    # Of several rows of one instant the last one counts, as the table has them: sorting keeps their order.
+    rows, known = _in_time(left.with_row_index(_ORDER), moment), _in_time(past, "__time")
+    found = rows.join_asof(
+        known,
+        left_on=moment,
+        right_on="__time",
+        by_left=left_keys,
+        by_right=keys,
+        strategy="backward",
+        tolerance=join.tolerance,
+        allow_exact_matches=join.allow_exact,
+        coalesce=True,
+        check_sortedness=False,
     )
+    return found.lazy().sort(_ORDER).drop(_ORDER, "__time", *keys, strict=False)
+
+
+def _in_time(frame: pl.LazyFrame, moment: str) -> pl.DataFrame:
+    """The rows in the order of their time; a table that is so already is not sorted again."""
+    rows = frame.collect()
+    return rows if rows[moment].is_sorted() else rows.sort(moment, maintain_order=True)
 
 
 def _all_but(keys: Sequence[str], schema: pl.Schema) -> list[str]:
