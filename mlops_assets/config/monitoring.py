@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from mlops_assets.config.alert_channels import Channel
 from mlops_assets.config.base import (
+    PENDING,
     Duration,
     Fraction,
     Name,
@@ -35,7 +36,9 @@ class DataDriftConfig(StrictModel):
     )
     features_to_monitor: list[Name] = Field(default=[], description="Features to compare; empty means all the model's.")
     threshold: Number | None = Field(
-        default=None, ge=0, description="Level of a test (fdr if not given) or size of a distance (psi 0.05, wasserstein 0.2, others 0.1)."
+        default=None,
+        ge=0,
+        description="Level of a test (fdr if not given) or size of a distance (psi 0.05, wasserstein 0.2, others 0.1).",
     )
 
 
@@ -94,7 +97,8 @@ class MonitoringConfig(StrictModel):
 
     enabled: bool = Field(default=True, description="Enable monitoring.")
     metrics: list[MonitorMetric] = Field(
-        description="Metrics to monitor: prediction_drift, feature_drift, data_quality or the model's own."
+        description="Metrics to monitor: prediction_drift, feature_drift, data_quality or the model's own.",
+        json_schema_extra={PENDING: ["data_quality"]},
     )
     alert_thresholds: dict[Name, Number] = Field(
         default={}, description="Alerting thresholds for metrics, above for drift and below for scores."

@@ -32,11 +32,23 @@ def _of_field(model: BaseModel, name: str, field: FieldInfo, path: Path) -> list
         return []
     if has_no_effect(field, value):
         return [(*path, name)]
+    if isinstance(value, list):
+        items = [(*path, name, index) for index, item in enumerate(value) if _is_scalar_without_effect(field, item)]
+        return items or _pending(value, (*path, name))
     return _pending(value, (*path, name))
+
+
+def _is_scalar_without_effect(field: FieldInfo, item: Any) -> bool:
+    return isinstance(item, str) and isinstance(_marked(field), list) and has_no_effect(field, item)
 
 
 def has_no_effect(field: FieldInfo, value: Any) -> bool:
     """Whether a field, or this value of it, has no effect yet."""
-    extra = field.json_schema_extra
-    pending: Any = extra.get(PENDING, False) if isinstance(extra, dict) else False
+    pending = _marked(field)
     return value in pending if isinstance(pending, list) else bool(pending)
+
+
+def _marked(field: FieldInfo) -> Any:
+    """True, or the values that have no effect yet; False where all have."""
+    extra = field.json_schema_extra
+    return extra.get(PENDING, False) if isinstance(extra, dict) else False

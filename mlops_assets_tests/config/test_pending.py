@@ -6,6 +6,7 @@ from mlops_assets.config import (
     ConfigError,
     DataConfig,
     DeploymentConfig,
+    MonitoringConfig,
     PlatformConfig,
     configs_folder,
     home,
@@ -38,6 +39,11 @@ def test_values_without_effect_are_named_apart_from_those_with_one() -> None:
     assert pending_fields(DeploymentConfig.model_validate(served)) == []
     job = DeploymentConfig.model_validate({**fields, **tested, "deployment_type": "job"})
     assert pending_fields(job) == ["deployment_type", "rollout.strategy", "tests.1.type"]
+
+
+def test_one_item_of_a_list_without_effect_is_named_alone() -> None:
+    config = MonitoringConfig.model_validate({"metrics": ["feature_drift", "data_quality", "roc_auc"]})
+    assert pending_fields(config) == ["metrics.1"]
 
 
 def test_the_environment_is_read_when_it_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
