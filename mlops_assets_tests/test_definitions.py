@@ -55,7 +55,7 @@ def test_every_loader_names_the_same_module() -> None:
             "did you mean 'flights'?",
         ),
         ("training.yaml", "target_column: late", "", "target_column"),
-        ("training.yaml", "max_iter: 200", "max_itre: 200", "did you mean 'max_iter'?"),
+        ("training.yaml", "max_iter: 100", "max_itre: 100", "did you mean 'max_iter'?"),
     ],
 )
 def test_a_mistake_in_a_document_is_told_with_its_place_and_nothing_loads(
