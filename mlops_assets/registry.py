@@ -134,6 +134,8 @@ class ModelRegistry:
         import mlflow
 
         client = self.client
+        # MLflow has one address for the whole process, and another registry may have set its own since.
+        mlflow.set_tracking_uri(self.tracking_uri)
         with mlflow.start_run(experiment_id=self._experiment(experiment), run_name=run_name or None) as run:
             mlflow.log_params({key: str(value)[:500] for key, value in training.params.items()})
             mlflow.log_metrics(dict(training.metrics))

@@ -21,7 +21,7 @@ def judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> G
     labels = truth_of(held_out, config)
     champion = registry.champion(config.registry_model_name)
     if champion is None:
-        return decide(fitted.pipeline, None, held_out, labels, config, inputs=fitted.inputs)
+        return decide(fitted.pipeline, None, held_out, labels, config, inputs=fitted.inputs, said=fitted.said)
     path = registry.local_path(champion)
     unseen = _unseen(fitted, champion)
     if int(unseen.sum()) < MINIMUM_COMPARED:
@@ -35,6 +35,7 @@ def judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> G
         labels,
         config,
         inputs=fitted.inputs,
+        said=fitted.said,
         champion_inputs=_names(path),
         unseen=unseen.to_numpy(),
     )

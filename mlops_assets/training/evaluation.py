@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import pandas
 
 SHAPE_SAMPLE = 5_000
+# Classifiers that predict the likeliest class: asked for probabilities they need not be asked again.
+LIKELIEST = frozenset(
+    {"HistGradientBoostingClassifier", "RandomForestClassifier", "ExtraTreesClassifier", "CalibratedClassifierCV"}
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,9 @@ def outcomes(pipeline: Any, table: "pandas.DataFrame", model_type: str) -> Outco
     if hasattr(final, "predict_proba"):
         probabilities = final.predict_proba(features)
         scores = probabilities[:, 1] if len(classes) == 2 else probabilities
-        return Outcomes(final.predict(features), classes, probabilities, scores)
+        likeliest = type(final).__name__ in LIKELIEST
+        labels = final.classes_[probabilities.argmax(axis=1)] if likeliest else final.predict(features)
+        return Outcomes(labels, classes, probabilities, scores)
     scores = final.decision_function(features) if hasattr(final, "decision_function") else None
     return Outcomes(final.predict(features), classes, scores=scores)
 

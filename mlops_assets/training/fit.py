@@ -11,7 +11,7 @@ import polars as pl
 from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.training import TrainingConfig
 from mlops_assets.training.estimators import estimator
-from mlops_assets.training.evaluation import Evaluation
+from mlops_assets.training.evaluation import Evaluation, Outcomes, evaluate
 from mlops_assets.training.learn import learned, unfitted
 from mlops_assets.training.metrics import tracked
 from mlops_assets.training.prepared import Prepared, data_of, prepare
@@ -25,7 +25,8 @@ class Fitted:
     """A fitted pipeline and how it came about.
 
     `evaluations` are per split, `folds` per cross-validation fold. `imputed` names the columns whose nulls
-    became the training rows' median because the estimator takes none.
+    became the training rows' median because the estimator takes none. `said` is what the pipeline that was judged says
+    of the held-out rows, None where there are none.
     """
 
     prepared: Prepared
@@ -35,6 +36,7 @@ class Fitted:
     folds: Sequence[Evaluation] = ()
     imputed: tuple[str, ...] = ()
     seconds: float = 0.0
+    said: Outcomes | None = None
     refitted: bool = False
 
     @property
@@ -93,16 +95,23 @@ def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFra
     steps, splits = prepared.steps(made), prepared.splits
     data = data_of(prepared.rows, steps.inputs, config)
     pipeline = learned(unfitted(steps, made, config), data, splits.rows["train"], prepared)
-    parts = {
-        name: data.measured(pipeline, _measured_rows(name, part), config, names)
-        for name, part in splits.rows.items()
-        if len(part)
-    }
+    asked = {name: _measured_rows(name, part) for name, part in splits.rows.items() if len(part)}
+    said = {name: data.said(pipeline, part, config) for name, part in asked.items()}
+    parts = {name: evaluate(said[name], data.truth[part], names) for name, part in asked.items()}
     inside = prepared.folds(splits.rows["train"], config.cross_validation_folds)
     each_fold = [
         data.measured(learned(pipeline, data, learn, prepared), check, config, names) for learn, check in inside
     ]
-    return Fitted(prepared, pipeline, steps.inputs, parts, each_fold, steps.imputed, perf_counter() - started)
+    return Fitted(
+        prepared,
+        pipeline,
+        steps.inputs,
+        parts,
+        each_fold,
+        steps.imputed,
+        perf_counter() - started,
+        said.get(splits.held_out),
+    )
 
 
 def refit(fitted: Fitted) -> Fitted:

@@ -48,15 +48,17 @@ def decide(
     inputs: Sequence[str],
     champion_inputs: Sequence[str] = (),
     unseen: Any = None,
+    said: Outcomes | None = None,
 ) -> GateDecision:
     """Judges two fitted pipelines (`champion` may be None) on held-out `rows` with `labels` (n,).
 
     `inputs` are each model's raw columns. `unseen` is a mask, shape (n,): rows the champion was not trained
-    on; only these are compared, because a model looks too good on what it has learned. Raises FeatureError
-    where `rows` lack a column of a model, and RuleError for a criterion that cannot be read.
+    on; only these are compared, because a model looks too good on what it has learned. `said` is what the
+    challenger says of `rows`, where that is known. Raises FeatureError where `rows` lack a column of a model,
+    and RuleError for a criterion that cannot be read.
     """
     names = tracked(config)
-    new = outcomes(challenger, model_frame(rows, inputs), config.model_type)
+    new = said if said is not None else outcomes(challenger, model_frame(rows, inputs), config.model_type)
     values = evaluate(new, labels, names)
     failed = unmet(config.promotion_criteria, values.values, values.reasons)
     chosen = gate_metric(config)

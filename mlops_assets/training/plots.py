@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlops_assets.features.frames import model_frame
-from mlops_assets.training.evaluation import Outcomes, outcomes
+from mlops_assets.training.evaluation import Outcomes
 from mlops_assets.training.fit import Fitted
 from mlops_assets.training.prepared import truth_of
 
@@ -21,11 +21,10 @@ IMPORTANCE_ROWS = 2_000
 def figures(fitted: Fitted) -> dict[str, bytes]:
     """Title to PNG: ROC, precision-recall, calibration and scores of a binary classifier, residuals of a
     regressor, and the permutation importance of every supervised model; empty where nothing is held out."""
-    rows = fitted.held_out
-    if not rows.height or fitted.config.model_type not in ("classification", "regression"):
+    rows, found = fitted.held_out, fitted.said
+    if found is None or fitted.config.model_type not in ("classification", "regression"):
         return {}
-    table, truth = model_frame(rows, fitted.inputs), truth_of(rows, fitted.config)
-    found = outcomes(fitted.pipeline, table, fitted.config.model_type)
+    truth = truth_of(rows, fitted.config)
     drawn: dict[str, Callable[[Axes], None]] = {}
     if fitted.config.model_type == "regression":
         drawn["residuals"] = lambda axes: _residuals(axes, found, truth)
@@ -46,18 +45,21 @@ def permutation_importance(fitted: Fitted) -> dict[str, float]:
     Breiman 2001; on at most 2,000 held-out rows, one shuffle each.
     """
     from sklearn.inspection import permutation_importance as measured
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     step = max(fitted.held_out.height // IMPORTANCE_ROWS, 1)
     rows = fitted.held_out.gather_every(step)
     scoring = "r2" if fitted.config.model_type == "regression" else _ranking(fitted, rows)
-    found = measured(
-        fitted.pipeline,
-        model_frame(rows, fitted.inputs),
-        truth_of(rows, fitted.config),
-        scoring=scoring,
-        n_repeats=1,
-        random_state=fitted.config.random_seed,
-    )
+    # Few rows at a time: a second thread would wait more than it works.
+    with threadpool_limits(1):
+        found = measured(
+            fitted.pipeline,
+            model_frame(rows, fitted.inputs),
+            truth_of(rows, fitted.config),
+            scoring=scoring,
+            n_repeats=1,
+            random_state=fitted.config.random_seed,
+        )
     pairs = zip(fitted.inputs, found.importances_mean.tolist(), strict=True)
     return dict(sorted(pairs, key=lambda pair: -pair[1]))
 

@@ -14,7 +14,7 @@ from mlops_assets.features.table import identity
 from mlops_assets.features.transforms import FeatureSteps, feature_pipeline
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.estimators import treatment_of
-from mlops_assets.training.evaluation import Evaluation, evaluate, outcomes
+from mlops_assets.training.evaluation import Evaluation, Outcomes, evaluate, outcomes
 from mlops_assets.training.splits import Rows, Splits, folds, split
 
 if TYPE_CHECKING:
@@ -68,8 +68,11 @@ class Data:
 
     def measured(self, pipeline: Any, rows: Rows, config: TrainingConfig, names: Sequence[str]) -> Evaluation:
         """The metrics `names` of a fitted pipeline on some of the rows."""
-        found = outcomes(pipeline, self.table.iloc[rows], config.model_type)
-        return evaluate(found, self.truth[rows], names)
+        return evaluate(self.said(pipeline, rows, config), self.truth[rows], names)
+
+    def said(self, pipeline: Any, rows: Rows, config: TrainingConfig) -> Outcomes:
+        """What a fitted pipeline says of some of the rows."""
+        return outcomes(pipeline, self.table.iloc[rows], config.model_type)
 
 
 def prepare(config: TrainingConfig, features: FeatureConfig, frame: pl.DataFrame) -> Prepared:

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from mlops_assets.features.frames import model_frame
 from mlops_assets.features.joins import require_columns
-from mlops_assets.training.evaluation import evaluate, outcomes
+from mlops_assets.training.evaluation import evaluate
 from mlops_assets.training.fit import Fitted
 from mlops_assets.training.metrics import tracked
 from mlops_assets.training.prepared import truth_of
@@ -22,11 +21,11 @@ def sliced(fitted: Fitted) -> pl.DataFrame:
     Raises FeatureError naming a column that the rows do not have.
     """
     config, held_out = fitted.config, fitted.held_out
-    if not config.slices or not held_out.height:
+    found = fitted.said
+    if not config.slices or found is None:
         return pl.DataFrame()
     require_columns(config.slices, held_out.columns, "slices: the training rows")
     names, truth = tracked(config), truth_of(held_out, config)
-    found = outcomes(fitted.pipeline, model_frame(held_out, fitted.inputs), config.model_type)
     rows = []
     for column in config.slices:
         for value, inside in _parts(held_out[column].cast(pl.String)):

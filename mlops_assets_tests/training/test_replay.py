@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -18,11 +17,8 @@ from mlops_assets_tests.training.documents import features, training, two_clouds
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelRegistry]:
-    with pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("home")
-        patch.setenv("MLOPS_HOME", str(home))
-        yield ModelRegistry.below(home)
+def registry(tmp_path_factory: pytest.TempPathFactory) -> ModelRegistry:
+    return ModelRegistry.below(tmp_path_factory.mktemp("home"))
 
 
 def rows(seed: int = 0) -> pl.DataFrame:
@@ -62,7 +58,10 @@ def test_a_version_is_trained_again_to_the_bit_though_its_table_went_on(
     assert found.metrics >= 20
 
 
-def test_the_command_answers_with_its_exit_code(registry: ModelRegistry, tmp_path: Path) -> None:
+def test_the_command_answers_with_its_exit_code(
+    registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLOPS_HOME", str(registry.artifacts.parent))
     version = trained(registry, tmp_path, "cli")
     good = CliRunner().invoke(main, ["replay", "cli/latest"])
     assert (good.exit_code, "cli/1: equal to the bit" in good.output) == (0, True), good.output

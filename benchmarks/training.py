@@ -1,0 +1,154 @@
+"""CPU seconds of a training beside the same scikit-learn fit by hand, and of the as-of join beside bare engines.
+
+    python benchmarks/training.py [rows] [events] [labels]
+
+Training is all that the asset does from its table's rows to a registered version: reading, splits, fit, metrics, gate,
+figures, model file, registration. MLflow is imported and its store made before the clock starts: both happen once per
+machine or process. The join is 10 M events by 1 M labels: ours, bare Polars and, where it is installed, DuckDB.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mlops_assets.config import FeatureConfig, TrainingConfig
+from mlops_assets.config.features import Join
+from mlops_assets.features.joins import join_tables
+from mlops_assets.lake import delta
+from mlops_assets.registry import ModelRegistry
+from mlops_assets.training.candidate import lineage_of, train
+
+NUMBERS = [f"number_{index}" for index in range(15)]
+TEXTS = [f"text_{index}" for index in range(8)]
+HYPERPARAMETERS = {"max_iter": 200, "learning_rate": 0.05, "min_samples_leaf": 200, "early_stopping": False}
+
+
+def measured(action: Callable[[], Any]) -> tuple[float, float, Any]:
+    """CPU seconds of all threads, seconds on the clock, and what came out."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    found = action()
+    return time.process_time() - cpu, time.perf_counter() - wall, found
+
+
+def sample(rows: int) -> pl.DataFrame:
+    random = np.random.default_rng(0)
+    columns = {name: random.normal(size=rows) for name in NUMBERS}
+    texts = {name: pl.Series(random.integers(0, 40, rows)).cast(pl.String) for name in TEXTS}
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    times = pl.datetime_range(start, interval="1m", end=start, eager=True)[0]
+    label = columns["number_0"] + 0.3 * columns["number_1"] + random.normal(size=rows) > 1
+    frame = pl.DataFrame({"id": range(rows), **columns, **texts, "label": label})
+    return frame.with_columns(time=pl.lit(times) + pl.duration(minutes=pl.col("id")))
+
+
+def by_hand(frame: pl.DataFrame, train_rows: np.ndarray) -> None:
+    """The same estimator on the same training rows, categories as numbers already made by pandas."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    table = frame[train_rows].select([*TEXTS, *NUMBERS]).to_pandas().astype(dict.fromkeys(TEXTS, "category"))
+    model = HistGradientBoostingClassifier(random_state=0, categorical_features="from_dtype", **HYPERPARAMETERS)
+    model.fit(table, frame["label"].to_numpy()[train_rows])
+
+
+def training(rows: int) -> None:
+    """Three trainings: the first has no champion, the second and third are held against it."""
+    from mlops_assets.training.prepared import prepare
+
+    frame = sample(rows)
+    features = FeatureConfig.model_validate(
+        {
+            "source_table": "s",
+            "feature_table_name": "f",
+            "primary_keys": ["id"],
+            "features": [],
+            "timestamp_column": "time",
+        }
+    )
+    config = TrainingConfig.model_validate(
+        {
+            "model_type": "classification",
+            "target_column": "label",
+            "algorithm": "hist_gradient_boosting",
+            "feature_columns": [*NUMBERS, *TEXTS],
+            "hyperparameters": HYPERPARAMETERS,
+            "experiment_name": "bench",
+            "registry_model_name": "bench",
+        }
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        registry, table = ModelRegistry.below(Path(folder)), str(Path(folder) / "training_set")
+        delta.overwrite(table, frame, transactions={})
+        train_rows = prepare(config, features, frame).splits.rows["train"]
+        once, _, _ = measured(lambda: registry.versions("bench"))
+        print(f"once: MLflow imported and its store made, {once:.1f} s of CPU")
+        for number, champion in enumerate(("first of the process, no champion", "no champion", "against a champion")):
+            bare, bare_wall, _ = measured(lambda: by_hand(frame, train_rows))
+            lineage = lineage_of(config, features, {table: number})
+            full, full_wall, done = measured(
+                lambda lineage=lineage: train(
+                    config, features, delta.scan(table, 0).collect(), registry, lineage, cause={}, again=True
+                )
+            )
+            print(
+                f"training {rows:,} rows, {champion}: {full:.2f} s of CPU ({full_wall:.2f} s), "
+                f"the bare fit {bare:.2f} s ({bare_wall:.2f} s), overhead {full - bare:+.2f} s of CPU"
+            )
+            if number == 1:
+                registry.promote(done.version)
+
+
+def as_of(events: int, labels: int) -> None:
+    """Each label gets the newest event of its key: three engines, the same answer."""
+    random = np.random.default_rng(0)
+
+    def moments(count: int) -> pl.Series:
+        return pl.Series(np.sort(random.integers(0, 365 * 86_400_000_000, count))).cast(pl.Datetime("us"))
+
+    right = pl.DataFrame({"key": random.integers(0, 50_000, events), "seen": moments(events), "value": range(events)})
+    left = pl.DataFrame({"key": random.integers(0, 50_000, labels), "time": moments(labels), "row": range(labels)})
+    join = Join.model_validate({"table": "right", "on": ["key"], "as_of": "seen"})
+
+    def ours() -> pl.DataFrame:
+        return join_tables(left.lazy(), [join], {"right": right.lazy()}, time="time").collect()
+
+    def bare() -> pl.DataFrame:
+        """The join that a person writes who knows that both sides are sorted."""
+        return left.join_asof(right, left_on="time", right_on="seen", by="key", check_sortedness=False)
+
+    def duck() -> pl.DataFrame:
+        import duckdb
+
+        query = "SELECT l.*, r.value FROM l ASOF LEFT JOIN r ON l.key = r.key AND l.time >= r.seen ORDER BY l.row"
+        with duckdb.connect() as database:
+            database.execute("SET threads = 2")
+            database.register("l", left.to_arrow())
+            database.register("r", right.to_arrow())
+            return pl.from_arrow(database.sql(query).to_arrow_table())
+
+    ways: dict[str, Callable[[], pl.DataFrame]] = {"ours": ours, "bare Polars": bare}
+    if find_spec("duckdb"):
+        ways["DuckDB's ASOF JOIN"] = duck
+    answers = {}
+    for name, way in ways.items():
+        runs = [measured(way) for _ in range(2)]
+        cpu, wall, found = min(runs, key=lambda run: run[0])
+        # Keys with several events of one instant may take any of them.
+        answers[name] = found["value"].null_count()
+        print(f"as-of join of {events:,} events by {labels:,} labels, {name}: {cpu:.2f} s of CPU, {wall:.2f} s")
+    assert len(set(answers.values())) == 1, answers
+
+
+if __name__ == "__main__":
+    numbers = [int(argument) for argument in sys.argv[1:]]
+    rows, events, labels = (*numbers, *(100_000, 10_000_000, 1_000_000)[len(numbers) :])
+    if rows:
+        training(rows)
+    as_of(events, labels)
