@@ -92,3 +92,11 @@ def test_tolerance_belongs_to_its_rule() -> None:
     data = pl.DataFrame({"a": [1.004], "b": [1.0]})
     result = validate(data, [Rule("cents", "a == b", tolerance=0.005), Rule("exact", "a == b", "info")])
     assert [o.passed for o in result.outcomes] == [True, False]
+
+
+@pytest.mark.parametrize("height", [0, 1, 3])
+@pytest.mark.parametrize("others", [[], [Rule("first", "first > 0")]])
+def test_a_rule_that_reads_no_column_speaks_of_every_row(height: int, others: list[Rule]) -> None:
+    data = pl.DataFrame({"first": [1] * height}, schema={"first": pl.Int64})
+    found = validate(data, [Rule("never", "1 > 2"), *others])
+    assert (found.outcomes[0].failed_rows, found.failed.height, found.passed.height) == (height, height, 0)
