@@ -69,8 +69,8 @@ lock: $(VENV)/.dev  ## resolve the pinned versions again
 
 PROJECT ?= flights
 replay-quarantine: setup  ## let quarantined rows that now pass into silver: PROJECT=, TABLE=, RELEASE=rule,rule
-	@$(BIN)/dagster job execute -m mlops_assets.definitions -j $(PROJECT)_replay_quarantine --config-json \
-	  '{"ops": {"replay_quarantine": {"config": {$(if $(TABLE),"table": "$(TABLE)"$(if $(RELEASE),$(comma) "release": ["$(subst $(comma),"$(comma) ",$(RELEASE))"]))}}}}'
+	@$(BIN)/dagster job execute -m mlops_assets.definitions -j $(PROJECT)_replay_quarantine --config <(echo \
+	  '{"ops": {"replay_quarantine": {"config": {$(if $(TABLE),"table": "$(TABLE)"$(if $(RELEASE),$(comma) "release": ["$(subst $(comma),"$(comma) ",$(RELEASE))"]))}}}}')
 
 clean:  ## remove what runs left (MLOPS_HOME)
 	@rm -rf $(MLOPS_HOME)
