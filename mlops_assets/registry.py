@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CHAMPION, CHALLENGER = "champion", "challenger"
 PASSED, REFUSED = "passed", "refused"
 TAG = "mlops."
+LOCAL_UI = "http://127.0.0.1:5000"
 
 
 class RegistryError(Exception):
@@ -260,9 +261,10 @@ class ModelRegistry:
         return dict(self.client.get_run(version.run_id).data.metrics)
 
     def url(self, version: ModelVersion) -> str:
-        """Where the MLflow UI shows the run that made a version, below its own address."""
+        """Where the MLflow UI shows the run that made a version: the server's, or for a file that of `make ui`."""
         run = self.client.get_run(version.run_id)
-        return f"/#/experiments/{run.info.experiment_id}/runs/{version.run_id}"
+        server = self.tracking_uri if self.tracking_uri.startswith("http") else LOCAL_UI
+        return f"{server.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{version.run_id}"
 
     def _experiment(self, name: str) -> str:
         found = self.client.get_experiment_by_name(name)

@@ -153,7 +153,7 @@ def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, Any]:
         "decision": version.decision,
         "cause": version.cause or "asked for by a person or a schedule",
         "mlflow_run": version.run_id,
-        "mlflow": registry.url(version),
+        "mlflow": dg.MetadataValue.url(registry.url(version)),
         "rows": done.rows,
         "rows_without_label": done.dropped,
         **numbers(done.metrics),

@@ -6,7 +6,8 @@ from functools import cached_property
 from glob import glob, has_magic
 from pathlib import Path
 
-from mlops_assets.lake.errors import SourceMissing, nearest
+from mlops_assets.lake.errors import LakeError, SourceMissing, nearest
+from mlops_assets.lake.locations import is_remote
 
 EXTENSIONS = {"csv": (".csv",), "parquet": (".parquet",), "json": (".json", ".jsonl", ".ndjson")}
 CHUNK = 1 << 20
@@ -46,6 +47,8 @@ def source_files(location: str, format: str) -> list[SourceFile]:  # noqa: A002 
     Raises:
         SourceMissing: nothing is there, naming the nearest thing that is.
     """
+    if is_remote(location):
+        raise LakeError(f"{location}: this version reads sources on this machine only; copy the files into a folder")
     root, files = _listed(location, EXTENSIONS[format])
     if not files:
         raise SourceMissing(f"no {format} file at {location}{_present(location)}")
