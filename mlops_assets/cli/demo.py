@@ -4,9 +4,12 @@ Every step is a run of a real job, every decision the real sensor's, all on the 
 prints is read from the tables and the registry, so a second run, which finds everything done, prints the same.
 """
 
+import os
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
 from rich.console import Console
@@ -25,6 +28,7 @@ from mlops_assets.config import configs_folder, home, load_project
 from mlops_assets.serving.gateway_process import address, stop
 
 FIRST, MONTHS = "2013-03", [f"2013-{month:02}" for month in range(4, 13)]
+INTERRUPTED = 130  # what a shell reports of Ctrl-C
 WIDTH = 132  # of the table, where it is not a terminal that says
 MONTHLY_SOURCES = ("flights", "weather")
 
@@ -40,15 +44,27 @@ def run_demo(project: str) -> bool:
     was_running = address(home()) is not None
     try:
         with session() as dagster, _progress(console) as progress:
-            _replay(dagster, project, progress)
+            _interruptible(lambda: _replay(dagster, project, progress))
     except StepFailed as failure:
         console.print(f"[bold red]{failure}")
         return False
+    except KeyboardInterrupt:
+        console.print("Stopped. Nothing is lost: make demo goes on where it was.")
+        stop(home())
+        # The step that was interrupted is on another thread, and would run to its end.
+        os._exit(INTERRUPTED)
     finally:
         if not was_running:
             stop(home())
     print_report(console, load_project(configs_folder() / project), seconds=time.monotonic() - started)
     return True
+
+
+def _interruptible(work: Callable[[], None]) -> None:
+    """Do the work on another thread: on the main one, Dagster would keep Ctrl-C to itself until a run is over."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    ThreadPoolExecutor(max_workers=1).submit(work).result()
 
 
 def _progress(console: Console) -> Progress:
