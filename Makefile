@@ -62,7 +62,7 @@ schema: setup  ## write the JSON Schemas of the documents
 	@$(BIN)/python -m mlops_assets.config schema configs/schema
 
 lock: $(VENV)/.dev  ## resolve the pinned versions again
-	@for extra in core dev spark; do \
+	@for extra in core dev spark databricks docs all; do \
 	  $(BIN)/uv pip compile -q pyproject.toml $$([ $$extra = core ] || echo --extra $$extra) --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate $$([ $$extra = dev ] || echo -c locks/dev.txt) -o locks/$$extra.txt || exit 1; \
 	done
