@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from mlops_assets.config import DataConfig, Document
+from mlops_assets.config.silver_schema import ARRIVAL
 from mlops_assets.lake import delta
 from mlops_assets.lake.batch import silver_rules
 from mlops_assets.lake.errors import LakeError
@@ -39,6 +40,7 @@ def declared_columns(document: Document[DataConfig]) -> pl.Schema:
     config = document.config
     if not config.columns:
         raise LakeError(f"{document.file}: no `columns` are declared; give the path of the table")
-    nothing = pl.DataFrame(schema={name: COLUMN_TYPES[kind] for name, kind in config.columns.items()})
+    kinds = {**config.columns, **{name: ARRIVAL[own] for own, name in config.arrival_columns.items()}}
+    nothing = pl.DataFrame(schema={name: COLUMN_TYPES[kind] for name, kind in kinds.items()})
     shaped = shape(config, nothing, datetime.now(UTC)).frame.drop(ROW)
     return delta.normalised(shaped).schema

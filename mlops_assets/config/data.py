@@ -114,6 +114,11 @@ class DataConfig(StrictModel):
         default={},
         description="Declared source schema, column to type; unreadable values quarantine their row.",
     )
+    arrival_columns: dict[Literal["_source_file", "_ingested_at", "_row_id"], Name] = Field(
+        default={},
+        description="Bronze's own columns that the table keeps, to their names there: file, time and place of arrival "
+        "of a row whose source has no key or time.",
+    )
     transformation_steps: list[TransformStep] = Field(
         default=[], description="Data transformation operations, in order, before the rules."
     )

@@ -31,6 +31,8 @@ from mlops_assets.config.transform_steps import (
 if TYPE_CHECKING:
     from mlops_assets.rules import Schema, Type
 
+ARRIVAL = {"_source_file": "string", "_ingested_at": "datetime", "_row_id": "int"}
+
 
 @dataclass
 class SilverSchema:
@@ -90,6 +92,7 @@ def silver_schema(document: Document[DataConfig]) -> SilverSchema | None:
     if not config.columns:
         return None
     columns = {name: declared_type(kind) for name, kind in config.columns.items()}
+    columns |= {name: declared_type(ARRIVAL[own]) for own, name in config.arrival_columns.items()}
     schema = SilverSchema(document, columns, config.schema_evolution == "add")
     for index, step in enumerate(config.transformation_steps):
         _follow(schema, step, ("transformation_steps", index))

@@ -100,7 +100,7 @@ def declared_columns(config: DataConfig) -> frozenset[str] | None:
     """The columns of the silver table after the steps, or None where the document declares no `columns`."""
     if not config.columns:
         return None
-    columns = set(config.columns)
+    columns = {*config.columns, *config.arrival_columns.values()}
     for step in config.transformation_steps:
         match step:
             case DropColumns():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from mlops_assets.config.base import last_part
-from mlops_assets.lake.ingest import ADDED_COLUMNS
+from mlops_assets.lake.ingest import arrived
 from mlops_assets.lake.shape import FAILED, ROW, shape
 from mlops_assets.rules import Rule, RuleOutcome, validate
 
@@ -74,7 +74,7 @@ def prepare(
     A bronze row that a step turned into several is bad as a whole where one of them is: the quarantine holds what
     arrived.
     """
-    shaped = shape(config, bronze.drop(ADDED_COLUMNS), run.as_of)
+    shaped = shape(config, arrived(config, bronze), run.as_of)
     validation = validate(
         shaped.frame.drop(ROW),
         silver_rules(config) if rules is None else rules,

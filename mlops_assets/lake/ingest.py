@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 ADDED_COLUMNS = ("_source_file", "_ingested_at", "_row_id")
 
 
+def arrived(config: "DataConfig", bronze: pl.DataFrame) -> pl.DataFrame:
+    """Bronze rows in the source's columns, and in those of bronze's own that the document keeps, under its names."""
+    kept = [pl.col(own).alias(name) for own, name in config.arrival_columns.items()]
+    return bronze.with_columns(kept).drop(ADDED_COLUMNS)
+
+
 @dataclass(frozen=True)
 class Ingested:
     """What one run brought into a bronze table; `columns_ignored` are those that `schema_evolution` left out."""

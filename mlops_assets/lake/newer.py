@@ -7,7 +7,7 @@ import polars as pl
 
 from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Batch
-from mlops_assets.lake.ingest import ADDED_COLUMNS
+from mlops_assets.lake.ingest import arrived
 from mlops_assets.lake.shape import ROW, shape
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _arrivals(
     aside = pl.concat([waiting.select(IDENTITY), chosen.select(IDENTITY)])
     since = delta.scan(bronze).filter(pl.col("_ingested_at") >= chosen["_ingested_at"].min())
     later = since.join(aside.lazy(), on=IDENTITY, how="anti", maintain_order="left").collect()
-    shaped = shape(config, later.drop(ADDED_COLUMNS), as_of).frame
+    shaped = shape(config, arrived(config, later), as_of).frame
     arrival = _arrival(later, shaped[ROW]).alias("newest")
     return shaped.select(config.primary_keys).with_columns(arrival).group_by(config.primary_keys).agg(pl.max("newest"))
 

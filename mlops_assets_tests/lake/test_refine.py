@@ -154,3 +154,16 @@ def test_partitions_and_instants_are_written_as_declared(lake: Lake) -> None:
     lake.write("a.csv", "id,at\n1,2024-01-01T10:00:00+02:00\n")
     lake.load(lake.config(columns={"id": "int", "at": "datetime"}, partitioning_columns=["id"]))
     assert delta.scan(lake.tables.silver).collect()["at"].to_list() == [datetime(2024, 1, 1, 8, tzinfo=UTC)]
+
+
+def test_a_source_without_a_key_is_told_apart_by_the_file_and_place_of_its_rows(lake: Lake) -> None:
+    arrival = {"_source_file": "file", "_row_id": "row", "_ingested_at": "seen_at"}
+    config = lake.config(columns={"amount": "float"}, arrival_columns=arrival, primary_keys=["file", "row"])
+    lake.write("a.csv", "amount\n1\n1\n")
+    lake.load(config)
+    lake.write("b.csv", "amount\n1\n")
+    lake.load(config)
+    silver = delta.scan(lake.tables.silver).sort("file", "row").collect()
+    assert silver.select("file", "row").rows() == [("a.csv", 0), ("a.csv", 1), ("b.csv", 0)]
+    assert silver["seen_at"].is_sorted()
+    assert silver.columns == ["amount", *arrival.values()]
