@@ -17,7 +17,6 @@ from mlops_assets.assets.table_checks import table_check_specs, table_checks
 from mlops_assets.assets.tables import path_of
 from mlops_assets.config import DataConfig, Document, Project
 from mlops_assets.config.rule_types import rule_tables
-from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Run
 from mlops_assets.lake.ingest import ingest
 from mlops_assets.lake.locations import Warehouse
@@ -94,7 +93,7 @@ def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
             warn_pending(context, project.pipeline)
         table = tables_of(lake, project, document.name).bronze
         with told():
-            done = ingest(config, lake.source(config.source_path), table)
+            done = ingest(config, lake.source(config.source_path), table, lake.engine)
         context.log.info("%s rows from %s new files, %s files known", done.rows, len(done.files), done.known)
         return dg.MaterializeResult(
             metadata={
@@ -141,8 +140,8 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         chosen = with_knobs(document.config, config)
         tables = tables_of(lake, project, document.name)
         with told():
-            frames = {name: delta.scan(path_of(project, ref, lake)) for name, ref in others.items()}
-            done = refine(chosen, tables, Run(context.run.run_id), frames)
+            frames = {name: lake.engine.scan(path_of(project, ref, lake)) for name, ref in others.items()}
+            done = refine(chosen, tables, Run(context.run.run_id), frames, lake.engine)
         checks = rule_checks(key, chosen, done)
         if done.blocked:
             yield from checks

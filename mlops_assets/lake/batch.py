@@ -1,19 +1,18 @@
 """Rows on their way from bronze to silver: shaped, validated, and shared out between silver and the quarantine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-import polars as pl
-
-from mlops_assets.config.base import last_part
-from mlops_assets.lake.ingest import arrived
-from mlops_assets.lake.shape import FAILED, ROW, shape
-from mlops_assets.rules import Rule, RuleOutcome, validate
+from mlops_assets.rules import Rule, RuleOutcome
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
+
+
+ADDED_COLUMNS = ("_source_file", "_ingested_at", "_row_id")
+F = TypeVar("F")
 
 
 @dataclass(frozen=True)
@@ -25,15 +24,13 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Bronze rows on their way: `good` in silver's columns, `bad` in bronze's with the names of what they broke.
+class Batch(Generic[F]):
+    """Bronze rows on their way: `good` in silver's columns, `bad` in bronze's with the names of what they broke."""
 
-    `origin` is the place in the batch of the bronze row that each good row comes from.
-    """
-
-    good: pl.DataFrame
-    origin: pl.Series
-    bad: pl.DataFrame
+    good: F
+    bad: F
+    good_rows: int
+    bad_rows: int
     outcomes: tuple[RuleOutcome, ...]
     read: int
     added: Mapping[str, int]
@@ -42,7 +39,7 @@ class Batch:
     @property
     def bad_share(self) -> float:
         """Quarantined rows by rows read; 0 where there were none."""
-        return self.bad.height / self.read if self.read else 0.0
+        return self.bad_rows / self.read if self.read else 0.0
 
 
 def silver_rules(config: "DataConfig") -> list[Rule]:
@@ -60,43 +57,3 @@ def silver_rules(config: "DataConfig") -> list[Rule]:
 def key_rule(column: str) -> str:
     """The name of the rule that a part of the primary key is not null."""
     return f"{column}_is_a_key"
-
-
-def prepare(
-    config: "DataConfig",
-    bronze: pl.DataFrame,
-    run: Run,
-    others: Mapping[str, pl.LazyFrame],
-    rules: Sequence[Rule] | None = None,
-) -> Batch:
-    """Bronze rows shaped and validated by the document's rules, or by `rules` in their place. Writes nothing.
-
-    A bronze row that a step turned into several is bad as a whole where one of them is: the quarantine holds what
-    arrived.
-    """
-    shaped = shape(config, arrived(config, bronze), run.as_of)
-    validation = validate(
-        shaped.frame.drop(ROW),
-        silver_rules(config) if rules is None else rules,
-        as_of=run.as_of,
-        table=last_part(config.destination_path),
-        tables=others,
-        sensitive=config.sensitive_columns,
-    )
-    origin = shaped.frame[ROW]
-    broken = pl.DataFrame({ROW: origin.filter(validation.broken), FAILED: validation.failed[FAILED]})
-    reasons = (
-        pl.concat([shaped.unreadable, broken])
-        .group_by(ROW, maintain_order=True)
-        .agg(pl.col(FAILED).list.explode(keep_nulls=False, empty_as_null=False).unique(maintain_order=True))
-    )
-    numbered = bronze.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(ROW))
-    bad = numbered.join(reasons, on=ROW, maintain_order="left").drop(ROW).with_columns(pl.lit(run.id).alias("_run_id"))
-    good, origin = validation.passed, origin.filter(~validation.broken)
-    added = dict(shaped.added)
-    if "explode" in added:
-        whole = ~origin.is_in(broken[ROW].implode())
-        good, origin = good.filter(whole), origin.filter(whole)
-        lost = shaped.frame.height - good.height - broken[ROW].n_unique()
-        added["explode"] -= lost + shaped.folded
-    return Batch(good, origin, bad, validation.outcomes, bronze.height, added, shaped.removed)

@@ -166,9 +166,12 @@ def merge(
     transactions: Mapping[str, int],
     partition_by: Sequence[str] = (),
 ) -> Written:
-    """Update the rows whose `keys` are there, insert the others. `frame` holds each key once, and no null key."""
+    """Update the rows whose `keys` are there, insert the others. `frame` holds each key once, and no null key; columns
+    that only one of the two has are null in the rows of the other.
+    """
     if not exists(path):
         return append(path, frame, transactions=transactions, partition_by=partition_by)
+    frame = _widened(path, frame)
     result = (
         DeltaTable(path)
         .merge(
@@ -187,6 +190,16 @@ def merge(
         inserted=int(result["num_target_rows_inserted"]),
         updated=int(result["num_target_rows_updated"]),
     )
+
+
+def _widened(path: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with every column of the table, after the table has been given every column of the frame."""
+    known = schema(path)
+    if any(name not in known for name in frame.columns):
+        # A commit of its own: columns without values change no row, so a kill after it loses nothing.
+        append(path, frame.clear(), transactions={}, add_columns=True)
+    gone = [pl.lit(None, dtype).alias(name) for name, dtype in known.items() if name not in frame.columns]
+    return frame.with_columns(gone)
 
 
 def _made(path: str) -> str:

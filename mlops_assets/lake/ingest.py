@@ -5,27 +5,16 @@ What was ingested is in the bronze table's own log: `state:<file>` and `content:
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from mlops_assets.lake import delta
+from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.errors import SourceChanged, SourceMissing
-from mlops_assets.lake.evolution import evolved
-from mlops_assets.lake.files import read_file
+from mlops_assets.lake.evolution import left_out
 from mlops_assets.lake.sources import SourceFile, source_files
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
-
-ADDED_COLUMNS = ("_source_file", "_ingested_at", "_row_id")
-
-
-def arrived(config: "DataConfig", bronze: pl.DataFrame) -> pl.DataFrame:
-    """Bronze rows in the source's columns, and in those of bronze's own that the document keeps, under its names."""
-    kept = [pl.col(own).alias(name) for own, name in config.arrival_columns.items()]
-    return bronze.with_columns(kept).drop(ADDED_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -41,7 +30,7 @@ class Ingested:
     columns_ignored: tuple[str, ...] = ()
 
 
-def ingest(config: "DataConfig", location: str, table: str) -> Ingested:
+def ingest(config: "DataConfig", location: str, table: str, engine: Engine[Any]) -> Ingested:
     """Append what is new at `location` to the bronze `table`: its rows plus `_source_file`, `_ingested_at`, `_row_id`
     (the row's place in its file, from 0).
 
@@ -51,12 +40,12 @@ def ingest(config: "DataConfig", location: str, table: str) -> Ingested:
         LakeError: a file cannot be read.
     """
     if config.format == "delta":
-        return _ingest_delta(config, location, table)
+        return _ingest_delta(config, location, table, engine)
     new, known, ignored = _sorted_out(source_files(location, config.format), table, config.on_changed_source)
-    done = [_ingest_file(file, config, table) for file in new]
-    left_out = tuple(dict.fromkeys(name for _, names in done for name in names))
+    done = [_ingest_file(file, config, table, engine) for file in new]
+    without = tuple(dict.fromkeys(name for _, names in done for name in names))
     names = tuple(file.name for file in new)
-    return Ingested(table, delta.version(table), sum(rows for rows, _ in done), names, known, ignored, left_out)
+    return Ingested(table, delta.version(table), sum(rows for rows, _ in done), names, known, ignored, without)
 
 
 def _sorted_out(files: list[SourceFile], table: str, on_changed: str) -> tuple[list[SourceFile], int, tuple[str, ...]]:
@@ -79,24 +68,20 @@ def _sorted_out(files: list[SourceFile], table: str, on_changed: str) -> tuple[l
     return new, len(files) - len(new) - len(changed), tuple(changed)
 
 
-def _ingest_file(file: SourceFile, config: "DataConfig", table: str) -> tuple[int, tuple[str, ...]]:
+def _ingest_file(
+    file: SourceFile, config: "DataConfig", table: str, engine: Engine[Any]
+) -> tuple[int, tuple[str, ...]]:
     """Rows that were added, and columns that were left out."""
     known = delta.schema(table) if delta.exists(table) else None
-    frame, left_out = evolved(config, read_file(file, config, known), known, str(file.path))
-    names = {f"state:{file.name}": file.state, f"content:{file.name}": file.content}
-    delta.append(table, _stamped(frame, file.name), transactions=names, add_columns=True)
-    return frame.height, left_out
+    frame = engine.read_file(file, config, known)
+    without = left_out(config, engine.columns(frame), known, str(file.path))
+    # The content decides; the state only saves reading the file again to see it.
+    names = {f"content:{file.name}": file.content, f"state:{file.name}": file.state}
+    rows = engine.stamped(frame, file.name, without)
+    return engine.append(table, rows, transactions=names, add_columns=True).inserted, without
 
 
-def _stamped(frame: pl.DataFrame, source: str) -> pl.DataFrame:
-    return frame.with_columns(
-        pl.lit(source).alias("_source_file"),
-        pl.lit(datetime.now(UTC)).dt.cast_time_unit("us").alias("_ingested_at"),
-        pl.int_range(pl.len(), dtype=pl.Int64).alias("_row_id"),
-    )
-
-
-def _ingest_delta(config: "DataConfig", location: str, table: str) -> Ingested:
+def _ingest_delta(config: "DataConfig", location: str, table: str, engine: Engine[Any]) -> Ingested:
     newest = delta.version(location)
     if newest is None:
         raise SourceMissing(f"there is no Delta table at {location}")
@@ -104,7 +89,8 @@ def _ingest_delta(config: "DataConfig", location: str, table: str) -> Ingested:
     if done is not None and done >= newest:
         return Ingested(table, delta.version(table), known=done + 1)
     known = delta.schema(table) if delta.exists(table) else None
-    fresh, left_out = evolved(config, delta.appended(location, done, newest), known, location)
-    name = f"version {newest}"
-    delta.append(table, _stamped(fresh, f"{location}@{newest}"), transactions={"source": newest}, add_columns=True)
-    return Ingested(table, delta.version(table), fresh.height, (name,), columns_ignored=left_out)
+    fresh = engine.appended(location, done, newest)
+    without = left_out(config, engine.columns(fresh), known, location)
+    rows = engine.stamped(fresh, f"{location}@{newest}", without)
+    written = engine.append(table, rows, transactions={"source": newest}, add_columns=True)
+    return Ingested(table, written.version, written.inserted, (f"version {newest}",), columns_ignored=without)

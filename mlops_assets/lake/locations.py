@@ -1,17 +1,21 @@
-"""Where a project's tables and sources lie. Paths only: nothing is read or written here."""
+"""Where a project's tables and sources lie, and the engine that works on them. Nothing is read or written here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
-REMOTE_SCHEMES = ("s3", "s3a", "gs", "abfs", "abfss", "az", "adl", "https", "http")
+from mlops_assets.lake.engine import Engine
+from mlops_assets.lake.polars import POLARS
+from mlops_assets.lake.sources import REMOTE_SCHEMES
 
 
 @dataclass(frozen=True)
 class Warehouse:
-    """The embedded platform's folders below `home` ($MLOPS_HOME)."""
+    """The folders below `home` ($MLOPS_HOME), and the platform's engine."""
 
     home: Path
+    engine: Engine[Any] = field(default=POLARS, compare=False)
 
     def table(self, project: str, layer: str, name: str) -> str:
         """The Delta table `<home>/warehouse/<project>/<layer>/<name>`."""
@@ -33,8 +37,3 @@ class Warehouse:
         if documented.startswith("/Volumes/"):
             return str(self.home / documented.lstrip("/"))
         return str(Path(documented).absolute())
-
-
-def is_remote(path: str) -> bool:
-    """Whether the path is an object store's URL."""
-    return urlparse(path).scheme.lower() in REMOTE_SCHEMES

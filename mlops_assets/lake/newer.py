@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from mlops_assets.lake import delta
-from mlops_assets.lake.batch import Batch
-from mlops_assets.lake.ingest import arrived
-from mlops_assets.lake.shape import ROW, shape
+from mlops_assets.lake.shape import ROW, arrived, shape
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
@@ -17,16 +15,23 @@ ORDER, IDENTITY = ("_ingested_at", "_row_id"), ["_source_file", "_row_id"]
 
 
 def superseded(
-    config: "DataConfig", bronze: str, waiting: pl.DataFrame, chosen: pl.DataFrame, batch: Batch, as_of: datetime
+    config: "DataConfig",
+    bronze: str,
+    waiting: pl.DataFrame,
+    chosen: pl.DataFrame,
+    rows: pl.DataFrame,
+    origin: pl.Series,
+    as_of: datetime,
 ) -> pl.Series:
-    """For each good row of a replay, whether bronze has a later row of its key that is not in quarantine itself.
+    """For each good row of a replay (`origin`: its place in `chosen`), whether bronze has a later row of its key that
+    is not in quarantine itself.
 
     Only a table that keeps one row a key asks this; the cost is that of the bronze rows since the oldest of `chosen`.
     """
-    nobody = pl.repeat(False, batch.good.height, eager=True)
-    if not config.primary_keys or config.write_mode not in (None, "merge") or batch.good.is_empty():
+    nobody = pl.repeat(False, rows.height, eager=True)
+    if not config.primary_keys or config.write_mode not in (None, "merge") or rows.is_empty():
         return nobody
-    good = batch.good.select(config.primary_keys).with_columns(_arrival(chosen, batch.origin).alias("mine"))
+    good = rows.select(config.primary_keys).with_columns(_arrival(chosen, origin).alias("mine"))
     newest = _arrivals(config, bronze, waiting, chosen, as_of)
     found = good.join(newest, on=config.primary_keys, how="left", maintain_order="left")
     return (found["newest"] > found["mine"]).fill_null(False)

@@ -17,10 +17,11 @@ import polars as pl
 from filelock import FileLock
 
 from mlops_assets.lake import delta
-from mlops_assets.lake.batch import Batch, Run, key_rule, prepare, silver_rules
+from mlops_assets.lake.batch import ADDED_COLUMNS, Batch, Run, key_rule, silver_rules
 from mlops_assets.lake.errors import LakeError, nearest
-from mlops_assets.lake.ingest import ADDED_COLUMNS
 from mlops_assets.lake.newer import superseded
+from mlops_assets.lake.polars import POLARS
+from mlops_assets.lake.prepare import prepared
 from mlops_assets.lake.refine import DataTables, Refined, write_silver
 from mlops_assets.lake.rowcount import RowCount
 from mlops_assets.rules import Rule, is_table_level, parse, schema_of
@@ -88,13 +89,13 @@ def _replay(
     chosen = _chosen(held, overrides.where)
     if chosen.is_empty():
         return Refined(RowCount())
-    batch = _prepare(config, chosen, run, others, overrides)
+    batch, origin = _prepare(config, chosen, run, others, overrides)
     number = 1 + max(delta.transaction_version(path, REPLAY) or 0 for path in (tables.quarantine, tables.silver))
     leaving = chosen.join(batch.bad.select(IDENTITY), on=IDENTITY, how="anti", maintain_order="left")
     if leaving.is_empty():
-        return Refined(RowCount(batch.read, quarantined=batch.bad.height), batch.outcomes)
+        return Refined(RowCount(batch.read, quarantined=batch.bad_rows), batch.outcomes)
     _mark(tables.quarantine, leaving, _marks(number, run, overrides))
-    written, removed = _write(config, tables, chosen, batch, number, run.as_of)
+    written, removed = _write(config, tables, chosen, (batch.good, origin), number, run.as_of)
     still = chosen.height - (held.height - waiting(tables.quarantine).height)
     rows = RowCount(batch.read, written, still, batch.added, _counted({**batch.removed, **removed}))
     rows.check()
@@ -152,8 +153,8 @@ def _prepare(
     run: Run,
     others: Mapping[str, pl.LazyFrame],
     overrides: Overrides,
-) -> Batch:
-    return prepare(config, _repaired(chosen, overrides.repair), run, others, _released(config, overrides.release))
+) -> tuple[Batch[pl.DataFrame], pl.Series]:
+    return prepared(config, _repaired(chosen, overrides.repair), run, others, _released(config, overrides.release))
 
 
 def _repaired(rows: pl.DataFrame, repair: Mapping[str, str]) -> pl.DataFrame:
@@ -198,11 +199,16 @@ def _constants(values: Mapping[str, object]) -> list[pl.Expr]:
 
 
 def _write(
-    config: "DataConfig", tables: DataTables, chosen: pl.DataFrame, batch: Batch, number: int, as_of: datetime
+    config: "DataConfig",
+    tables: DataTables,
+    chosen: pl.DataFrame,
+    good: tuple[pl.DataFrame, pl.Series],
+    number: int,
+    as_of: datetime,
 ) -> tuple[int, dict[str, int]]:
-    """The good rows that no newer row of their key has replaced, into silver under the replay's number."""
-    old = superseded(config, tables.bronze, waiting(tables.quarantine), chosen, batch, as_of)
-    written, removed = write_silver(config, tables.silver, batch.good.filter(~old), {REPLAY: number})
+    """The good rows (with their places in `chosen`) that no newer row of their key has replaced, into silver."""
+    old = superseded(config, tables.bronze, waiting(tables.quarantine), chosen, *good, as_of)
+    written, removed = write_silver(config, tables.silver, good[0].filter(~old), {REPLAY: number}, POLARS)
     return written, {**removed, "merge": removed.get("merge", 0) + int(old.sum())}
 
 
@@ -220,8 +226,8 @@ def _finish(config: "DataConfig", tables: DataTables, others: Mapping[str, pl.La
     marks = rows.select(MARKS.names()).row(0, named=True)
     overrides = Overrides(repair=json.loads(marks["_repair"]), release=tuple(marks["_released"] or ()))
     chosen, then = rows.drop(MARKS.names()), Run(marks["_replayed_run"], marks["_replayed_at"])
-    batch = _prepare(config, chosen, then, others, overrides)
-    if batch.bad.height:
+    batch, origin = _prepare(config, chosen, then, others, overrides)
+    if batch.bad_rows:
         back = chosen.join(batch.bad.select(IDENTITY), on=IDENTITY, how="semi")
         _mark(tables.quarantine, back, dict.fromkeys(MARKS))
-    _write(config, tables, chosen, batch, number, then.as_of)
+    _write(config, tables, chosen, (batch.good, origin), number, then.as_of)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from mlops_assets.lake.batch import ADDED_COLUMNS
 from mlops_assets.lake.errors import LakeError, nearest
 from mlops_assets.lake.transforms import transform
 from mlops_assets.lake.types import COLUMN_TYPES, cast
@@ -31,6 +32,12 @@ class Shaped:
     added: Mapping[str, int]
     removed: Mapping[str, int]
     folded: int = 0
+
+
+def arrived(config: "DataConfig", bronze: pl.DataFrame) -> pl.DataFrame:
+    """Bronze rows in the source's columns, and in those of bronze's own that the document keeps, under its names."""
+    kept = [pl.col(own).alias(name) for own, name in config.arrival_columns.items()]
+    return bronze.with_columns(kept).drop(ADDED_COLUMNS)
 
 
 def shape(config: "DataConfig", batch: pl.DataFrame, as_of: datetime) -> Shaped:

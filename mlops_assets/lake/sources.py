@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from glob import glob, has_magic
 from pathlib import Path
+from urllib.parse import urlparse
 
 from mlops_assets.lake.errors import LakeError, SourceMissing, nearest
-from mlops_assets.lake.locations import is_remote
 
 EXTENSIONS = {"csv": (".csv",), "parquet": (".parquet",), "json": (".json", ".jsonl", ".ndjson")}
 CHUNK = 1 << 20
+REMOTE_SCHEMES = ("s3", "s3a", "gs", "abfs", "abfss", "az", "adl", "https", "http")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class SourceFile:
 def _number(data: bytes) -> int:
     """63 bits: what a Delta transaction identifier can carry."""
     return int.from_bytes(hashlib.sha256(data).digest()[:8]) >> 1
+
+
+def is_remote(path: str) -> bool:
+    """Whether the path is an object store's URL."""
+    return urlparse(path).scheme.lower() in REMOTE_SCHEMES
 
 
 def source_files(location: str, format: str) -> list[SourceFile]:  # noqa: A002 - the documents' own word

@@ -7,6 +7,7 @@ import pytest
 from mlops_assets.config import DataConfig
 from mlops_assets.lake.batch import Run
 from mlops_assets.lake.ingest import Ingested, ingest
+from mlops_assets.lake.polars import POLARS
 from mlops_assets.lake.refine import DataTables, Refined, refine
 
 
@@ -34,10 +35,10 @@ class Lake:
         )
 
     def ingest(self, config: DataConfig) -> Ingested:
-        return ingest(config, config.source_path, self.tables.bronze)
+        return ingest(config, config.source_path, self.tables.bronze, POLARS)
 
     def refine(self, config: DataConfig, **others: Any) -> Refined:
-        return refine(config, self.tables, Run("run-1"), others)
+        return refine(config, self.tables, Run("run-1"), others, POLARS)
 
     def load(self, config: DataConfig, **others: Any) -> Refined:
         self.ingest(config)

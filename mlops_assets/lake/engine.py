@@ -1,0 +1,102 @@
+"""What an engine does with the rows of tables. When, in which order, and under which names is decided once, by callers.
+
+What a table's log says (versions, transactions, schema, row counts) is read by delta-rs on every engine: `lake.delta`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import polars as pl
+
+from mlops_assets.lake.batch import Batch, Run
+from mlops_assets.lake.delta import Written
+from mlops_assets.lake.sources import SourceFile
+from mlops_assets.rules import Rule
+
+if TYPE_CHECKING:
+    from mlops_assets.config import DataConfig
+
+F = TypeVar("F")
+
+
+class Engine(Protocol[F]):
+    """Reads, reshapes and writes rows as frames `F` of its own. Both engines give the same rows and columns.
+
+    A write records `transactions`, a name and a number each, the first in the very commit of the rows; the number of a
+    name only grows.
+    """
+
+    def scan(self, path: str, at: int | None = None) -> Any:
+        """A table's rows at a version or now, lazily, as rules read another table."""
+
+    def read_file(self, file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> F:
+        """One source file's rows, in its order. Declared columns of a text format are text; undeclared ones take the
+        type that the table has (`known`), or else the one that their values suggest.
+
+        Raises:
+            LakeError: the file cannot be read, or lacks a declared column.
+        """
+
+    def appended(self, path: str, after: int | None, until: int) -> F:
+        """Rows of the files that were added to a Delta table between two versions.
+
+        Raises:
+            LakeError: rows were updated or deleted in between.
+        """
+
+    def columns(self, frame: F) -> list[str]:
+        """The frame's columns, in order."""
+
+    def stamped(self, frame: F, source: str, left_out: Sequence[str]) -> F:
+        """Rows as bronze takes them: without the columns `left_out`, with `_source_file`, `_ingested_at`, `_row_id`
+        (the row's place in its source, from 0).
+        """
+
+    def changes(self, path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()) -> F:
+        """Rows inserted or updated after version `after` (None: all) up to `until` (None: now); of those with the same
+        `keys`, where given, the newest form only.
+        """
+
+    def prepare(
+        self,
+        config: "DataConfig",
+        bronze: F,
+        run: Run,
+        others: Mapping[str, Any],
+        rules: Sequence[Rule] | None = None,
+    ) -> Batch[F]:
+        """Bronze rows shaped and validated by the document's rules, or by `rules` in their place. Writes nothing."""
+
+    def without_duplicates(self, config: "DataConfig", frame: F) -> tuple[F, dict[str, int]]:
+        """One row a key, by the document's own steps and, for a merge, by its primary keys (the last row wins); and
+        how many rows each removed.
+        """
+
+    def append(
+        self,
+        path: str,
+        frame: F,
+        *,
+        transactions: Mapping[str, int],
+        partition_by: Sequence[str] = (),
+        add_columns: bool = False,
+    ) -> Written:
+        """Add the rows of `frame`; the table is made where there is none."""
+
+    def overwrite(
+        self, path: str, frame: F, *, transactions: Mapping[str, int], partition_by: Sequence[str] = ()
+    ) -> Written:
+        """Replace the table's rows and columns by those of `frame`; older versions stay readable."""
+
+    def merge(
+        self,
+        path: str,
+        frame: F,
+        *,
+        keys: Sequence[str],
+        transactions: Mapping[str, int],
+        partition_by: Sequence[str] = (),
+    ) -> Written:
+        """Update the rows whose `keys` are there, insert the others. `frame` holds each key once, and no null key;
+        columns that only one of the two has are null in the rows of the other.
+        """
