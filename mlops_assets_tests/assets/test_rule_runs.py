@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from mlops_assets.lake import batch, delta
+from mlops_assets.lake import prepare, delta
 from mlops_assets.lake.quarantine import waiting_rows
 from mlops_assets_tests.assets.shop import Shop, checks, materialized, metadata
 
@@ -85,7 +85,7 @@ def test_a_check_that_crashes_fails_the_run_and_is_never_green(shop: Make, monke
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError("the engine broke")
 
-    monkeypatch.setattr(batch, "validate", crash)
+    monkeypatch.setattr(prepare, "validate", crash)
     result = shop(validation_rules=[POSITIVE]).run()
     assert not result.success
     assert checks(result) == {}
