@@ -1,7 +1,7 @@
 """The ten and the hundred rules of the benchmark, in our words and in those of its peers; the rows they run on."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -112,11 +112,15 @@ def polars_by_hand(data: pl.DataFrame, many: bool) -> Work:
     return lambda: polars_outputs(data, by_hand(many))[2]
 
 
+def polars_streaming(data: pl.DataFrame, many: bool) -> Work:
+    return lambda: polars_outputs(data, by_hand(many), "streaming")[2]
+
+
 def polars_outputs(
-    data: pl.DataFrame, expressions: dict[str, pl.Expr]
+    data: pl.DataFrame, expressions: dict[str, pl.Expr], engine: Literal["in-memory", "streaming"] = "in-memory"
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[int], list[int]]:
     """Passed rows, failed rows with their rules' names, failed and unknown counts a rule."""
-    verdicts = data.select(e.alias(n) for n, e in expressions.items())
+    verdicts = data.lazy().select(e.alias(n) for n, e in expressions.items()).collect(engine=engine)
     unknown = [verdicts[n].null_count() for n in expressions]
     failing = verdicts.select(~pl.all().fill_null(False))
     counts = [int(failing[n].sum()) for n in expressions]
@@ -127,11 +131,31 @@ def polars_outputs(
     return data.filter(~broken), data.filter(broken).hstack(names), counts, unknown
 
 
-def pandas_eval(data: pl.DataFrame, many: bool) -> Work:
+def pandas_texts(many: bool) -> dict[str, str]:
+    """The conditions as pandas.eval reads them."""
+    return {rule.name: rule.condition.replace("'", '"') for rule in rules(True)} if many else PANDAS
+
+
+def pandas_counts(data: pl.DataFrame, many: bool) -> Work:
     """Only counts; the frame is made beforehand."""
     frame = data.to_pandas()
-    texts = [c.condition.replace("'", '"') for c in rules(True)] if many else list(PANDAS.values())
-    return lambda: [int((~frame.eval(text)).sum()) for text in texts]
+    return lambda: [int((~frame.eval(text)).sum()) for text in pandas_texts(many).values()]
+
+
+def pandas_rows(data: pl.DataFrame, many: bool) -> Work:
+    """Passed and failed rows with their rules' names; the frame is made beforehand. It has no unknowns to count."""
+    frame = data.to_pandas()
+    names = np.array(list(pandas_texts(many)))
+
+    def work() -> list[int]:
+        failing = np.column_stack([~frame.eval(text) for text in pandas_texts(many).values()])
+        broken = failing.any(axis=1)
+        passed, failed = frame[~broken], frame[broken].copy()
+        failed["_failed_rules"] = [list(names[row]) for row in failing[broken]]
+        assert len(passed) + len(failed) == len(frame)
+        return [int(count) for count in failing.sum(axis=0)]
+
+    return work
 
 
 def pandera_eager(data: pl.DataFrame, many: bool) -> Work:
@@ -191,9 +215,11 @@ def duckdb_rows(data: pl.DataFrame, many: bool) -> Work:
 
 PEERS: dict[str, Callable[[pl.DataFrame, bool], Work]] = {
     "Polars by hand (rows)": polars_by_hand,
+    "Polars by hand, streaming engine (rows)": polars_streaming,
     "mlops_assets.rules (rows)": ours,
     "DuckDB SQL (rows)": duckdb_rows,
     "DuckDB SQL (counts)": duckdb_counts,
-    "pandas.eval (counts)": pandas_eval,
+    "pandas.eval (rows)": pandas_rows,
+    "pandas.eval (counts)": pandas_counts,
     "Pandera, eager (rows, no names)": pandera_eager,
 }

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from mlops_assets.rules import checker
-from mlops_assets.rules.polars import compile_rule
+from mlops_assets.rules.polars import compile_rule, verdicts
 from mlops_assets.rules.run import Run
 from mlops_assets.rules.types import schema_of
 
@@ -32,8 +32,8 @@ def evaluate(
     checked = checker.check(condition, schema_of(frame), table=table, tables=schemas)
     run = Run(as_of, tolerance, tables)
     if isinstance(frame, pl.DataFrame | pl.LazyFrame):
-        verdicts = frame.lazy().select(pl.int_range(pl.len()).alias("row"), compile_rule(checked, run).alias("passes"))
-        return verdicts.collect().get_column("passes").fill_null(False).to_list()
+        found = verdicts(frame.lazy(), [compile_rule(checked, run).alias("passes")])
+        return found.get_column("passes").fill_null(False).to_list()
     from mlops_assets.rules import spark
 
     return spark.verdicts(checked, frame, run)

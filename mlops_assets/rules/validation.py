@@ -93,7 +93,7 @@ def validate(
     """
     data = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
     compiled = _compile(data, rules, table, tables or {}, as_of)
-    verdicts = _verdicts(data, [c.expression for c in compiled if _by_row(c)])
+    verdicts = polars.verdicts(data.lazy(), [c.expression for c in compiled if _by_row(c)])
     facts = data.select(pl.lit(0).alias("none"), *(c.expression for c in compiled if not _by_row(c)))
     failing = {c.key: _failing(verdicts[c.key]) for c in compiled if _by_row(c)}
     broken, passed, failed = _split(data, compiled, failing)
@@ -122,18 +122,6 @@ def _compile(
         expression = polars.compile_rule(checked, Run(now, rule.tolerance, tables))
         found.append(_Compiled(rule, checked, expression.alias(f"rule {index}"), f"rule {index}"))
     return found
-
-
-def _verdicts(data: pl.DataFrame, expressions: Sequence[pl.Expr]) -> pl.DataFrame:
-    """One column a rule, one row a row; rules that read no column need another to stretch them to that height.
-
-    That column is not asked for in vain: `pl.len()` keeps Polars from running the pass in morsels, for half as long
-    again.
-    """
-    found = data.select(expressions)
-    if found.height == data.height:
-        return found
-    return data.select(pl.int_range(pl.len()).alias("row"), *expressions)
 
 
 def _failing(verdicts: pl.Series) -> pl.Series:

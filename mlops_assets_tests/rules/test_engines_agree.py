@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 
@@ -27,7 +26,7 @@ def differences(world: World, texts: list[str], seen: Counter[str]) -> list[str]
     for rule in checked:
         seen.update({n.operation for n in typed.walk(rule.root) if isinstance(n, typed.Apply)})
     compiled = [polars.compile_rule(c, RUN).alias(str(i)) for i, c in enumerate(checked)]
-    found = world.frame.select(pl.int_range(pl.len()).alias("row"), *compiled)
+    found = polars.verdicts(world.frame.lazy(), compiled)
     wanted = [interpreter.evaluate(c, rows, PLAIN_RUN) for c in checked]
     return [
         f"{text}\n  polars {found[str(i)].to_list()}\n  python {wanted[i]}"
