@@ -16,7 +16,7 @@ from mlops_assets.assets.gate_record import refusals_in_a_row
 from mlops_assets.assets.keys import Materialized, model_key, monitoring_key, shared
 from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.metadata import markdown_table
-from mlops_assets.assets.monitored import drift_tables, page_file, performance_table
+from mlops_assets.assets.monitored import clock, drift_tables, page_file, performance_table
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.alert_channels import Channel
 from mlops_assets.lake.locations import Warehouse
@@ -94,7 +94,7 @@ def _standing(
     refused: int,
 ) -> Standing:
     watched = history(drift_tables(project, lake), champion.version, config)
-    tracked = known(performance_table(project, config, lake), config)
+    tracked = known(performance_table(project, config, lake), config, clock(project))
     stop_after = config.retraining.stop_after_refusals
     return standing(documents.model, watched, tracked, refusals=refused, stop_after=stop_after)
 

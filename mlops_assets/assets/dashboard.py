@@ -3,6 +3,7 @@ time.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -17,6 +18,7 @@ from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring.alert_log import Entry, read_log
 from mlops_assets.monitoring.dashboard import (
+    MOST_WINDOWS,
     Announcement,
     DashboardData,
     Distribution,
@@ -25,9 +27,11 @@ from mlops_assets.monitoring.dashboard import (
     render,
 )
 from mlops_assets.monitoring.performance import WindowPerformance, performance_from_frame
-from mlops_assets.monitoring.track import BASELINE, CHAMPION, known
+from mlops_assets.monitoring.slices import untold
+from mlops_assets.monitoring.store import DriftTables
+from mlops_assets.monitoring.track import BASELINE, CHAMPION, last_windows
 from mlops_assets.monitoring.verdict import FeatureDrift
-from mlops_assets.monitoring.watch import DriftTables, history, profiles_of, verdicts
+from mlops_assets.monitoring.watch import history, profiles_of, verdicts
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
 
 MOST_DISTRIBUTIONS = 6
@@ -79,8 +83,8 @@ def dashboard_data(
 ) -> DashboardData:
     """What the page shows, read from the monitor's tables and the registry."""
     tables = drift_tables(project, lake)
-    drift = verdicts(tables)
-    performance = known(performance_table(project, config, lake), config).performance
+    drift = verdicts(tables, MOST_WINDOWS)
+    performance = last_windows(performance_table(project, config, lake), MOST_WINDOWS)
     windows = sorted({*drift, *(performance["window"].to_list() if performance.height else [])})
     metric = next(iter(model_metrics(config)), "roc_auc")
     return DashboardData(
@@ -89,7 +93,7 @@ def dashboard_data(
         windows=windows,
         metric=metric,
         drift=drift,
-        distributions=_distributions(tables, drift),
+        distributions=_distributions(tables, drift, config),
         performance=_role(performance, CHAMPION),
         baseline=_role(performance, BASELINE),
         retrainings=[_retraining(version) for version in versions if version.window],
@@ -121,14 +125,24 @@ def _role(performance: pl.DataFrame, role: str) -> list[WindowPerformance]:
     return performance_from_frame(performance.filter(pl.col("role") == role).drop("role"))
 
 
-def _distributions(tables: DriftTables, drift: dict[str, list[FeatureDrift]]) -> list[Distribution]:
+def _distributions(
+    tables: DriftTables, drift: dict[str, list[FeatureDrift]], config: MonitoringConfig
+) -> list[Distribution]:
     """The newest window's features with the largest effect, against the reference."""
     if not drift:
         return []
     newest = max(drift)
-    worst = sorted(drift[newest], key=lambda one: one.severity, reverse=True)[:MOST_DISTRIBUTIONS]
-    reference, current = profiles_of(tables, newest)
-    return [distribution(one.feature, newest, reference, current) for one in worst]
+    worst = sorted(drift[newest], key=lambda one: one.severity, reverse=True)
+    reference, current = profiles_of(tables, newest, config)
+    shown: list[Distribution] = []
+    for one in worst:
+        feature, part = untold(one.feature)
+        if part in current and len(shown) < MOST_DISTRIBUTIONS:
+            found = distribution(
+                feature, newest, reference[part], current[part], masked=feature in config.sensitive_features
+            )
+            shown.append(replace(found, feature=one.feature))
+    return shown
 
 
 def _retraining(version: ModelVersion) -> Retraining:

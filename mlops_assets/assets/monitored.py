@@ -2,6 +2,7 @@
 arrived.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -13,14 +14,13 @@ from mlops_assets.config.base import last_part
 from mlops_assets.features.table import identity
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.monitoring.watch import PREDICTION, DriftTables
-from mlops_assets.monitoring.windows import window_of
-from mlops_assets.registry import ModelVersion
-from mlops_assets.serving.batch import score
+from mlops_assets.monitoring.store import DriftTables
+from mlops_assets.monitoring.track import Clock
+from mlops_assets.monitoring.watch import PREDICTION
+from mlops_assets.monitoring.windows import whole_windows, window_of
 from mlops_assets.serving.model import ServedModel
 
 PREDICTIONS, LABELS = "predictions", "labels"  # transactions of the performance table
-REFERENCE_ROWS = 100_000
 
 
 def drift_tables(project: Project, lake: Warehouse) -> DriftTables:
@@ -46,29 +46,20 @@ def timezone(project: Project) -> str:
     return schedule.timezone if schedule else "UTC"
 
 
+def clock(project: Project) -> Clock:
+    """The project's time zone, and now."""
+    return Clock(timezone(project), datetime.now(UTC))
+
+
 def watched_features(config: MonitoringConfig, model: ServedModel) -> list[str]:
     """The document's features to monitor, else all that the model takes."""
     named = config.data_drift_detection.features_to_monitor if config.data_drift_detection else []
     return list(named or model.inputs)
 
 
-def training_rows(
-    project: Project,
-    documents: ModelDocuments,
-    champion: ModelVersion,
-    model: ServedModel,
-    names: list[str],
-    lake: Warehouse,
-) -> pl.DataFrame:
-    """What the champion learned from, as it was then, with the champion's own output. Columns: `names`, prediction.
-
-    At most REFERENCE_ROWS, evenly spaced in the order of the keys: more move no quantile that a verdict rests on.
-    """
-    table = lake.table(project.name, "gold", documents.training_set)
-    version = champion.table_versions.get(table)
-    step = max(-(-delta.rows(table, version) // REFERENCE_ROWS), 1)
-    rows = delta.scan(table, version).gather_every(step).collect()
-    return _watched(rows, score(model, rows, version=champion.version, keep=[]), names)
+def with_slices(names: list[str], config: MonitoringConfig) -> list[str]:
+    """The names, and the columns that slices are cut by."""
+    return list(dict.fromkeys([*names, *config.slices]))
 
 
 def new_predictions(
@@ -84,10 +75,11 @@ def new_predictions(
     made = delta.changes(lake.table(project.name, "gold", documents.predictions), after, until)
     rows = _with_features(project, documents, made, lake)
     time = documents.features.config.timestamp_column
-    return _watched(rows, rows, names).with_columns(rows.select(window_of(time, config.window, timezone(project))))
+    return with_output(rows, rows, names).with_columns(rows.select(window_of(time, config.window, timezone(project))))
 
 
-def _watched(rows: pl.DataFrame, predictions: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+def with_output(rows: pl.DataFrame, predictions: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """The columns `names` of the rows, and what the model said of them: the probability, where it gives one."""
     output = "probability" if predictions["probability"].null_count() < predictions.height else "prediction"
     return rows.select(names).with_columns(predictions[output].alias(PREDICTION))
 
@@ -114,12 +106,14 @@ def labelled_rows(
     source = locate(project, features.source_table, lake)
     newest = {PREDICTIONS: delta.latest(made), LABELS: delta.latest(source)}
     window = window_of(time, config.window, timezone(project))
-    changed = [
-        delta.changes(path, delta.transaction_version(performance, name), newest[name]).select(window)
+    changed = pl.concat(
+        delta.changes(path, delta.transaction_version(performance, name), newest[name]).select(time)
         for name, path in ((PREDICTIONS, made), (LABELS, source))
-    ]
-    touched = pl.concat(changed)["window"].unique()
-    predictions = delta.scan(made).with_columns(window).filter(pl.col("window").is_in(touched.implode())).collect()
+    )
+    touched = changed.select(window)["window"].unique()
+    bounds = whole_windows(time, changed[time], config.window, timezone(project))
+    found = delta.scan(made).filter(bounds).with_columns(window)
+    predictions = found.filter(pl.col("window").is_in(touched.implode())).collect()
     if predictions.is_empty():
         return predictions, newest
     span = pl.col(time).is_between(predictions[time].min(), predictions[time].max())

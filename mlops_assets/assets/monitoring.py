@@ -16,20 +16,23 @@ from mlops_assets.assets.launchpad import knobs, with_knobs
 from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.metadata import markdown_table, table_metadata
 from mlops_assets.assets.monitored import (
+    clock,
     drift_tables,
     labelled_rows,
     new_predictions,
     performance_table,
-    training_rows,
     watched_features,
+    with_slices,
 )
 from mlops_assets.assets.pending import warn_pending
+from mlops_assets.assets.reference import reference_rows
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.metric_names import MONITOR_METRICS
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
+from mlops_assets.monitoring.store import BATCH
 from mlops_assets.monitoring.track import Tracked, track
-from mlops_assets.monitoring.watch import BATCH, Watched, watch
+from mlops_assets.monitoring.watch import Watched, watch
 from mlops_assets.registry import ModelRegistry, RegistryError
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.model import load_served_model
@@ -72,17 +75,20 @@ def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         with told(RegistryError):
             champion = registry.require_champion(documents.model)
         model = load_served_model(registry.local_path(champion))
-        names = watched_features(chosen, model)
+        features = watched_features(chosen, model)
+        names = with_slices(features, chosen)
         newest = delta.latest(lake.table(project.name, "gold", documents.predictions))
         done = delta.transaction_version(tables.profiles, BATCH)
-        found = watch(
-            tables,
-            new_predictions(project, documents, names, chosen, lake, done, newest),
-            newest,
-            version=champion.version,
-            training=lambda: training_rows(project, documents, champion, model, names, lake),
-            config=chosen,
-        )
+        with told():
+            found = watch(
+                tables,
+                new_predictions(project, documents, names, chosen, lake, done, newest),
+                newest,
+                version=champion.version,
+                features=features,
+                training=lambda: reference_rows(project, documents, champion, model, names, lake, context.log.warning),
+                config=chosen,
+            )
         return dg.MaterializeResult(
             metadata=_drift_metadata(tables.drift, found), check_results=[_drift_check(key, found)]
         )
@@ -133,6 +139,7 @@ def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
             baseline=baseline,
             transactions=transactions,
             config=chosen,
+            clock=clock(project),
         )
         return dg.MaterializeResult(
             metadata=_performance_metadata(table, found, rows.height),
@@ -199,8 +206,8 @@ def _drift_check(key: dg.AssetKey, found: Watched) -> dg.AssetCheckResult:
 
 
 def _effect(found: Watched, window: str, feature: str) -> str:
-    row = found.features.row(by_predicate=(pl.col("window") == window) & (pl.col("feature") == feature), named=True)
-    return f"{feature} ({row['effect']:.2f})"
+    judged = next(one for one in found.features[window] if one.feature == feature)
+    return f"{feature} ({judged.effect:.2f})"
 
 
 def _performance_check(key: dg.AssetKey, found: Tracked) -> dg.AssetCheckResult:
@@ -220,12 +227,12 @@ def _drift_metadata(table: str, found: Watched) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "champion": found.version,
         "rows_profiled": found.rows,
-        "windows": len(found.windows),
+        "windows": found.count,
     }
     if found.windows:
-        newest = found.features.filter(pl.col("window") == found.windows[-1].window).sort("effect", descending=True)
+        newest = sorted(found.features[found.windows[-1].window], key=lambda one: one.effect, reverse=True)
         columns = ["feature", "verdict", "method", "effect", "limit", "p_adjusted", "psi_debiased"]
-        shown["newest_window"] = markdown_table(newest.iter_rows(named=True), columns)
+        shown["newest_window"] = markdown_table(map(vars, newest), columns)
         shown["drifted_features"] = len(found.windows[-1].drifted_features)
         shown |= table_metadata(table)
     return shown

@@ -1,8 +1,8 @@
 """A monitoring document: what is watched, when it raises an alarm, and what the alarm sets going."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.config.alert_channels import Channel
 from mlops_assets.config.base import (
@@ -15,7 +15,6 @@ from mlops_assets.config.base import (
     Whole,
     check_table_name,
     last_part,
-    later,
     parse_duration,
     refuse,
 )
@@ -31,10 +30,18 @@ class DataDriftConfig(StrictModel):
     """How a window of data is compared with the reference."""
 
     method: DriftMethod = Field(default="ks_test", description="Test (ks_test, chi_square) or distance.")
-    reference_dataset: str | None = later(
-        None, "Table or path to compare with; the champion's training rows if not given."
+    reference_dataset: str | None = Field(
+        default=None,
+        description="Table or path to compare with, in the feature table's columns; the champion's training rows if "
+        "not given. A path where there is nothing yet is given the training rows of the champion of that moment.",
     )
     features_to_monitor: list[Name] = Field(default=[], description="Features to compare; empty means all the model's.")
+    baseline: Literal["training", "same_weekday"] = Field(
+        default="training",
+        description="What a window is held against: the reference, or the windows before it of the same weekday (and "
+        "hour), as many as baseline_windows, once there are so many.",
+    )
+    baseline_windows: Whole = Field(default=4, ge=1, description="Windows that make a same_weekday baseline.")
     threshold: Number | None = Field(
         default=None,
         ge=0,
@@ -49,7 +56,11 @@ class ModelPerfConfig(StrictModel):
     baseline_run_id: str | None = Field(
         default=None, description="MLflow run to compare with; the first version ever deployed if not given."
     )
-    label_delay: Duration | None = later(None, "How long labels take to arrive.")
+    label_delay: Duration | None = Field(
+        default=None,
+        description="How long labels take to arrive: a window is judged by its labels once it has been over for so "
+        "long; until then its estimate stands beside what is known. At min_sample labels if not given.",
+    )
 
     @field_validator("metrics_table")
     @classmethod
@@ -112,6 +123,15 @@ class MonitoringConfig(StrictModel):
     )
     min_sample: Whole = Field(default=500, ge=1, description="Rows a window needs for an alarm.")
     consecutive_windows: Whole = Field(default=2, ge=1, description="Windows in a row that must show drift.")
+    hysteresis: Fraction = Field(
+        default=0.5, description="An alarm is over where the largest effect is at most this share of its limit, 0 to 1."
+    )
+    slices: list[Name] = Field(
+        default=[], description="Columns whose commonest levels are watched for drift on their own as well."
+    )
+    sensitive_features: list[Name] = Field(
+        default=[], description="Features whose values are shown neither on the dashboard nor in an alert."
+    )
     fdr: Fraction = Field(default=0.01, description="False discovery rate of the Benjamini-Hochberg procedure, 0 to 1.")
     severe_threshold: Number = Field(default=0.15, ge=0, description="Debiased PSI from which drift counts as severe.")
     data_drift_detection: DataDriftConfig | None = Field(default=None, description="Data drift detection settings.")
@@ -121,3 +141,13 @@ class MonitoringConfig(StrictModel):
     alerting: AlertConfig | None = Field(default=None, description="Alerting configuration.")
     retraining: RetrainingConfig = Field(default=RetrainingConfig(), description="What makes the model train again.")
     dashboard_name: str = Field(default="", description="Monitoring dashboard name.")
+
+    @model_validator(mode="after")
+    def _weekdays(self) -> Self:
+        drift = self.data_drift_detection
+        if drift is not None and drift.baseline == "same_weekday" and self.window not in ("hour", "day"):
+            raise refuse(
+                f"a {self.window} has no weekday; baseline: same_weekday needs window: day or hour",
+                field="data_drift_detection",
+            )
+        return self

@@ -18,7 +18,8 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from mlops_assets.lake.errors import LakeError
 
 CHANGE_COLUMNS = ("_change_type", "_commit_version", "_commit_timestamp")
-CONFIGURATION = {"delta.enableChangeDataFeed": "true"}
+# A log is read from its last checkpoint on: ten commits at most, however old the table is.
+CONFIGURATION = {"delta.enableChangeDataFeed": "true", "delta.checkpointInterval": "10"}
 
 on_conflict = retry(
     retry=retry_if_exception_type(CommitFailedError),
@@ -155,6 +156,37 @@ def overwrite(
         commit_properties=_committed(transactions),
     )
     return Written(DeltaTable(path).version(), inserted=frame.height)
+
+
+@on_conflict
+def replace(
+    path: str, frame: pl.DataFrame, *, partitions: Mapping[str, Sequence[str]], transactions: Mapping[str, int]
+) -> Written:
+    """Replace the partitions whose columns hold one of these texts by the rows of `frame`, which are of them."""
+    if not exists(path):
+        return append(path, frame, transactions=transactions, partition_by=list(partitions))
+    table = DeltaTable(path)
+    write_deltalake(
+        table,
+        normalised(frame),
+        mode="overwrite",
+        predicate=" AND ".join(f"{name} IN ({_texts(values)})" for name, values in partitions.items()),
+        commit_properties=_committed(transactions),
+    )
+    return Written(table.version(), inserted=frame.height)
+
+
+def _texts(values: Sequence[str]) -> str:
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+
+
+def files(path: str) -> pl.DataFrame:
+    """A row a file of the table, from its log alone: `partition.<column>`, `min.<column>`, `max.<column>`, num_records;
+    no row where there is no table.
+    """
+    if not exists(path):
+        return pl.DataFrame()
+    return pl.DataFrame(DeltaTable(path).get_add_actions(flatten=True))
 
 
 @on_conflict

@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from mlops_assets.monitoring.verdict import FeatureDrift
 
-HYSTERESIS = 0.5
+HYSTERESIS = 0.5  # share of the limit
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,18 @@ def window_verdict(window: str, reference_id: str, features: Sequence[FeatureDri
     return WindowVerdict(window, reference_id, verdict, names, max((one.severity for one in features), default=0.0))
 
 
-def alarm(history: Sequence[WindowVerdict], *, consecutive: int = 2) -> Alarm:
+def settled(window: WindowVerdict, hysteresis: float = HYSTERESIS) -> bool:
+    """Whether no alarm outlasts the window: what was before it no longer matters."""
+    return window.verdict == "ok" and window.severity <= hysteresis
+
+
+def alarm(history: Sequence[WindowVerdict], *, consecutive: int = 2, hysteresis: float = HYSTERESIS) -> Alarm:
     """The alarm after `history`, oldest window first; pure, so that a re-run gives the same answer.
 
     An episode begins with a drifted window and is an alarm once `consecutive` windows in a row have drifted;
-    an alarm ends with the first window whose severity is at most half its limit. Windows without enough data
-    say nothing either way. With a new reference the history starts anew. ValueError where `consecutive` is
-    below 1.
+    an alarm ends with the first window whose severity is at most `hysteresis` times its limit. Windows without
+    enough data say nothing either way. With a new reference the history starts anew. ValueError where `consecutive`
+    is below 1.
     """
     if consecutive < 1:
         raise ValueError(f"consecutive is {consecutive}; an alarm needs at least one window")
@@ -74,7 +79,7 @@ def alarm(history: Sequence[WindowVerdict], *, consecutive: int = 2) -> Alarm:
             state = _quiet(state)
             continue
         run = run + 1 if window.drifted else 0
-        state = _next(state, window, run, consecutive)
+        state = _next(state, window, run, consecutive, hysteresis)
     return state
 
 
@@ -87,8 +92,8 @@ def _quiet(state: Alarm) -> Alarm:
     return Alarm(state.active, False, state.alarm_id, state.since, state.features, state.severity)
 
 
-def _next(state: Alarm, window: WindowVerdict, run: int, consecutive: int) -> Alarm:
-    if state.active and window.severity <= HYSTERESIS and not window.drifted:
+def _next(state: Alarm, window: WindowVerdict, run: int, consecutive: int, hysteresis: float) -> Alarm:
+    if state.active and settled(window, hysteresis):
         return Alarm()
     if not state.active and run == 0:
         return Alarm()

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from mlops_assets.monitoring.message import Message
 from mlops_assets.monitoring.track import Tracked
-from mlops_assets.monitoring.watch import Watched, features_of
+from mlops_assets.monitoring.watch import Watched
 
 MOST_REASONS = 10
 
@@ -100,7 +100,7 @@ def _drift(model: str, watched: Watched) -> list[Alert]:
     if not watched.alarm.active or not watched.windows or not watched.windows[-1].drifted:
         return []
     newest = watched.windows[-1]
-    drifted = [one for one in features_of(watched, newest.window) if one.drifted]
+    drifted = [one for one in watched.features[newest.window] if one.drifted]
     reasons = tuple(
         f"{one.feature} {one.verdict}: {one.method} {one.effect:.3f}, {one.severity:.1f} x its limit {one.limit:g}"
         for one in sorted(drifted, key=lambda one: one.severity, reverse=True)

@@ -16,6 +16,7 @@ from mlops_assets.monitoring.summary import Profile
 from mlops_assets.monitoring.verdict import FeatureDrift
 
 MOST_LEVELS = 9
+APART = ("null", "unseen", "other")
 MOST_WINDOWS = 60
 
 
@@ -82,17 +83,22 @@ class DashboardData:
     alerts: Sequence[Announcement] = ()
 
 
-def distribution(feature: str, window: str, reference: Profile, current: Profile) -> Distribution:
+def distribution(
+    feature: str, window: str, reference: Profile, current: Profile, *, masked: bool = False
+) -> Distribution:
     """The feature's verdict bins on both sides.
 
-    Of a category the nine most frequent levels of either side, the rest as other.
+    Of a category the nine most frequent levels of either side, the rest as other. `masked` bins have a number in place
+    of their values.
     """
     then, now = reference.columns[feature], current.columns[feature]
     first, second = then.verdict_counts(), now.verdict_counts()
-    labels = [*_labels(then.bins), "null", "unseen", "other"]
+    labels = [*_labels(then.bins), *APART]
     if not isinstance(then.bins, NumericBins):
         first, second, labels = _most_frequent(first, second, labels)
     kept = np.flatnonzero((first + second) > 0)
+    if masked:
+        labels = [f"bin {index}" if label not in APART else label for index, label in enumerate(labels, 1)]
     shares = [tuple((side / max(side.sum(), 1.0))[kept].tolist()) for side in (first, second)]
     return Distribution(feature, window, tuple(labels[index] for index in kept), shares[0], shares[1])
 

@@ -118,20 +118,21 @@ def _bin_rows(column: ColumnProfile) -> Iterator[dict[str, Any]]:
 
 
 def _column(rows: pl.DataFrame) -> ColumnProfile:
-    binned = rows.filter(pl.col("kind").is_in([*_RANGES, "level"])).sort("bin")
-    outside = dict(rows.filter(pl.col("bin").is_null()).select("kind", "count").iter_rows())
-    counts = binned["count"].to_numpy().astype(np.int64)
-    apart = (outside["null"], outside.get("unseen", 0), outside.get("other", 0))
-    if "stats" not in outside:
-        bins = CategoryBins(tuple(binned["level"].to_list()), complete="unseen" in outside)
-        return ColumnProfile(bins, counts, np.zeros(len(counts)), *apart)
-    coarse = np.diff(binned["verdict_bin"].to_numpy()) > 0
-    edges = binned["upper"].drop_nulls().to_numpy().copy()
+    told = rows.to_dict(as_series=False)
+    at = {kind: index for index, kind in enumerate(told["kind"])}
+    order = sorted((place, index) for index, place in enumerate(told["bin"]) if place is not None)
+    binned = {name: [values[index] for _, index in order] for name, values in told.items()}
+    counts = np.array(binned["count"], dtype=np.int64)
+    null, unseen, other = (told["count"][at[kind]] if kind in at else 0 for kind in ("null", "unseen", "other"))
+    if "stats" not in at:
+        bins = CategoryBins(tuple(binned["level"]), complete="unseen" in at)
+        return ColumnProfile(bins, counts, np.zeros(len(counts)), null, unseen, other)
+    coarse = np.diff(np.array(binned["verdict_bin"])) > 0
+    edges = np.array([end for end in binned["upper"] if end is not None], dtype=np.float64)
     numeric = NumericBins(edges, coarse, temporal=binned["kind"][0] == "time_range")
-    stats = rows.row(by_predicate=pl.col("kind") == "stats", named=True)
-    squares = rows.row(by_predicate=pl.col("kind") == "squares", named=True)["sum"]
-    ends = (_or(stats["lower"], np.inf), _or(stats["upper"], -np.inf))
-    return ColumnProfile(numeric, counts, binned["sum"].to_numpy().copy(), *apart, squares, *ends)
+    squares, ends = told["sum"][at["squares"]], (told["lower"][at["stats"]], told["upper"][at["stats"]])
+    extremes = (_or(ends[0], np.inf), _or(ends[1], -np.inf))
+    return ColumnProfile(numeric, counts, np.array(binned["sum"]), null, unseen, other, squares, *extremes)
 
 
 def _or(value: float | None, fallback: float) -> float:

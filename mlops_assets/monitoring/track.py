@@ -1,10 +1,12 @@
 """Performance, window by window, as labels arrive: the champion beside the baseline that was never retrained.
 
-Only windows with new predictions or new labels are measured again; what was known of the others stands.
+Only windows with new predictions or new labels are measured again; what was known of the others stands. Every
+measurement is also appended to the table of revisions, so that what was known at an earlier time can be read again.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -18,18 +20,29 @@ from mlops_assets.monitoring.performance import (
     performance_from_frame,
     window_performance,
 )
+from mlops_assets.monitoring.store import newest_windows
+from mlops_assets.monitoring.windows import end_of
 
 if TYPE_CHECKING:
     from mlops_assets.config import MonitoringConfig
 
 CHAMPION, BASELINE = "champion", "baseline"
 TRACK_KEYS = ["role", "window", "version", "metric"]
+DRIFT_METRICS = ("feature_drift", "prediction_drift", "data_quality")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time zone that windows begin in, and the instant from which label delays are counted back."""
+
+    timezone: str
+    now: datetime
 
 
 @dataclass(frozen=True)
 class Tracked:
-    """What is known after a run: every window's metrics (columns of PERFORMANCE_SCHEMA and role), and what is out of
-    bounds in the newest window that has enough labels.
+    """What is known after a run: the metrics of the newest windows (columns of PERFORMANCE_SCHEMA and role), and what
+    is out of bounds in the newest window whose labels are due and enough.
     """
 
     performance: pl.DataFrame
@@ -47,6 +60,7 @@ def track(
     baseline: Callable[[pl.DataFrame], pl.DataFrame] | None,
     transactions: dict[str, int],
     config: "MonitoringConfig",
+    clock: Clock,
 ) -> Tracked:
     """Measure the windows of `labelled`: every prediction of the windows that changed, with its label or null.
 
@@ -57,29 +71,72 @@ def track(
         measured = [_measured(CHAMPION, labelled, label, metrics, estimates)]
         if baseline is not None:
             measured.append(_measured(BASELINE, baseline(labelled), label, metrics, ()))
-        delta.merge(table, pl.concat(measured), keys=TRACK_KEYS, transactions=transactions)
-    return known(table, config)
+        found = pl.concat(measured)
+        known_at = pl.lit(clock.now.astimezone(UTC)).cast(pl.Datetime("us", "UTC"))
+        # A run killed in between measures again: a revision told twice is better than one lost.
+        delta.append(revisions_of(table), found.with_columns(known_at=known_at), transactions={})
+        windows = found["window"].unique().sort().to_list()
+        delta.replace(table, found, partitions={"window": windows}, transactions=transactions)
+    return known(table, config, clock)
 
 
-def known(table: str, config: "MonitoringConfig") -> Tracked:
-    """What the table says, and the breaches of the champion's newest window."""
-    if not delta.exists(table):
+def known(table: str, config: "MonitoringConfig", clock: Clock) -> Tracked:
+    """What the table says of the newest windows, and the breaches of the champion's newest whose labels are due."""
+    windows = windows_of(table)
+    if not windows:
         return Tracked(pl.DataFrame())
-    performance = delta.scan(table).sort("window", "version", "role").collect()
-    champion = performance.filter(pl.col("role") == CHAMPION).drop("role")
-    judged = [one for one in performance_from_frame(champion) if one.labelled >= config.min_sample]
+    read = newest_windows(table, pl.lit(True), windows, lambda rows: bool(_judged(rows, config, clock)))
+    performance = read.sort("window", "version", "role")
+    judged = _judged(performance, config, clock)
     if not judged:
         return Tracked(performance)
     newest = max(judged, key=lambda one: (one.window, int(one.version)))
     thresholds = {
-        name.removeprefix("model_"): value for name, value in config.alert_thresholds.items() if _of_model(name)
+        name.removeprefix("model_"): value
+        for name, value in config.alert_thresholds.items()
+        if name not in DRIFT_METRICS
     }
     breaches = performance_alarm([newest], thresholds, min_labelled=config.min_sample)
     return Tracked(performance, tuple(breaches), newest)
 
 
-def _of_model(metric: str) -> bool:
-    return metric not in ("feature_drift", "prediction_drift", "data_quality")
+def windows_of(table: str) -> list[str]:
+    """The windows that have been measured, in order, from the table's log."""
+    files = delta.files(table)
+    return [] if files.is_empty() else files["partition.window"].unique().sort().to_list()
+
+
+def last_windows(table: str, count: int) -> pl.DataFrame:
+    """The metrics of the last windows, oldest first; no row where nothing has been measured."""
+    windows = windows_of(table)[-count:]
+    if not windows:
+        return pl.DataFrame()
+    return delta.scan(table).filter(pl.col("window").is_in(windows)).collect().sort("window", "version", "role")
+
+
+def revisions_of(table: str) -> str:
+    """Where each measurement is kept with the instant it was made (`known_at`)."""
+    return f"{table}_revisions"
+
+
+def as_known(table: str, at: datetime) -> pl.DataFrame:
+    """The metrics as they were known at an instant, with `known_at`, one row a role, window, version and metric."""
+    if not delta.exists(revisions_of(table)):
+        return pl.DataFrame()
+    made = delta.scan(revisions_of(table)).filter(pl.col("known_at") <= at).sort("known_at").collect()
+    return made.unique(TRACK_KEYS, keep="last", maintain_order=True).sort(TRACK_KEYS)
+
+
+def _judged(performance: pl.DataFrame, config: "MonitoringConfig", clock: Clock) -> list[WindowPerformance]:
+    """The champion's windows with enough labels, and whose labels are all due: early ones may be unlike the rest."""
+    tracking = config.model_performance_tracking
+    due = clock.now - tracking.label_delay if tracking and tracking.label_delay else clock.now
+    champion = performance.filter(pl.col("role") == CHAMPION).drop("role")
+    return [
+        one
+        for one in performance_from_frame(champion)
+        if one.labelled >= config.min_sample and (due == clock.now or end_of(one.window, clock.timezone) <= due)
+    ]
 
 
 def _measured(

@@ -1,12 +1,56 @@
 """Which window of time a row belongs to, as text that sorts in the order of time."""
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import polars as pl
 
 # Windows begin at the zone's own midnight, Monday or first of the month.
 _FORMATS = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
+_EVERY = {"hour": "1h", "day": "1d", "week": "1w", "month": "1mo"}
+WITH_WEEKDAY = ("hour", "day")
 
 
 def window_of(column: str, length: str, timezone: str = "UTC") -> pl.Expr:
     """The window (hour, day, week or month) of an instant in a time zone, such as `2013-04`."""
-    local = pl.col(column).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(timezone)
-    return local.dt.strftime(_FORMATS[length]).alias("window")
+    return _local(column, timezone).dt.strftime(_FORMATS[length]).alias("window")
+
+
+def whole_windows(column: str, times: pl.Series, length: str, timezone: str = "UTC") -> pl.Expr:
+    """Whether an instant lies between the first and the last of the windows of `times`; a bound that a table's files
+    can be chosen by. False where there are no times.
+    """
+    if times.null_count() == len(times):
+        return pl.lit(False)
+    ends = pl.select(first=pl.lit(times.min()), last=pl.lit(times.max()))
+    starts = ends.select(_local(name, timezone).dt.truncate(_EVERY[length]) for name in ("first", "last"))
+    first, after = starts.select("first", pl.col("last").dt.offset_by(_EVERY[length])).row(0)
+    naive = getattr(times.dtype, "time_zone", None) is None
+    bounds = [pl.lit(end).dt.convert_time_zone("UTC") for end in (first, after)]
+    low, high = (bound.dt.replace_time_zone(None) if naive else bound for bound in bounds)
+    return (pl.col(column) >= low) & (pl.col(column) < high)
+
+
+def end_of(window: str, timezone: str = "UTC") -> datetime:
+    """The instant at which a window that `window_of` named is over."""
+    zone = ZoneInfo(timezone)
+    if "W" in window:
+        return datetime.fromisoformat(f"{window}-1").replace(tzinfo=zone) + timedelta(weeks=1)
+    if window.count("-") == 1:
+        first = datetime.fromisoformat(f"{window}-01")
+        return (first + timedelta(days=31)).replace(day=1, tzinfo=zone)
+    start = datetime.fromisoformat(window).replace(tzinfo=zone)
+    return start + (timedelta(hours=1) if "T" in window else timedelta(days=1))
+
+
+def same_weekday(windows: Sequence[str], window: str) -> list[str]:
+    """Those of `windows` (hours or days) that come before `window` and are of its weekday, and its hour, in order."""
+    day = datetime.fromisoformat(window)
+    found = [datetime.fromisoformat(one) for one in windows if one < window]
+    alike = [one for one in found if (one.weekday(), one.hour) == (day.weekday(), day.hour)]
+    return [one.strftime(_FORMATS["hour" if "T" in window else "day"]) for one in sorted(alike)]
+
+
+def _local(column: str, timezone: str) -> pl.Expr:
+    return pl.col(column).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(timezone)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
-import polars as pl
 import pytest
 
 from mlops_assets.assets.alerts import alerts_asset
@@ -14,6 +13,8 @@ from mlops_assets.config import load_project
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring import delivery
+from mlops_assets.monitoring.store import replace_verdicts
+from mlops_assets.monitoring.verdict import FeatureDrift
 from mlops_assets.registry import ModelVersion
 from mlops_assets_tests.monitoring import servers
 
@@ -49,13 +50,9 @@ class Monitor:
 
     def drift(self, window: str, effect: float, version: str = "1") -> None:
         verdict = "severe" if effect > 0.15 else "ok"
-        row = {
-            **{"feature": "temp", "method": "psi", "statistic": effect, "p_value": 0.0, "p_adjusted": 0.0},
-            **{"psi": effect, "psi_debiased": effect, "effect": effect, "limit": 0.1, "verdict": verdict},
-            **{"rows": 9000, "version": version, "window": window},
-        }
+        judged = FeatureDrift("temp", "psi", effect, 0.0, 0.0, effect, effect, effect, 0.1, verdict, 9000)
         table = Warehouse(self.home).table("flights", "monitoring", "drift")
-        delta.merge(table, pl.DataFrame([row]), keys=["version", "window", "feature"], transactions={})
+        replace_verdicts(table, version, {window: [judged]})
 
     def run(self) -> dg.ExecuteInProcessResult:
         project = load_project(self.home / "flights")

@@ -199,10 +199,9 @@ def feature(name: str, effect: float) -> FeatureDrift:
 
 
 def watched(*features: FeatureDrift, active: bool = True, version: str = "1") -> Watched:
-    rows = pl.DataFrame([{**vars(one), "version": version, "window": "2013-04"} for one in features])
     names = tuple(one.feature for one in features if one.drifted)
     verdict = WindowVerdict("2013-04", version, "severe" if names else "ok", names, max(f.severity for f in features))
-    return Watched(version, (verdict,), Alarm(active=active), rows)
+    return Watched(version, (verdict,), Alarm(active=active), {"2013-04": list(features)})
 
 
 def tracked(version: str) -> Tracked:

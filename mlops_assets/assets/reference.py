@@ -1,0 +1,83 @@
+"""The rows that new ones are held against: the document's reference dataset, or what the champion learned from."""
+
+from collections.abc import Callable
+
+import polars as pl
+
+from mlops_assets.assets.lineage import ModelDocuments
+from mlops_assets.assets.monitored import with_output
+from mlops_assets.assets.tables import locate
+from mlops_assets.config import Project
+from mlops_assets.config.tables import resolve_table
+from mlops_assets.lake import delta
+from mlops_assets.lake.errors import LakeError
+from mlops_assets.lake.locations import Warehouse, is_remote
+from mlops_assets.registry import ModelVersion
+from mlops_assets.serving.batch import score
+from mlops_assets.serving.model import ServedModel
+
+MOST_ROWS = 100_000
+
+Say = Callable[..., None]
+
+
+def reference_rows(
+    project: Project,
+    documents: ModelDocuments,
+    champion: ModelVersion,
+    model: ServedModel,
+    names: list[str],
+    lake: Warehouse,
+    say: Say,
+) -> pl.DataFrame:
+    """What new rows are held against, with the champion's own output. Columns: `names`, prediction.
+
+    At most MOST_ROWS, evenly spaced: more move no quantile that a verdict rests on. `say` takes a logger's warning.
+
+    Raises:
+        LakeError: the reference dataset is not there and cannot be made, or lacks a column.
+    """
+    named = _named(documents)
+    rows = (
+        _dataset(project, documents, champion, named, lake, say)
+        if named
+        else _learned(project, documents, champion, lake)
+    )
+    missing = [name for name in dict.fromkeys([*names, *model.inputs]) if name not in rows.columns]
+    if missing:
+        raise LakeError(
+            f"reference_dataset {named} has no column {', '.join(missing)}; it has {', '.join(rows.columns)}"
+        )
+    return with_output(rows, score(model, rows, version=champion.version, keep=[]), names)
+
+
+def _named(documents: ModelDocuments) -> str | None:
+    drift = documents.monitoring.config.data_drift_detection if documents.monitoring else None
+    return drift.reference_dataset if drift else None
+
+
+def _learned(project: Project, documents: ModelDocuments, champion: ModelVersion, lake: Warehouse) -> pl.DataFrame:
+    """The champion's training rows, as they were when it learned from them."""
+    table = lake.table(project.name, "gold", documents.training_set)
+    return _spread(table, champion.table_versions.get(table))
+
+
+def _dataset(
+    project: Project, documents: ModelDocuments, champion: ModelVersion, named: str, lake: Warehouse, say: Say
+) -> pl.DataFrame:
+    path = locate(project, named, lake)
+    if not delta.exists(path):
+        if resolve_table(project, named) or is_remote(path):
+            raise LakeError(f"reference_dataset {named}: there is no Delta table at {path}")
+        say(
+            "reference_dataset %s: there is no table yet; version %s's training rows are kept there",
+            named,
+            champion.version,
+        )
+        delta.append(path, _learned(project, documents, champion, lake), transactions={})
+    return _spread(path, None)
+
+
+def _spread(table: str, version: int | None) -> pl.DataFrame:
+    step = max(-(-delta.rows(table, version) // MOST_ROWS), 1)
+    return delta.scan(table, version).gather_every(step).collect()

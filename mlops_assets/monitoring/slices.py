@@ -1,0 +1,46 @@
+"""Parts of the rows that are judged apart, such as those of one airport: a drift in a twentieth of the rows hides in
+the whole.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from mlops_assets.monitoring.profile import Profile, Reference, summarise
+
+WHOLE = ""
+MOST_LEVELS = 20  # of a column; rarer ones are judged with the whole only
+
+
+def told(feature: str, part: str) -> str:
+    """A feature's name in a slice: `temp [origin=EWR]`."""
+    return f"{feature} [{part}]" if part else feature
+
+
+def untold(name: str) -> tuple[str, str]:
+    """Feature and slice of a name that `told` made."""
+    feature, found, part = name.partition(" [")
+    return (feature, part.removesuffix("]")) if found else (name, WHOLE)
+
+
+def parts(rows: pl.DataFrame, columns: Sequence[str], *, at_least: int) -> dict[str, pl.DataFrame]:
+    """The whole, and a part for each of a column's commonest levels that have `at_least` rows."""
+    found = {WHOLE: rows}
+    for column in columns:
+        levels = rows.select(pl.col(column).cast(pl.String).alias("level")).drop_nulls().to_series()
+        counted = levels.value_counts(name="rows").sort(["rows", "level"], descending=[True, False]).head(MOST_LEVELS)
+        for level in counted.filter(pl.col("rows") >= at_least)["level"]:
+            found[f"{column}={level}"] = _of(rows, f"{column}={level}")
+    return found
+
+
+def profiles(rows: pl.DataFrame, references: Mapping[str, Reference]) -> dict[str, Profile]:
+    """The rows of each slice that has a reference, counted into that reference's bins."""
+    return {name: summarise(_of(rows, name), reference) for name, reference in references.items()}
+
+
+def _of(rows: pl.DataFrame, part: str) -> pl.DataFrame:
+    if not part:
+        return rows
+    column, _, level = part.partition("=")
+    return rows.filter(pl.col(column).cast(pl.String) == level)

@@ -1,0 +1,128 @@
+"""The drift monitor's Delta tables, read so that a window costs its own rows, however many there are before it.
+
+`references` holds each champion's training profile, `profiles` a batch of rows of one window against one champion
+(batches add up), `drift` a verdict a champion, window and feature. The last two are parted by champion and window:
+which windows there are is read from the table's log, and of their files only those that are asked for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from mlops_assets.lake import delta
+from mlops_assets.monitoring.profile import Profile, Reference, from_frame, merge_profiles, to_frame
+from mlops_assets.monitoring.verdict import FeatureDrift
+
+BATCH = "predictions"  # the transaction that says which predictions are profiled
+KEYS = ["version", "window"]
+FIRST_READ = 2
+
+Profiles = Mapping[str, Profile]  # by slice
+
+
+@dataclass(frozen=True)
+class DriftTables:
+    """Paths of the monitor's three tables."""
+
+    references: str
+    profiles: str
+    drift: str
+
+
+def read_references(table: str, version: str, basis: str) -> dict[str, Reference]:
+    """A champion's references by slice; none where it has not been profiled yet on this `basis`."""
+    if not delta.exists(table):
+        return {}
+    kept = (pl.col("version") == version) & (pl.col("basis") == basis)
+    stored = delta.scan(table).filter(kept).drop("version", "basis").collect()
+    return {name: Reference(profile) for name, profile in _by_slice(stored).items()}
+
+
+def write_references(table: str, version: str, basis: str, references: Mapping[str, Reference]) -> None:
+    """Keep a champion's references; `basis` says which rows, features and slices the document asks for."""
+    frames = [to_frame(found).with_columns(slice=pl.lit(name)) for name, found in references.items()]
+    rows = pl.concat(frames).with_columns(version=pl.lit(version), basis=pl.lit(basis))
+    delta.append(table, rows, transactions={})
+
+
+def append_profiles(table: str, version: str, batch_id: int, windows: Mapping[str, Profiles]) -> None:
+    """Add a batch's profiles, window by window; `batch_id` is recorded in the same commit."""
+    frames = [
+        to_frame(profile).with_columns(window=pl.lit(window), slice=pl.lit(name))
+        for window, slices in windows.items()
+        for name, profile in slices.items()
+    ]
+    rows = pl.concat(frames).with_columns(version=pl.lit(version), batch=pl.lit(batch_id, pl.Int64))
+    delta.append(table, rows, transactions={BATCH: batch_id}, partition_by=KEYS)
+
+
+def newest_batch(table: str, version: str) -> list[str]:
+    """The windows of the champion's newest batch, in order."""
+    files = _files(table, version)
+    return [] if files.is_empty() else _windows(files.filter(pl.col("max.batch") == pl.col("max.batch").max()))
+
+
+def windows_of(table: str, version: str) -> list[str]:
+    """The windows that a table holds of a champion, in order; no file is read."""
+    return _windows(_files(table, version))
+
+
+def read_profiles(
+    table: str, version: str, windows: Sequence[str], references: Mapping[str, Reference]
+) -> dict[str, Profile]:
+    """The profiles of all rows of these windows together, by slice, as far as they were counted into the bins of
+    `references`.
+    """
+    ids = [found.reference_id for found in references.values()]
+    kept = (pl.col("version") == version) & pl.col("window").is_in(list(windows)) & pl.col("reference_id").is_in(ids)
+    stored = delta.scan(table).filter(kept).collect()
+    parts = [_by_slice(part.drop(*KEYS, "batch")) for _, part in stored.group_by("window", "batch")]
+    names = [name for name in references if any(name in part for part in parts)]
+    return {name: merge_profiles(part[name] for part in parts if name in part) for name in names}
+
+
+def replace_verdicts(table: str, version: str, judged: Mapping[str, Sequence[FeatureDrift]]) -> None:
+    """Keep the verdicts of these windows in place of earlier ones of theirs."""
+    fields = [{**vars(one), "version": version, "window": window} for window, all_ in judged.items() for one in all_]
+    rows = pl.DataFrame(fields, infer_schema_length=None).with_columns(pl.col("p_adjusted").cast(pl.Float64))
+    delta.replace(table, rows, partitions={"version": [version], "window": list(judged)}, transactions={})
+
+
+def newest_windows(
+    table: str, chosen: pl.Expr, windows: Sequence[str], enough: Callable[[pl.DataFrame], bool]
+) -> pl.DataFrame:
+    """The rows of the newest of `windows`, two, four, eight … of them until they are `enough`, oldest first."""
+    count = FIRST_READ
+    while True:
+        found = delta.scan(table).filter(chosen & pl.col("window").is_in(windows[-count:])).collect().sort("window")
+        if count >= len(windows) or enough(found):
+            return found
+        count *= 2
+
+
+def read_verdicts(rows: pl.DataFrame) -> dict[str, list[FeatureDrift]]:
+    """The features' verdicts by window, in the order of the rows."""
+    return {
+        str(window): [_feature(row) for row in part.iter_rows(named=True)]
+        for (window,), part in rows.group_by("window", maintain_order=True)
+    }
+
+
+def _feature(row: dict[str, object]) -> FeatureDrift:
+    return FeatureDrift(**{name: value for name, value in row.items() if name not in KEYS})  # type: ignore[arg-type]
+
+
+def _by_slice(stored: pl.DataFrame) -> dict[str, Profile]:
+    return {
+        str(name): from_frame(part.drop("slice")) for (name,), part in stored.group_by("slice", maintain_order=True)
+    }
+
+
+def _files(table: str, version: str) -> pl.DataFrame:
+    files = delta.files(table)
+    return files if files.is_empty() else files.filter(pl.col("partition.version") == version)
+
+
+def _windows(files: pl.DataFrame) -> list[str]:
+    return [] if files.is_empty() else files["partition.window"].unique().sort().to_list()

@@ -1,0 +1,94 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mlops_assets.config import MonitoringConfig
+from mlops_assets.monitoring.track import Clock, Tracked, as_known, last_windows, track
+
+NOW = datetime(2024, 3, 1, tzinfo=UTC)
+
+
+def config(**fields: Any) -> MonitoringConfig:
+    thresholds = {"roc_auc": 0.7}
+    return MonitoringConfig.model_validate(
+        {"metrics": ["roc_auc"], "alert_thresholds": thresholds, "min_sample": 100, **fields}
+    )
+
+
+def predictions(window: str, *, good: bool, known: float = 1.0, seed: int = 0) -> pl.DataFrame:
+    random = np.random.default_rng(seed)
+    probability = random.random(1000)
+    label = random.random(1000) < (probability if good else 1 - probability)
+    arrived = [bool(one) if random.random() < known else None for one in label]
+    return pl.DataFrame(
+        {
+            "window": window,
+            "version": "1",
+            "prediction": (probability > 0.5).astype(float),
+            "probability": probability,
+            "late": pl.Series(arrived, dtype=pl.Boolean),
+        }
+    )
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    return str(tmp_path / "performance")
+
+
+def see(table: str, frame: pl.DataFrame, now: datetime = NOW, **fields: Any) -> Tracked:
+    return track(
+        table,
+        frame,
+        label="late",
+        metrics=["roc_auc"],
+        estimates=["roc_auc"],
+        baseline=None,
+        transactions={},
+        config=config(**fields),
+        clock=Clock("UTC", now),
+    )
+
+
+def test_the_newest_window_with_enough_labels_is_the_one_that_is_judged(table: str) -> None:
+    see(table, predictions("2024-01-01", good=False))
+    found = see(table, predictions("2024-01-02", good=True, known=0.01))
+    assert found.newest is not None
+    assert found.newest.window == "2024-01-01"
+    assert [one.metric for one in found.breaches] == ["roc_auc"]
+
+
+def test_it_is_found_behind_any_number_of_windows_without_labels(table: str) -> None:
+    see(table, predictions("2024-01-01", good=True))
+    for day in range(2, 20):
+        found = see(table, predictions(f"2024-01-{day:02}", good=True, known=0.0))
+    assert found.newest is not None
+    assert found.newest.window == "2024-01-01"
+
+
+def test_a_window_whose_labels_are_not_due_yet_is_not_judged_by_those_that_came_early(table: str) -> None:
+    delayed = {"model_performance_tracking": {"label_delay": "30d"}}
+    early = see(table, predictions("2024-02-01", good=False, known=0.3), **delayed)
+    assert (early.newest, early.breaches) == (None, ())
+    later = see(table, predictions("2024-02-01", good=False), NOW + timedelta(days=3), **delayed)
+    assert [one.metric for one in later.breaches] == ["roc_auc"]
+
+
+def test_what_was_known_at_an_earlier_time_can_be_read_again(table: str) -> None:
+    for day, known in enumerate((0.0, 0.3, 1.0)):
+        see(table, predictions("2024-01-01", good=True, known=known), NOW + timedelta(days=day))
+    coverage = [as_known(table, NOW + timedelta(days=day))["coverage"][0] for day in range(3)]
+    assert coverage == [0.0, pytest.approx(0.3, abs=0.05), 1.0]
+    assert as_known(table, NOW - timedelta(days=1)).is_empty()
+    assert last_windows(table, 60)["coverage"].unique().to_list() == [1.0]
+
+
+def test_nothing_measured_is_an_empty_table_and_no_breach(table: str) -> None:
+    found = see(table, predictions("2024-01-01", good=True).clear())
+    assert (found.newest, found.breaches) == (None, ())
+    assert as_known(table, NOW).is_empty()
+    assert last_windows(table, 60).is_empty()

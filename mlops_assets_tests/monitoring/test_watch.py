@@ -1,0 +1,147 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mlops_assets.config import MonitoringConfig
+from mlops_assets.lake import delta
+from mlops_assets.monitoring import slices, store
+from mlops_assets.monitoring.store import DriftTables
+from mlops_assets.monitoring.watch import Watched, history, profiles_of, verdicts, watch
+
+FEATURES = ["a", "b"]
+
+
+def rows(seed: int, shift: float = 0.0, count: int = 3000) -> pl.DataFrame:
+    random = np.random.default_rng(seed)
+    where = random.choice(["EWR", "JFK"], count, p=[0.9, 0.1])
+    values = {"a": random.normal(shift, 1, count), "b": random.normal(size=count)}
+    return pl.DataFrame({**values, "prediction": random.random(count), "where": where})
+
+
+def config(**fields: Any) -> MonitoringConfig:
+    return MonitoringConfig.model_validate({"metrics": ["feature_drift"], "consecutive_windows": 1, **fields})
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> DriftTables:
+    return DriftTables(*(str(tmp_path / name) for name in ("references", "profiles", "drift")))
+
+
+def see(
+    tables: DriftTables, batch: int, window: str, frame: pl.DataFrame, version: str = "1", **fields: Any
+) -> Watched:
+    asked = fields.pop("training", lambda: rows(0, count=20_000))
+    return watch(
+        tables,
+        frame.with_columns(window=pl.lit(window)),
+        batch,
+        version=version,
+        features=FEATURES,
+        training=asked,
+        config=config(**fields),
+    )
+
+
+def never() -> pl.DataFrame:
+    raise AssertionError("the reference is fitted once a champion")
+
+
+def test_a_window_is_judged_against_what_the_champion_learned_from_which_is_read_once(tables: DriftTables) -> None:
+    assert not see(tables, 1, "2024-01-01", rows(1)).alarm.active
+    found = see(tables, 2, "2024-01-02", rows(2, shift=1), training=never)
+    assert found.alarm.raised
+    assert found.windows[-1].drifted_features == ("a",)
+    assert found.count == 2
+
+
+def test_a_batch_that_was_profiled_is_not_profiled_again_and_one_of_the_same_window_adds_up(
+    tables: DriftTables,
+) -> None:
+    for batch in (1, 1, 2):
+        found = see(tables, batch, "2024-01-01", rows(batch))
+    assert {one.rows for one in found.features["2024-01-01"]} == {6000}
+
+
+def test_a_run_killed_before_the_verdict_is_made_up_for_by_the_next(tables: DriftTables) -> None:
+    see(tables, 1, "2024-01-01", rows(1))
+    references = store.read_references(tables.references, "1", '{"slices": []}')
+    late = rows(2, shift=1)
+
+    store.append_profiles(tables.profiles, "1", 2, {"2024-01-02": slices.profiles(late, references)})
+    found = see(tables, 2, "2024-01-02", late.clear())
+    assert found.windows[-1].window == "2024-01-02"
+    assert found.windows[-1].drifted
+
+
+def test_the_alarm_of_a_long_episode_is_read_back_to_its_beginning(tables: DriftTables) -> None:
+    for day in range(1, 13):
+        found = see(tables, day, f"2024-01-{day:02}", rows(day, shift=0.0 if day < 3 else 1.0))
+    assert (found.alarm.active, found.alarm.since) == (True, "2024-01-03")
+    calm = see(tables, 13, "2024-01-13", rows(13))
+    assert not calm.alarm.active
+    assert calm.count == 13
+
+
+def test_reading_the_state_opens_only_the_newest_windows_files(
+    tables: DriftTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in range(1, 13):
+        see(tables, day, f"2024-01-{day:02}", rows(day))
+    found = history(tables, "1", config())
+    assert (len(found.windows), found.count) == (2, 12)
+    assert store.windows_of(tables.drift, "1")[-1] == "2024-01-12"
+
+
+def test_a_drift_in_a_tenth_of_the_rows_is_seen_in_its_slice(tables: DriftTables) -> None:
+    whole = rows(1)
+    moved = whole.with_columns(a=pl.when(pl.col("where") == "JFK").then(pl.col("a") + 1.5).otherwise(pl.col("a")))
+    assert not see(tables, 1, "2024-01-01", moved, min_sample=100).windows[-1].drifted
+    found = see(tables, 2, "2024-01-02", moved, min_sample=100, slices=["where"])
+    assert found.windows[-1].drifted_features == ("a [where=JFK]",)
+    reference, current = profiles_of(tables, "2024-01-02", config(slices=["where"]))
+    assert set(reference) == {"", "where=EWR", "where=JFK"}
+    assert current["where=JFK"].rows == moved.filter(pl.col("where") == "JFK").height
+
+
+def test_traffic_that_is_other_on_every_seventh_day_is_no_drift_against_its_own_weekday(tables: DriftTables) -> None:
+    weekly = {"method": "psi", "baseline": "same_weekday", "baseline_windows": 2}
+    drifted = []
+    for day in range(1, 29):
+        frame = rows(day, shift=1.0 if day % 7 == 0 else 0.0)
+        found = see(tables, day, f"2024-01-{day:02}", frame, data_drift_detection=weekly)
+        drifted.append(found.windows[-1].drifted)
+    assert [day for day, alarmed in enumerate(drifted, 1) if alarmed] == [7, 14]
+
+
+def test_another_reference_dataset_is_another_reference_and_earlier_counts_are_left_out(tables: DriftTables) -> None:
+    see(tables, 1, "2024-01-01", rows(1))
+    asked: Callable[[], pl.DataFrame] = lambda: rows(9, shift=1, count=20_000)  # noqa: E731 - a callable of one line
+    other = {"data_drift_detection": {"method": "psi", "reference_dataset": "/elsewhere"}}
+    found = see(tables, 2, "2024-01-01", rows(2), training=asked, **other)
+    (window,) = found.windows
+    assert window.drifted_features == ("a",)
+    assert {one.rows for one in found.features["2024-01-01"]} == {3000}
+
+
+def test_hysteresis_says_how_far_below_its_limit_an_alarm_is_over(tables: DriftTables) -> None:
+    for day, shift in enumerate((1.0, 0.2), 1):
+        see(tables, day, f"2024-01-{day:02}", rows(day, shift=shift, count=20_000))
+    severity = history(tables, "1", config()).windows[-1].severity
+    assert 0.5 < severity < 1
+    assert history(tables, "1", config(hysteresis=0.5)).alarm.active
+    assert not history(tables, "1", config(hysteresis=1.0)).alarm.active
+
+
+def test_the_page_shows_each_window_as_the_newest_champion_saw_it(tables: DriftTables) -> None:
+    see(tables, 1, "2024-01-01", rows(1, shift=1))
+    see(tables, 2, "2024-01-01", rows(2), version="10", training=lambda: rows(5, count=20_000))
+    see(tables, 3, "2024-01-02", rows(3), version="10")
+    shown = verdicts(tables, last=60)
+    assert list(shown) == ["2024-01-01", "2024-01-02"]
+    assert not any(one.drifted for one in shown["2024-01-01"])
+    assert list(verdicts(tables, last=1)) == ["2024-01-02"]
+    assert delta.rows(tables.drift) == 9
