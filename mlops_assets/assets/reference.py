@@ -11,7 +11,8 @@ from mlops_assets.config import Project
 from mlops_assets.config.tables import resolve_table
 from mlops_assets.lake import delta
 from mlops_assets.lake.errors import LakeError
-from mlops_assets.lake.locations import Warehouse, is_remote
+from mlops_assets.lake.locations import Warehouse
+from mlops_assets.lake.sources import is_remote
 from mlops_assets.registry import ModelVersion
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.model import ServedModel
