@@ -1,38 +1,9 @@
 """The module that Dagster loads: every project below MLOPS_CONFIGS, on the platform that MLOPS_PLATFORM names."""
 
-from collections.abc import Mapping, Sequence
-
-import dagster as dg
-
-from mlops_assets.assets.project import project_assets
-from mlops_assets.assets.replay import replay_job
-from mlops_assets.config import Project, configs_folder, load_projects
-from mlops_assets.jobs import project_jobs
+from mlops_assets.assemble import build_definitions
+from mlops_assets.config import configs_folder, load_projects
 from mlops_assets.resources.platforms import resources_for
-from mlops_assets.schedules import project_schedules
-from mlops_assets.sensors import project_sensors
 
-
-def build_definitions(projects: Sequence[Project], resources: Mapping[str, object]) -> dg.Definitions:
-    """The definitions of `projects` on `resources`; tests give their own of either."""
-    return dg.Definitions.merge(
-        *(_project_definitions(project, projects) for project in projects),
-        # Starting a process a step would cost more than most steps do.
-        dg.Definitions(resources=resources, executor=dg.in_process_executor),
-    )
-
-
-def _project_definitions(project: Project, projects: Sequence[Project]) -> dg.Definitions:
-    assets = project_assets(project)
-    keys = [key for asset in assets for key in asset.keys]
-    jobs = project_jobs(project, keys)
-    names = [job.name for job in jobs]
-    return dg.Definitions(
-        assets=assets,
-        jobs=[*jobs, *([replaying] if (replaying := replay_job(project)) else [])],
-        schedules=project_schedules(project, names),
-        sensors=project_sensors(project, names, projects),
-    )
-
+__all__ = ["build_definitions", "defs"]
 
 defs = build_definitions(load_projects(configs_folder()), resources_for())

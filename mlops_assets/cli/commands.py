@@ -1,6 +1,7 @@
 """The commands of `python -m mlops_assets`."""
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -21,6 +22,26 @@ def check() -> None:
         for line in check_projects():
             click.echo(line)
     except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("name")
+@click.option(
+    "--from", "source", required=True, type=click.Path(path_type=Path), help="A file, a folder of files, a Delta table."
+)
+@click.option("--target", help="Column to predict; guessed where it is not given.")
+@click.option("--owner", help="E-mail address or team; your login name where it is not given.")
+def init(name: str, source: Path, target: str | None, owner: str | None) -> None:
+    """Write a working project NAME from a data file."""
+    from mlops_assets.cli.init import init_project
+    from mlops_assets.scaffold import ScaffoldError
+
+    try:
+        for line in init_project(name, source, target, owner):
+            click.echo(line)
+    except (ConfigError, ScaffoldError) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
 

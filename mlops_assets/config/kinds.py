@@ -22,6 +22,7 @@ MODELS: dict[str, type[StrictModel]] = {
     "pipeline": PipelineConfig,
 }
 ALL_MODELS: dict[str, type[StrictModel]] = {**MODELS, "platform": PlatformConfig}
+OF_DAGSTER = ("defs.yaml", "defs.yml")  # where the folder is a Dagster component too
 LEGAL_NAMES = "data.yaml, flights.data.yaml or data/flights.yaml, and so for " + ", ".join(list(MODELS)[1:])
 
 
@@ -34,8 +35,10 @@ class KindOfFile:
 
 
 def yaml_files(folder: Path) -> list[Path]:
-    """The YAML files of a folder and the folders in it, sorted; hidden ones are left out."""
+    """The YAML files of a folder and the folders in it, sorted; hidden ones and Dagster's own are left
+    out."""
     found = (path for path in folder.rglob("*.y*ml") if path.suffix in (".yaml", ".yml") and path.is_file())
+    found = (path for path in found if path.name not in OF_DAGSTER)
     return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
 
 

@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from mlops_assets.lake import prepare, delta
+from mlops_assets.lake import delta, prepare
 from mlops_assets.lake.quarantine import waiting_rows
 from mlops_assets_tests.assets.shop import Shop, checks, materialized, metadata
 

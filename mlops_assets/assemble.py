@@ -1,0 +1,39 @@
+"""Projects as Dagster definitions: their assets, checks, jobs, schedules and sensors."""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from mlops_assets.assets.project import project_assets
+from mlops_assets.assets.replay import replay_job
+from mlops_assets.config import Project
+from mlops_assets.jobs import project_jobs
+from mlops_assets.schedules import project_schedules
+from mlops_assets.sensors import project_sensors
+
+
+def build_definitions(projects: Sequence[Project], resources: Mapping[str, object]) -> dg.Definitions:
+    """The definitions of `projects` on `resources`; tests give their own of either."""
+    return dg.Definitions.merge(
+        project_definitions(projects),
+        # Starting a process a step would cost more than most steps do.
+        dg.Definitions(resources=resources, executor=dg.in_process_executor),
+    )
+
+
+def project_definitions(projects: Sequence[Project]) -> dg.Definitions:
+    """The definitions of `projects` without resources or an executor of their own."""
+    return dg.Definitions.merge(*(_definitions_of(project, projects) for project in projects))
+
+
+def _definitions_of(project: Project, projects: Sequence[Project]) -> dg.Definitions:
+    assets = project_assets(project)
+    keys = [key for asset in assets for key in asset.keys]
+    jobs = project_jobs(project, keys)
+    names = [job.name for job in jobs]
+    return dg.Definitions(
+        assets=assets,
+        jobs=[*jobs, *([replaying] if (replaying := replay_job(project)) else [])],
+        schedules=project_schedules(project, names),
+        sensors=project_sensors(project, names, projects),
+    )

