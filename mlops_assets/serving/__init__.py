@@ -3,16 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlops_assets.serving.client import AsyncTabularModelClient as AsyncTabularModelClient
     from mlops_assets.serving.client import TabularModelClient as TabularModelClient
     from mlops_assets.serving.credentials import AuthType as AuthType
     from mlops_assets.serving.credentials import EndpointCredentials as EndpointCredentials
 
 _EXPORTS = {
+    "AsyncTabularModelClient": "mlops_assets.serving.client",
     "TabularModelClient": "mlops_assets.serving.client",
     "EndpointCredentials": "mlops_assets.serving.credentials",
     "AuthType": "mlops_assets.serving.credentials",
 }
-__all__ = ["AuthType", "EndpointCredentials", "TabularModelClient"]
+__all__ = ["AsyncTabularModelClient", "AuthType", "EndpointCredentials", "TabularModelClient"]
 
 
 def __getattr__(name: str) -> Any:

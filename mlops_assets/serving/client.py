@@ -1,49 +1,69 @@
-"""The typed client of a serving endpoint: the same for the gateway here and for Databricks."""
+"""The typed client of tabular endpoints, the same for the gateway here and for Databricks: async, and sync over it."""
 
-from json import JSONDecodeError
-from typing import TYPE_CHECKING, Any, NoReturn
+import asyncio
+import os
+import re
+import threading
+from collections.abc import Coroutine
+from functools import cache
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from mlops_assets.serving.credentials import EndpointCredentials
-from mlops_assets.serving.encoding import chunks, column_names
-from mlops_assets.serving.errors import (
-    DeadlineExceeded,
-    EndpointNotFound,
-    EndpointUnavailable,
-    InvalidInput,
-    NotAuthorized,
-    ServingError,
-    Throttled,
-)
+from mlops_assets.serving.encoding import MAX_BYTES, MAX_ROWS, Chunk, chunks, column_names
+from mlops_assets.serving.endpoint_signature import SignatureCache, check_rows
+from mlops_assets.serving.errors import EndpointUnavailable, InvalidInput, ServingError
+from mlops_assets.serving.transport import Deadline, Transport
 
 if TYPE_CHECKING:
     import pandas
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
+CONNECTIONS = 8
+ENDPOINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+Answer = TypeVar("Answer")
 
 
-class TabularModelClient:
-    """Predictions for pandas frames from named endpoints of one workspace or gateway."""
+class AsyncTabularModelClient:
+    """Predictions for pandas frames from named endpoints of one workspace or gateway, within one event loop."""
 
     def __init__(
         self,
         workspace_url: str,
         credentials: EndpointCredentials,
         timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        *,
+        connections: int = CONNECTIONS,
+        max_rows: int = MAX_ROWS,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
-        """Connect nothing yet. `timeout_seconds` bounds each request with its retries.
+        """Connect nothing yet. `timeout_seconds` bounds a whole call of `predict`, its retries included.
 
+        At most `connections` requests are on their way at once, each with at most `max_rows` and `max_bytes`.
         Raises ValueError for a workspace_url that would send a token over plain http to another machine.
         """
-        from databricks.sdk.core import ApiClient
-
         self._config = credentials.sdk_config(workspace_url, timeout_seconds)
-        self._api = ApiClient(self._config)
-        self._timeout_seconds = timeout_seconds
+        self._timeout_seconds, self._connections = timeout_seconds, connections
+        self._max_rows, self._max_bytes = max_rows, max_bytes
+        self._transport = Transport(self._config, connections)
+        self._signatures = SignatureCache(self._transport)
 
     def __repr__(self) -> str:
-        return f"TabularModelClient({self._config.host!r}, auth_type={self._config.auth_type!r})"
+        return f"{type(self).__name__}({self._config.host!r}, auth_type={self._config.auth_type!r})"
 
-    def predict(self, endpoint_name: str, features: "pandas.DataFrame") -> "pandas.DataFrame":
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    async def predict(self, endpoint_name: str, features: "pandas.DataFrame") -> "pandas.DataFrame":
         """A row per row of `features`, with its index: `prediction` and, for classifiers, `probability`.
 
         Large frames are sent in several requests. Raises a ServingError: EndpointNotFound, NotAuthorized,
@@ -51,63 +71,98 @@ class TabularModelClient:
         """
         import pandas as pd
 
+        if not ENDPOINT_NAME.fullmatch(endpoint_name):
+            raise InvalidInput(f"{endpoint_name!r} is no endpoint name: at most 63 letters, digits, - and _.")
         column_names(features)
-        predictions: list[dict[str, Any]] = []
-        for chunk in chunks(features):
-            answered = self._query(endpoint_name, chunk.body)
-            if len(answered) != chunk.rows:
-                raise ServingError(f"'{endpoint_name}' gave {len(answered)} predictions for {chunk.rows} rows.")
-            predictions += answered
-        if not predictions:
+        if features.empty:
             return pd.DataFrame({"prediction": [], "probability": []}, index=features.index, dtype="float64")
-        return pd.DataFrame(predictions, index=features.index)
+        until = Deadline(self._timeout_seconds)
+        await self._signatures.check(endpoint_name, until, lambda inputs: check_rows(features, inputs))
+        answered = await self._ask(endpoint_name, features, until)
+        return pd.DataFrame([row for part in answered for row in part], index=features.index)
 
-    def _query(self, endpoint: str, body: bytes) -> list[dict[str, Any]]:
-        answer = self._post(endpoint, body)
-        if not isinstance(answer, dict) or not isinstance(answer.get("predictions"), list):
-            raise ServingError(f"'{endpoint}' answered without a list of predictions.")
-        return [item if isinstance(item, dict) else {"prediction": item} for item in answer["predictions"]]
+    async def _ask(self, endpoint: str, features: "pandas.DataFrame", until: Deadline) -> list[list[dict[str, Any]]]:
+        """The chunks' answers in their order; no more chunks are held as text than are on their way."""
+        parts = chunks(features, max_rows=self._max_rows, max_bytes=self._max_bytes)
+        answers: dict[int, list[dict[str, Any]]] = {}
+        numbered = enumerate(parts)
 
-    def _post(self, endpoint: str, body: bytes) -> Any:
-        import requests
-        from databricks.sdk.errors.base import DatabricksError
+        async def work() -> None:
+            for place, chunk in numbered:
+                answers[place] = await self._query(endpoint, chunk, until)
 
+        await _all(work() for _ in range(self._connections))
+        return [answers[place] for place in sorted(answers)]
+
+    async def _query(self, endpoint: str, chunk: Chunk, until: Deadline) -> list[dict[str, Any]]:
         path = f"/serving-endpoints/{endpoint}/invocations"
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        try:
-            return self._api.do("POST", path, headers=headers, data=body)
-        except JSONDecodeError:
-            raise EndpointUnavailable(f"{self._config.host} answered something that is not JSON.") from None
-        except (DatabricksError, TimeoutError, requests.RequestException) as error:
-            # The SDK's retries end in a bare TimeoutError whose cause is the last attempt's error.
-            last = error.__cause__ if isinstance(error, TimeoutError) and error.__cause__ else error
-            self._raise(endpoint, last)
-
-    def _raise(self, endpoint: str, error: BaseException) -> NoReturn:
-        """The SDK's error as ours; `from None` because the SDK's chain may quote the request."""
-        import requests
-        from databricks.sdk import errors as sdk
-        from databricks.sdk.errors.base import DatabricksError
-
-        where = f"'{endpoint}' at {self._config.host}"
-        told = str(error).split(". Config: ")[0]
-        if isinstance(error, sdk.NotFound):
-            raise EndpointNotFound(f"There is no endpoint {where}: {told}") from None
-        if isinstance(error, (sdk.Unauthenticated, sdk.PermissionDenied)):
-            raise NotAuthorized(f"Not allowed to query {where}: {told}") from None
-        if isinstance(error, sdk.BadRequest):
-            raise InvalidInput(f"{where} refused the rows: {told}", _field(error)) from None
-        if isinstance(error, sdk.TooManyRequests):
-            raise Throttled(f"{where} has too many requests: {told}") from None
-        if isinstance(error, (sdk.DeadlineExceeded, requests.Timeout, TimeoutError)):
-            raise DeadlineExceeded(f"{where} gave no answer within {self._timeout_seconds:g} s.") from None
-        if isinstance(error, (sdk.TemporarilyUnavailable, requests.ConnectionError)):
-            reason = told if isinstance(error, DatabricksError) else "nothing answers there"
-            raise EndpointUnavailable(f"{where} is not available: {reason}") from None
-        raise ServingError(f"{where} failed: {told}") from None
+        answer = await self._transport.send(endpoint, "POST", path, until, chunk.body)
+        found = answer.get("predictions") if isinstance(answer, dict) else None
+        if not isinstance(found, list):
+            raise EndpointUnavailable(f"'{endpoint}' answered JSON without a list of predictions.")
+        if len(found) != chunk.rows:
+            raise EndpointUnavailable(f"'{endpoint}' gave {len(found)} predictions for {chunk.rows} rows.")
+        return [item if isinstance(item, dict) else {"prediction": item} for item in found]
 
 
-def _field(error: Any) -> str | None:
-    """The field an endpoint blames in the error's details, where it does."""
-    details = error.get_error_details().bad_request
-    return details.field_violations[0].field if details and details.field_violations else None
+async def _all(jobs: Any) -> None:
+    """Run jobs at once; the first error ends the others and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(job)
+    except* ServingError as errors:
+        raise errors.exceptions[0] from None
+
+
+class TabularModelClient:
+    """Predictions for pandas frames from named endpoints of one workspace or gateway.
+
+    Works in any thread, inside a running event loop (a notebook) too: requests run on a loop of their own.
+    """
+
+    def __init__(
+        self,
+        workspace_url: str,
+        credentials: EndpointCredentials,
+        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        **limits: int,
+    ) -> None:
+        """Connect nothing yet; the arguments are those of AsyncTabularModelClient."""
+        self._client = AsyncTabularModelClient(workspace_url, credentials, timeout_seconds, **limits)
+
+    def __repr__(self) -> str:
+        return repr(self._client).removeprefix("Async")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        wait_for(self._client.close())
+
+    def predict(self, endpoint_name: str, features: "pandas.DataFrame") -> "pandas.DataFrame":
+        """A row per row of `features`, with its index: `prediction` and, for classifiers, `probability`.
+
+        Large frames are sent in several requests. Raises a ServingError: EndpointNotFound, NotAuthorized,
+        InvalidInput (with the field), Throttled, EndpointUnavailable or DeadlineExceeded.
+        """
+        return wait_for(self._client.predict(endpoint_name, features))
+
+
+def wait_for(call: Coroutine[Any, Any, Answer]) -> Answer:
+    """The result of a coroutine, run on this process's loop for clients."""
+    return asyncio.run_coroutine_threadsafe(call, _loop(os.getpid())).result()
+
+
+@cache
+def _loop(process: int) -> asyncio.AbstractEventLoop:
+    """A loop in a thread that ends with its process; a forked process has its own."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="serving-client", daemon=True).start()
+    return loop

@@ -2,7 +2,13 @@
 
 
 class ServingError(Exception):
-    """An endpoint did not give predictions; the message says why and never holds a token or a row."""
+    """An endpoint did not give predictions; the message says why and never holds a token or a row.
+
+    `transient` where asking again may help, `retry_after` the seconds that the endpoint asked to wait before.
+    """
+
+    transient: bool = False
+    retry_after: float | None = None
 
 
 class EndpointNotFound(ServingError):
@@ -26,7 +32,7 @@ class Throttled(ServingError):
 
 
 class EndpointUnavailable(ServingError):
-    """Nothing answered, or the endpoint is not ready."""
+    """Nothing answered, the endpoint is not ready, or what answered is no endpoint."""
 
 
 class DeadlineExceeded(ServingError):
@@ -35,3 +41,7 @@ class DeadlineExceeded(ServingError):
 
 class DeploymentFailed(ServingError):
     """An endpoint's update failed; what it served before is still served."""
+
+
+class NotImplementedThere(ServingError):
+    """What was asked for is no part of what this host offers."""

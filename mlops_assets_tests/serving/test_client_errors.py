@@ -25,6 +25,9 @@ def server(status: int, body: bytes, seconds: float = 0) -> Iterator[str]:
     """A server that answers every request the same, after some time."""
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(501)
+
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             time.sleep(seconds)
@@ -57,14 +60,14 @@ def client(url: str) -> TabularModelClient:
         (401, b"", NotAuthorized),
         (403, b'{"error_code": "PERMISSION_DENIED", "message": "no"}', NotAuthorized),
         (429, b'{"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slow down"}', Throttled),
-        (500, b'{"error_code": "INTERNAL_ERROR", "message": "no"}', ServingError),
-        (502, b"<html><title>Bad Gateway</title></html>", ServingError),
+        (500, b'{"error_code": "INTERNAL_ERROR", "message": "no"}', EndpointUnavailable),
+        (502, b"<html><title>Bad Gateway</title></html>", EndpointUnavailable),
         (503, b'{"error_code": "TEMPORARILY_UNAVAILABLE", "message": "later"}', EndpointUnavailable),
         (504, b'{"error_code": "DEADLINE_EXCEEDED", "message": "late"}', DeadlineExceeded),
         (200, b"<html>log in first</html>", EndpointUnavailable),
-        (200, b"{}", ServingError),
-        (200, b"[]", ServingError),
-        (200, b'{"predictions": [1]}', ServingError),
+        (200, b"{}", EndpointUnavailable),
+        (200, b"[]", EndpointUnavailable),
+        (200, b'{"predictions": [1]}', EndpointUnavailable),
     ],
 )
 def test_what_a_server_answers_is_the_error_a_caller_can_act_on(
