@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import polars as pl
 
 from mlops_assets.lake.batch import Batch, Run
-from mlops_assets.lake.delta import Written
 from mlops_assets.lake.sources import SourceFile
+from mlops_assets.lake.writing import CONFIGURATION, Seen, Written
 from mlops_assets.rules import Rule
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ F = TypeVar("F")
 class Engine(Protocol[F]):
     """Reads, reshapes and writes rows as frames `F` of its own. Both engines give the same rows and columns.
 
-    A write records `transactions`, a name and a number each, the first in the very commit of the rows; the number of a
-    name only grows.
+    A write records `transactions`, a name and a number each, the first in the very commit of the rows. Where the table
+    does not say what the writer has `seen` of such names, another run was faster: nothing is written, and `Overtaken`
+    is raised.
     """
 
     def scan(self, path: str, at: int | None = None) -> Any:
@@ -78,15 +79,27 @@ class Engine(Protocol[F]):
         frame: F,
         *,
         transactions: Mapping[str, int],
+        seen: Seen | None = None,
         partition_by: Sequence[str] = (),
+        properties: Mapping[str, str] = CONFIGURATION,
         add_columns: bool = False,
     ) -> Written:
-        """Add the rows of `frame`; the table is made where there is none."""
+        """Add the rows of `frame`; the table is made where there is none, with `properties`."""
 
     def overwrite(
-        self, path: str, frame: F, *, transactions: Mapping[str, int], partition_by: Sequence[str] = ()
+        self,
+        path: str,
+        frame: F,
+        *,
+        transactions: Mapping[str, int],
+        seen: Seen | None = None,
+        partition_by: Sequence[str] = (),
+        properties: Mapping[str, str] = CONFIGURATION,
+        where: str | None = None,
     ) -> Written:
-        """Replace the table's rows and columns by those of `frame`; older versions stay readable."""
+        """Replace the table's rows and columns by those of `frame`, or only the rows `where` a SQL condition holds;
+        older versions stay readable.
+        """
 
     def merge(
         self,
@@ -95,8 +108,15 @@ class Engine(Protocol[F]):
         *,
         keys: Sequence[str],
         transactions: Mapping[str, int],
+        seen: Seen | None = None,
         partition_by: Sequence[str] = (),
+        properties: Mapping[str, str] = CONFIGURATION,
+        newer: str | None = None,
+        gone: str | None = None,
     ) -> Written:
         """Update the rows whose `keys` are there, insert the others. `frame` holds each key once, and no null key;
         columns that only one of the two has are null in the rows of the other.
+
+        With `newer`, a row is only updated where the SQL condition on `source` and `target` holds. With `gone`, rows of
+        `frame` that are true in that column, which is not written, delete theirs.
         """

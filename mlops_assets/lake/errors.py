@@ -16,6 +16,10 @@ class SourceChanged(LakeError):
     """A source file that was ingested before has other content now."""
 
 
+class Overtaken(LakeError):
+    """Another run has written what this one was about to; nothing was written."""
+
+
 class RowsLost(LakeError):
     """A step's rows do not add up. A defect of this package, never of the data."""
 

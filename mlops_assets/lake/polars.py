@@ -17,13 +17,16 @@ class PolarsEngine:
 
     scan = staticmethod(delta.scan)
     read_file = staticmethod(read_file)
-    appended = staticmethod(delta.appended)
     changes = staticmethod(delta.changes)
     prepare = staticmethod(prepare)
     without_duplicates = staticmethod(without_duplicates)
     append = staticmethod(delta.append)
     overwrite = staticmethod(delta.overwrite)
     merge = staticmethod(delta.merge)
+
+    def appended(self, path: str, after: int | None, until: int) -> pl.DataFrame:
+        """Rows of the files that were added to a Delta table between two versions."""
+        return delta.appended(path, after, until).collect()
 
     def columns(self, frame: pl.DataFrame) -> list[str]:
         """The frame's columns, in order."""

@@ -1,0 +1,76 @@
+"""Opening and reading Delta tables, whoever wrote them: by the path that reads their features, or not at all.
+
+Some readers answer a column-mapped table with nulls and no error; the protocol that the table states decides here.
+"""
+
+from collections.abc import Mapping
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from mlops_assets.lake.errors import LakeError
+
+# Reader features that Polars reads by itself, and those that delta-rs reads for it.
+NATIVE = frozenset({"deletionVectors", "timestampNtz", "vacuumProtocolCheck", "variantType", "variantType-preview"})
+THROUGH_DELTA_RS = frozenset({"columnMapping", "v2Checkpoint"})
+
+
+def exists(path: str) -> bool:
+    """Whether a Delta table is there."""
+    return DeltaTable.is_deltatable(path)
+
+
+def opened(path: str, at: int | None = None) -> DeltaTable:
+    """The table at a version or now.
+
+    Raises:
+        LakeError: there is none, or it has a feature that cannot be read, by the feature's name.
+    """
+    try:
+        table = DeltaTable(path, version=at)
+    except TableNotFoundError as error:
+        raise LakeError(f"there is no Delta table at {path}") from error
+    except DeltaError as error:
+        raise LakeError(f"{path}: this Delta table cannot be read: {_first_line(error)}") from error
+    unknown = features(table) - NATIVE - THROUGH_DELTA_RS
+    if unknown:
+        raise LakeError(
+            f"{path}: the Delta table has the feature {', '.join(sorted(unknown))}, which is not read here; "
+            "have its owner drop the feature (ALTER TABLE … DROP FEATURE), or ingest a copy without it"
+        )
+    return table
+
+
+def features(table: DeltaTable) -> frozenset[str]:
+    """The features that a reader must know, older protocol versions in today's names."""
+    protocol = table.protocol()
+    named = set(protocol.reader_features or [])
+    if protocol.min_reader_version == 2 or mapped_columns(table):
+        named.add("columnMapping")
+    return frozenset(named)
+
+
+def mapped_columns(table: DeltaTable) -> Mapping[str, str]:
+    """Column to its name in the data files, where the table maps them; empty where it does not."""
+    if table.metadata().configuration.get("delta.columnMapping.mode", "none") == "none":
+        return {}
+    name = "delta.columnMapping.physicalName"
+    return {field.name: str(field.metadata.get(name, field.name)) for field in table.schema().fields}
+
+
+def table_rows(table: DeltaTable) -> pl.LazyFrame:
+    """The rows of an opened table; lazily, unless its features need delta-rs to read it whole."""
+    if features(table) & THROUGH_DELTA_RS:
+        return pl.DataFrame(table.scan()).lazy()
+    return pl.scan_delta(table)
+
+
+def refuse_to_write(table: DeltaTable, path: str) -> None:
+    """Raise LakeError where writing would damage the table for its other readers."""
+    if mapped_columns(table):
+        raise LakeError(f"{path}: the table maps its columns (columnMapping), which is read here but never written")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,212 @@
+"""Writing Delta tables with delta-rs: appends, overwrites, merges, each one commit that says what it was.
+
+A writer names what it wrote by a `Transaction`: the table's own log then says what was done, in the same commit as the
+rows, so that a retry after a kill finds the answer there. delta-rs records these identifiers and does not enforce them,
+so a writer also says what it had `seen` there: where the table says otherwise by now, another run was faster, and
+nothing is written (`Overtaken`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from mlops_assets.lake import log
+from mlops_assets.lake.errors import Overtaken
+from mlops_assets.lake.foreign import exists, opened, refuse_to_write, table_rows
+from mlops_assets.lake.storable import normalised
+from mlops_assets.lake.streams import folder, stream, told
+
+FEED = "delta.enableChangeDataFeed"
+# A log is read from its last checkpoint on: ten commits at most, however old the table is.
+CONFIGURATION = {FEED: "true", "delta.checkpointInterval": "10"}
+
+on_conflict = retry(
+    retry=retry_if_exception_type(CommitFailedError),
+    wait=wait_random_exponential(multiplier=0.05, max=2),
+    stop=stop_after_attempt(20),
+    reraise=True,
+)
+Seen = Mapping[str, int | None]
+
+
+class Commit(TypedDict, total=False):
+    """What a write says beside its rows: who wrote up to where, what the writer had found there, the columns that part
+    the table's files, and the properties of a table that is made by it.
+    """
+
+    transactions: Mapping[str, int]
+    seen: Seen | None
+    partition_by: Sequence[str]
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one write did: rows by what became of them, and the table's version after it."""
+
+    version: int
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+
+def _committed(transactions: Mapping[str, int]) -> CommitProperties:
+    return CommitProperties(app_transactions=[Transaction(name, number) for name, number in transactions.items()])
+
+
+def quoted(value: str) -> str:
+    """A text as SQL has it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _target(path: str, seen: Seen | None) -> DeltaTable | None:
+    """The table as it is now, None where there is none yet: checks and commit are then about one state of it.
+
+    Raises:
+        Overtaken: it does not say what the writer has seen.
+    """
+    table = opened(path) if exists(path) else None
+    for name, number in (seen or {}).items():
+        found = table.transaction_version(name) if table else None
+        if found != number:
+            raise Overtaken(f"{path}: another run has written '{name}' {found}; this one had seen {number}")
+    if table:
+        refuse_to_write(table, path)
+    return table
+
+
+@on_conflict
+def append(
+    path: str,
+    frame: pl.DataFrame | pl.LazyFrame,
+    *,
+    transactions: Mapping[str, int],
+    seen: Seen | None = None,
+    partition_by: Sequence[str] = (),
+    add_columns: bool = False,
+    properties: Mapping[str, str] = CONFIGURATION,
+) -> Written:
+    """Add the rows of `frame` and record `transactions` in the same commit; a lazy frame streams through memory."""
+    table = _target(path, seen)
+    with told(path) as failed:
+        write_deltalake(
+            table or folder(path),
+            stream(frame, failed),
+            mode="append",
+            schema_mode="merge" if add_columns and table else None,
+            partition_by=list(partition_by) or None,
+            configuration=None if table else dict(properties),
+            commit_properties=_committed(transactions),
+        )
+    return _written(path, table)
+
+
+@on_conflict
+def overwrite(
+    path: str,
+    frame: pl.DataFrame | pl.LazyFrame,
+    *,
+    transactions: Mapping[str, int],
+    seen: Seen | None = None,
+    partition_by: Sequence[str] = (),
+    where: str | None = None,
+    properties: Mapping[str, str] = CONFIGURATION,
+) -> Written:
+    """Replace the table's rows and columns by those of `frame`, or only the rows `where` a SQL condition holds; older
+    versions stay readable.
+    """
+    table = _target(path, seen)
+    where = where if table else None
+    with told(path) as failed:
+        write_deltalake(
+            table or folder(path),
+            stream(frame, failed),
+            mode="overwrite",
+            schema_mode="overwrite" if where is None else "merge",
+            predicate=where,
+            partition_by=list(partition_by) or None,
+            configuration=None if table else dict(properties),
+            commit_properties=_committed(transactions),
+        )
+    return _written(path, table)
+
+
+def replace(
+    path: str, frame: pl.DataFrame, *, partitions: Mapping[str, Sequence[str]], transactions: Mapping[str, int]
+) -> Written:
+    """Replace the partitions whose columns hold one of these texts by the rows of `frame`, which are of them."""
+    where = " AND ".join(f"{name} IN ({', '.join(map(quoted, values))})" for name, values in partitions.items())
+    return overwrite(path, frame, transactions=transactions, partition_by=list(partitions), where=where)
+
+
+@on_conflict
+def merge(
+    path: str,
+    frame: pl.DataFrame,
+    *,
+    keys: Sequence[str],
+    transactions: Mapping[str, int],
+    seen: Seen | None = None,
+    partition_by: Sequence[str] = (),
+    newer: str | None = None,
+    gone: str | None = None,
+    properties: Mapping[str, str] = CONFIGURATION,
+) -> Written:
+    """Update the rows whose `keys` are there, insert the others. `frame` holds each key once, and no null key; columns
+    that only one of the two has are null in the rows of the other.
+
+    With `newer`, a row is only updated where the SQL condition on `source` and `target` holds. With `gone`, rows of
+    `frame` that are true in that column, which is not written, delete theirs.
+    """
+    wide = _widened(path, frame.drop(gone) if gone else frame)
+    table = _target(path, seen)
+    if table is None:
+        kept = frame.filter(~pl.col(gone)).drop(gone) if gone else frame
+        return append(path, kept, transactions=transactions, partition_by=partition_by, properties=properties)
+    columns = wide.columns
+    with told(path):
+        merger = table.merge(
+            normalised(wide.with_columns(frame[gone]) if gone else wide),
+            " AND ".join(f"target.`{key}` = source.`{key}`" for key in keys),
+            source_alias="source",
+            target_alias="target",
+            # With the whole frame in memory its keys' bounds say which files need not be read.
+            streamed_exec=False,
+            commit_properties=_committed(transactions),
+        )
+        if gone:
+            merger = merger.when_matched_delete(f"source.`{gone}`")
+        values = {f"`{name}`": f"source.`{name}`" for name in columns}
+        merger = merger.when_matched_update(values, predicate=newer)
+        result = merger.when_not_matched_insert(values, predicate=f"NOT source.`{gone}`" if gone else None).execute()
+    return Written(
+        table.version(),
+        inserted=int(result["num_target_rows_inserted"]),
+        updated=int(result["num_target_rows_updated"]),
+        deleted=int(result["num_target_rows_deleted"]),
+    )
+
+
+def _widened(path: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with every column of the table, after the table has been given every column of the frame."""
+    if not exists(path):
+        return frame
+    known = table_rows(opened(path)).collect_schema()
+    if any(name not in known for name in frame.columns):
+        # A commit of its own: columns without values change no row, so a kill after it loses nothing.
+        append(path, frame.clear(), transactions={}, add_columns=True)
+    return frame.with_columns(
+        pl.lit(None, dtype).alias(name) for name, dtype in known.items() if name not in frame.columns
+    )
+
+
+def _written(path: str, table: DeltaTable | None) -> Written:
+    """The rows that the commit says it added, as the log has them."""
+    number = (table or opened(path)).version()
+    [commit] = log.commits(path, number - 1, number)
+    return Written(number, inserted=sum(file.rows or 0 for file in commit.added))
