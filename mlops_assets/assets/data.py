@@ -29,7 +29,7 @@ from mlops_assets.samples import land
 class SourceKnobs(Knobs):
     """What a person may choose when example data lands."""
 
-    through: str | None = Field(default=None, description="Last month whose files land, YYYY-MM.")
+    through: str | None = Field(default=None, description="Last month (YYYY-MM) or day whose rows land.")
 
 
 def data_assets(project: Project, document: Document[DataConfig]) -> list[dg.AssetsDefinition]:
@@ -54,16 +54,16 @@ def source_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
     default = sample.through
 
     class Chosen(SourceKnobs):
-        through: str | None = Field(default=default, description="Last month whose files land, YYYY-MM.")
+        through: str | None = Field(default=default, description="Last month (YYYY-MM) or day whose rows land.")
 
     @dg.asset(
         key=table_key(project, "source", document.name),
-        description=f"Files of the example data {sample.dataset} that the bronze table reads; each is written once.",
-        **shared(project, "source", ["file"]),
+        description=f"The example data {sample.dataset} that the bronze table reads; nothing is written twice.",
+        **shared(project, "source", ["delta" if document.config.format == "delta" else "file"]),
     )
     def source(context: dg.AssetExecutionContext, config: Chosen, lake: dg.ResourceParam[Warehouse]) -> Materialized:
         location = lake.source(document.config.source_path)
-        written = land(sample.dataset, location, config.through)
+        written = land(sample.dataset, location, config.through, sample.rows)
         context.log.info("%s files written to %s", len(written), location)
         return dg.MaterializeResult(
             metadata={

