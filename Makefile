@@ -61,6 +61,9 @@ bench: $(VENV)/.dev  ## measure against peers and hand-written loops
 schema: setup  ## write the JSON Schemas of the documents
 	@$(BIN)/python -m mlops_assets.config schema configs/schema
 
+docs: $(VENV)/.dev  ## build the documentation into .site, strictly
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q --strict
+
 lock: $(VENV)/.dev  ## resolve the pinned versions again
 	@for extra in core dev spark databricks docs all; do \
 	  $(BIN)/uv pip compile -q pyproject.toml $$([ $$extra = core ] || echo --extra $$extra) --python-version 3.11 \
@@ -75,4 +78,4 @@ replay-quarantine: setup  ## let quarantined rows that now pass into silver: PRO
 clean:  ## remove what runs left (MLOPS_HOME)
 	@rm -rf $(MLOPS_HOME)
 
-.PHONY: help setup demo ui check replay-quarantine test test-slow lint format bench schema lock clean
+.PHONY: help setup demo ui check replay-quarantine test test-slow lint format bench schema docs lock clean

@@ -1,9 +1,10 @@
-"""`python -m mlops_assets.config schema <folder>`: writes the documents' JSON Schemas."""
+"""`python -m mlops_assets.config schema|reference <folder>`: writes the documents' JSON Schemas or reference pages."""
 
 import argparse
 from pathlib import Path
 
 from mlops_assets.config.problems import shown
+from mlops_assets.config.reference import write_reference
 from mlops_assets.config.schema import write_schemas
 
 
@@ -13,7 +14,12 @@ def main() -> None:
     commands = parser.add_subparsers(required=True, metavar="command")
     schema = commands.add_parser("schema", help="write the documents' JSON Schemas")
     schema.add_argument("folder", type=Path, nargs="?", default=Path("configs/schema"))
-    for path in write_schemas(parser.parse_args().folder):
+    schema.set_defaults(write=write_schemas)
+    pages = commands.add_parser("reference", help="write the documents' reference as Markdown")
+    pages.add_argument("folder", type=Path, nargs="?", default=Path("docs/reference"))
+    pages.set_defaults(write=write_reference)
+    chosen = parser.parse_args()
+    for path in chosen.write(chosen.folder):
         print(shown(path))
 
 
