@@ -151,8 +151,9 @@ def _labels(wanted: Metric, classes: int) -> dict[str, Any]:
 
 
 def _codes(labels: Any, classes: Sequence[Any]) -> Any:
-    """Labels as their number among the classes, -1 for a label the model has never seen."""
+    """Labels as their number among the classes, which ascend, -1 for a label the model has never seen."""
     import numpy as np
 
-    place = {value: number for number, value in enumerate(np.asarray(classes).tolist())}
-    return np.array([place.get(value, -1) for value in np.asarray(labels).tolist()])
+    known, given = np.asarray(classes), np.asarray(labels)
+    place = np.minimum(np.searchsorted(known, given), len(known) - 1)
+    return np.where(known[place] == given, place, -1)

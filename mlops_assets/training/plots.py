@@ -6,79 +6,64 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlops_assets.features.frames import model_frame
 from mlops_assets.training.evaluation import Outcomes
 from mlops_assets.training.fit import Fitted
+from mlops_assets.training.importance import permutation_importance
 from mlops_assets.training.prepared import truth_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SHOWN = 15
-IMPORTANCE_ROWS = 2_000
+MOST_CLASSES = 20
+Draw = Callable[["Axes"], None]
 
 
 def figures(fitted: Fitted) -> dict[str, bytes]:
-    """Title to PNG: ROC, precision-recall, calibration and scores of a binary classifier, residuals of a
-    regressor, and the permutation importance of every supervised model; empty where nothing is held out."""
+    """Title to PNG: ROC, precision-recall and calibration of a binary classifier, the confusion of any with at most
+    20 classes, residuals of a regressor, and the permutation importance of all three; empty where nothing is held out.
+    """
     rows, found = fitted.held_out, fitted.said
     if found is None or fitted.config.model_type not in ("classification", "regression"):
         return {}
     truth = truth_of(rows, fitted.config)
-    drawn: dict[str, Callable[[Axes], None]] = {}
-    if fitted.config.model_type == "regression":
-        drawn["residuals"] = lambda axes: _residuals(axes, found, truth)
-    elif found.classes is not None and len(found.classes) == 2 and len(np.unique(truth)) == 2:
-        positive = truth == found.classes[1]
-        drawn["roc"] = lambda axes: _roc(axes, positive, found.scores)
-        drawn["precision_recall"] = lambda axes: _precision_recall(axes, positive, found.scores)
-        if found.probabilities is not None:
-            drawn["calibration"] = lambda axes: _calibration(axes, positive, found.probabilities[:, 1])
+    drawn = _of_regressor(found, truth) if found.classes is None else _of_classifier(found, truth)
     importance = permutation_importance(fitted)
-    drawn["importance"] = lambda axes: _bars(axes, importance)
+    if importance:
+        drawn["importance"] = lambda axes: _bars(axes, importance)
     return {title: _png(draw) for title, draw in drawn.items()}
 
 
-def permutation_importance(fitted: Fitted) -> dict[str, float]:
-    """Raw column to the loss in the estimator's score (accuracy or R²) when it is shuffled, largest first.
-
-    Breiman 2001; on at most 2,000 held-out rows, one shuffle each.
-    """
-    from sklearn.inspection import permutation_importance as measured
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    step = max(fitted.held_out.height // IMPORTANCE_ROWS, 1)
-    rows = fitted.held_out.gather_every(step)
-    scoring = "r2" if fitted.config.model_type == "regression" else _ranking(fitted, rows)
-    # Few rows at a time: a second thread would wait more than it works.
-    with threadpool_limits(1):
-        found = measured(
-            fitted.pipeline,
-            model_frame(rows, fitted.inputs),
-            truth_of(rows, fitted.config),
-            scoring=scoring,
-            n_repeats=1,
-            random_state=fitted.config.random_seed,
-        )
-    pairs = zip(fitted.inputs, found.importances_mean.tolist(), strict=True)
-    return dict(sorted(pairs, key=lambda pair: -pair[1]))
+def _of_regressor(found: Outcomes, truth: Any) -> dict[str, Draw]:
+    return {"residuals": lambda axes: _residuals(axes, found, truth)}
 
 
-def _ranking(fitted: Fitted, rows: Any) -> str:
-    """AUC where both of two classes are there: accuracy does not move where one class is rare."""
-    classes = fitted.pipeline[-1].classes_
-    both = len(classes) == 2 and len(np.unique(truth_of(rows, fitted.config))) == 2
-    return "roc_auc" if both else "accuracy"
+def _of_classifier(found: Outcomes, truth: Any) -> dict[str, Draw]:
+    assert found.classes is not None
+    drawn: dict[str, Draw] = {}
+    positive = truth == found.classes[-1]
+    both = len(found.classes) == 2 and 0 < int(positive.sum()) < len(positive)
+    if both and found.scores is not None:
+        drawn["roc"] = lambda axes: _roc(axes, positive, found.scores)
+        drawn["precision_recall"] = lambda axes: _precision_recall(axes, positive, found.scores)
+    if both and found.probabilities is not None:
+        drawn["calibration"] = lambda axes: _calibration(axes, positive, found.probabilities[:, 1])
+    if len(found.classes) <= MOST_CLASSES:
+        drawn["confusion"] = lambda axes: _confusion(axes, found, truth)
+    return drawn
 
 
-def _png(draw: Callable[["Axes"], None]) -> bytes:
+def _png(draw: Draw) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     # Without pyplot: it keeps figures alive, and picks a backend for the whole process.
-    figure = Figure(figsize=(4.8, 3.6), dpi=90, layout="constrained")
+    figure = Figure(figsize=(4.8, 3.6), dpi=90)
     FigureCanvasAgg(figure)
-    draw(figure.add_subplot())
+    axes = figure.add_subplot()
+    # Fixed margins: a layout engine draws everything twice.
+    figure.subplots_adjust(left=0.15, right=0.97, bottom=0.14, top=0.96)
+    draw(axes)
     file = io.BytesIO()
     figure.savefig(file, format="png")
     return file.getvalue()
@@ -120,7 +105,25 @@ def _residuals(axes: "Axes", found: Outcomes, truth: Any) -> None:
     axes.set(xlabel="prediction", ylabel="truth - prediction")
 
 
+def _confusion(axes: "Axes", found: Outcomes, truth: Any) -> None:
+    from sklearn.metrics import confusion_matrix
+
+    assert found.classes is not None
+    counts = confusion_matrix(truth, found.labels, labels=found.classes)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), count in np.ndenumerate(counts):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=7, color=colour)
+    names = [str(each)[:12] for each in found.classes]
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="prediction", ylabel="truth")
+
+
 def _bars(axes: "Axes", importance: Mapping[str, float]) -> None:
     shown = list(importance.items())[:SHOWN][::-1]
-    axes.barh([name for name, _ in shown], [value for _, value in shown])
+    names = [name if len(name) <= 24 else f"{name[:23]}…" for name, _ in shown]
+    axes.barh(names, [value for _, value in shown])
+    axes.figure.subplots_adjust(left=0.07 + 0.016 * max(map(len, names)))
     axes.set(xlabel="loss of score when shuffled")

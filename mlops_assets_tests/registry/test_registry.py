@@ -12,7 +12,8 @@ from mlops_assets.config import TrainingConfig
 from mlops_assets.features.frames import model_frame, signature_types
 from mlops_assets.registry import CHALLENGER, ModelRegistry, ModelVersion, RegistryError, Training
 from mlops_assets.training.fit import Fitted, fit
-from mlops_assets.training.plots import figures, permutation_importance
+from mlops_assets.training.importance import permutation_importance
+from mlops_assets.training.plots import figures
 from mlops_assets.trusted_types import load_model_file
 from mlops_assets_tests.training.documents import features, training, two_clouds
 
@@ -164,7 +165,7 @@ def test_figures_are_png_files_of_pixels(fitted: Fitted) -> None:
     from PIL import Image
 
     drawn = figures(fitted)
-    assert set(drawn) == {"roc", "precision_recall", "calibration", "importance"}
+    assert set(drawn) == {"roc", "precision_recall", "calibration", "confusion", "importance"}
     for png in drawn.values():
         pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
         assert len(np.unique(pixels)) > 10
