@@ -17,7 +17,7 @@ from mlops_assets.training.metrics import tracked
 from mlops_assets.training.prepared import Prepared, data_of, prepare
 from mlops_assets.training.splits import Rows, Splits
 
-TRAIN_SAMPLE = 20_000
+TRAIN_SAMPLE = 10_000
 
 
 @dataclass(frozen=True, eq=False)
