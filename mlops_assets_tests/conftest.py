@@ -5,8 +5,14 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from mlops_assets_tests.spark_session import session
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 NEEDS = {"spark": ("java", "Java is not installed"), "browser": ("chromium", "Chromium is not installed")}
 _skipped: Counter[str] = Counter()
@@ -19,6 +25,11 @@ def home(tmp_path: Path) -> Iterator[Path]:
         environment.setenv("MLOPS_HOME", str(tmp_path / "home"))
         environment.delenv("DAGSTER_HOME", raising=False)
         yield tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def spark() -> "SparkSession":
+    return session()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,16 +10,18 @@ from mlops_assets.lake.sources import SourceFile
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
 
+INFERRED = 10_000  # rows of a CSV file that say what its undeclared columns are
 
-def read_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.DataFrame:
-    """One source file's rows. Declared columns of a text format are text; undeclared ones take the type that the
-    table has (`known`), or else the one that their values suggest.
+
+def read_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None, rows: int | None = None) -> pl.DataFrame:
+    """One source file's rows, or the first `rows` of a CSV file. Declared columns of a text format are text;
+    undeclared ones take the type that the table has (`known`), or else the one that their values suggest.
 
     Raises:
         LakeError: the file cannot be read, or lacks a declared column.
     """
     try:
-        frame = _READERS[config.format](file, config, known)
+        frame = _READERS[config.format](file, config, known, rows)
     except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise LakeError(f"{file.path}: not readable as {config.format}: {first}") from error
@@ -31,7 +33,7 @@ def read_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -
     return frame
 
 
-def _csv(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.DataFrame:
+def _csv(file: SourceFile, config: "DataConfig", known: pl.Schema | None, rows: int | None) -> pl.DataFrame:
     reader = config.reader
     types = dict.fromkeys(config.columns, pl.String) | _undeclared(known, config)
     if not reader.header and not config.columns:
@@ -45,7 +47,8 @@ def _csv(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.
         null_values=list(reader.null_values),
         schema_overrides=types if reader.header else None,
         infer_schema=reader.header,
-        infer_schema_length=10_000,
+        infer_schema_length=INFERRED,
+        n_rows=rows,
         missing_columns="raise",
     )
 
@@ -67,11 +70,11 @@ def _checked(data: bytes) -> bytes:
     return data
 
 
-def _json(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.DataFrame:
+def _json(file: SourceFile, config: "DataConfig", known: pl.Schema | None, rows: int | None) -> pl.DataFrame:
     return pl.read_ndjson(file.path, schema_overrides=_undeclared(known, config), infer_schema_length=None)
 
 
-def _parquet(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.DataFrame:
+def _parquet(file: SourceFile, config: "DataConfig", known: pl.Schema | None, rows: int | None) -> pl.DataFrame:
     return pl.read_parquet(file.path)
 
 

@@ -1,7 +1,7 @@
 """A bronze batch in silver's shape: declared types, then the document's steps; and what could not be read, by row."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -54,7 +54,7 @@ def shape(config: "DataConfig", batch: pl.DataFrame, as_of: datetime) -> Shaped:
         before = frame
         frame = transform(frame.lazy(), step, as_of).collect()
         if step.type in ("cast", "parse_date"):
-            frame, broken = _split_unreadable(before, frame, _wanted(step))
+            frame, broken = _split_unreadable(before, frame, wanted_types(step))
             lost.append(broken)
             folded += before.height - frame.height - broken.height
         else:
@@ -79,10 +79,15 @@ def without_duplicates(config: "DataConfig", frame: pl.DataFrame) -> tuple[pl.Da
     return unique, removed
 
 
-def _typed(frame: pl.DataFrame, config: "DataConfig") -> tuple[pl.DataFrame, pl.DataFrame]:
+def require_declared(config: "DataConfig", present: Sequence[str]) -> None:
+    """Raise LakeError for the first declared column that is not `present`, with the nearest."""
     for column in config.columns:
-        if column not in frame.columns:
-            raise LakeError(f"no column '{column}', which the document declares{nearest(column, frame.columns)}")
+        if column not in present:
+            raise LakeError(f"no column '{column}', which the document declares{nearest(column, present)}")
+
+
+def _typed(frame: pl.DataFrame, config: "DataConfig") -> tuple[pl.DataFrame, pl.DataFrame]:
+    require_declared(config, frame.columns)
     wanted = {name: kind for name, kind in config.columns.items() if frame.schema[name] != COLUMN_TYPES[kind]}
     formats = {"date": config.reader.date_format, "datetime": config.reader.datetime_format}
     typed = frame.with_columns(
@@ -91,7 +96,8 @@ def _typed(frame: pl.DataFrame, config: "DataConfig") -> tuple[pl.DataFrame, pl.
     return _split_unreadable(frame, typed, wanted)
 
 
-def _wanted(step: object) -> dict[str, str]:
+def wanted_types(step: object) -> dict[str, str]:
+    """Column to type, of a step that reads columns as other types."""
     columns = step.columns  # type: ignore[attr-defined]
     if isinstance(columns, Mapping):
         return dict(columns)

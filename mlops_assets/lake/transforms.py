@@ -3,7 +3,7 @@ is read.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -28,18 +28,25 @@ def transform(frame: pl.LazyFrame, step: "TransformStep", as_of: datetime) -> pl
         RuleError: its condition or expression does not fit the columns' types.
     """
     schema = frame.collect_schema()
-    _present(step, schema)
+    require_columns(step, schema.names())
     return _STEPS[step.type](frame, step, schema, as_of)
 
 
-def _present(step: "TransformStep", schema: pl.Schema) -> None:
-    named = _columns(step)
-    missing = [column for column in named if column not in schema]
+def require_columns(step: "TransformStep", present: Sequence[str]) -> None:
+    """Raise LakeError for the first column that the step names and that is not `present`, with the nearest."""
+    missing = [column for column in _columns(step) if column not in present]
     if missing:
-        visible = [name for name in schema if not name.startswith("_")]
+        visible = [name for name in present if not name.startswith("_")]
         raise LakeError(
             f"step {step.type}: no column '{missing[0]}'{nearest(missing[0], visible)} (columns: {', '.join(visible)})"
         )
+
+
+def require_text(step: Any, types: Mapping[str, str], text: str) -> None:
+    """Raise LakeError for the first of the step's columns whose type is not `text`, the engine's name for it."""
+    for column, stored in types.items():
+        if stored != text:
+            raise LakeError(f"step {step.type}: column '{column}' is {stored}, and only text can be changed so")
 
 
 def _columns(step: Any) -> Iterable[str]:
@@ -91,11 +98,7 @@ def _deduplicate(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datet
 
 def _text(change: Callable[[pl.Expr], pl.Expr]) -> Step:
     def step_on_text(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
-        wrong = [name for name in step.columns if schema[name] != pl.String]
-        if wrong:
-            raise LakeError(
-                f"step {step.type}: column '{wrong[0]}' is {schema[wrong[0]]}, and only text can be changed so"
-            )
+        require_text(step, {name: str(schema[name]) for name in step.columns}, "String")
         return frame.with_columns(change(pl.col(name)) for name in step.columns)
 
     return step_on_text

@@ -47,15 +47,18 @@ def validate(
     tables: Mapping[str, Any] | None = None,
     sensitive: Sequence[str] = (),
     examples: int = 3,
+    beside: Sequence[str] = (),
 ) -> SparkValidation:
     """Evaluate rules over a Spark frame; parameters and outcomes as in `validation.validate`.
+
+    Columns named in `beside` go along with the rows and are no columns of the table.
 
     Raises RuleError where a rule does not fit, ValueError where the session's time zone is not UTC.
     """
     zone = frame.sparkSession.conf.get("spark.sql.session.timeZone")
     if zone not in _UTC:
         raise ValueError(f"spark.sql.session.timeZone is {zone}; rules read times in UTC, set it to UTC")
-    compiled = _compile(frame, rules, table, tables or {}, as_of)
+    compiled = _compile(frame.drop(*beside), rules, table, tables or {}, as_of)
     figures = _figures(frame, compiled)
     outcomes = tuple(
         table_outcome(c.rule, c.checked, figures["rows"], figures[f"verdict {i}"])

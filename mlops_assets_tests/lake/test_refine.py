@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -126,9 +127,10 @@ def _killed(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_rule_may_ask_another_table(lake: Lake) -> None:
+def test_a_rule_may_ask_another_table(lake: Lake, tmp_path: Path) -> None:
     lake.write("a.csv", "id,amount,day\n1,1,2024-01-01\n2,1,2024-01-01\n")
-    known = pl.LazyFrame({"id": [1]})
+    delta.append(str(tmp_path / "customers"), pl.DataFrame({"id": [1]}), transactions={})
+    known = lake.engine.scan(str(tmp_path / "customers"))
     rule = {"name": "known", "condition": "id in customers.id", "severity": "warning"}
     done = lake.load(lake.config(columns=COLUMNS, validation_rules=[rule]), customers=known)
     assert done.outcomes[0].failed_rows == 1

@@ -1,0 +1,266 @@
+"""Delta tables through Spark: appends, merges, change feeds; the same names and meaning as in `lake.delta`.
+
+Spark enforces a transaction: a write whose number is not above the one recorded under its name writes nothing. It
+takes one a commit, so a write with several is followed by a commit without rows for each further one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from mlops_assets.lake import delta, log
+from mlops_assets.lake.errors import LakeError, Overtaken
+from mlops_assets.lake.spark.types import quoted
+from mlops_assets.lake.writing import CONFIGURATION, Seen, Written
+from mlops_assets.rules.spark_operations import Expr, functions
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, Row, SparkSession
+
+_TRANSACTION = ("spark.databricks.delta.write.txnAppId", "spark.databricks.delta.write.txnVersion")
+
+
+class Conflict(LakeError):
+    """Another writer committed in between; the write can be tried again."""
+
+
+on_conflict = retry(
+    retry=retry_if_exception_type(Conflict),
+    wait=wait_random_exponential(multiplier=0.1, max=5),
+    stop=stop_after_attempt(10),
+    reraise=True,
+)
+
+
+def scan(session: "SparkSession", path: str, at: int | None = None) -> "DataFrame":
+    """The table's rows, at a version or now; raises LakeError where there is no table."""
+    newest = delta.latest(path)
+    return session.read.format("delta").option("versionAsOf", newest if at is None else at).load(path)
+
+
+def changes(
+    session: "SparkSession", path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()
+) -> "DataFrame":
+    """Rows inserted or updated between two versions; of those with the same `keys` the newest form only.
+
+    Where rows were only added, they are read from their files; the table's change feed is read otherwise.
+    """
+    newest = delta.latest(path) if until is None else until
+    if after is None:
+        return scan(session, path, newest)
+    if after >= newest:
+        return scan(session, path, newest).limit(0)
+    if not keys and all(commit.appends for commit in log.commits(path, after, newest)):
+        return appended(session, path, after, newest)
+    f = functions()
+    feed = session.read.format("delta").option("readChangeFeed", "true")
+    rows = feed.option("startingVersion", after + 1).option("endingVersion", newest).load(path)
+    rows = rows.where(f.col("_change_type").isin("insert", "update_postimage"))
+    if keys:
+        rows = _newest(rows, keys)
+    return rows.select(*(quoted(name) for name in delta.schema(path, newest)))
+
+
+def _newest(rows: "DataFrame", keys: Sequence[str]) -> "DataFrame":
+    from pyspark.sql import Window
+
+    last = functions().max("_commit_version").over(Window.partitionBy(*(quoted(key) for key in keys)))
+    return rows.withColumn("__last", last).where("_commit_version = __last")
+
+
+def appended(session: "SparkSession", path: str, after: int | None, until: int) -> "DataFrame":
+    """Rows of the files that were added between two versions; raises LakeError where rows were changed in between."""
+    rows = scan(session, path, until)
+    if after is None:
+        return rows
+    names = [file.address.rsplit("/", 1)[-1] for file in delta.added(path, after, until)]
+    return rows.where(functions().col("_metadata.file_name").isin(names))
+
+
+@on_conflict
+def append(
+    path: str,
+    frame: "DataFrame",
+    *,
+    transactions: Mapping[str, int],
+    seen: Seen | None = None,
+    partition_by: Sequence[str] = (),
+    properties: Mapping[str, str] = CONFIGURATION,
+    add_columns: bool = False,
+) -> Written:
+    """Add the rows of `frame` and record `transactions`."""
+    options = {"mergeSchema": "true"} if add_columns else {}
+    return _write(path, frame, "append", transactions, seen, partition_by, properties, options)
+
+
+@on_conflict
+def overwrite(
+    path: str,
+    frame: "DataFrame",
+    *,
+    transactions: Mapping[str, int],
+    seen: Seen | None = None,
+    partition_by: Sequence[str] = (),
+    properties: Mapping[str, str] = CONFIGURATION,
+    where: str | None = None,
+) -> Written:
+    """Replace the table's rows and columns by those of `frame`, or only the rows `where` a SQL condition holds."""
+    part = {"replaceWhere": where, "mergeSchema": "true"} if where and delta.exists(path) else None
+    options = part or {"overwriteSchema": "true"}
+    return _write(path, frame, "overwrite", transactions, seen, partition_by, properties, options)
+
+
+@on_conflict
+def merge(
+    path: str,
+    frame: "DataFrame",
+    *,
+    keys: Sequence[str],
+    transactions: Mapping[str, int],
+    seen: Seen | None = None,
+    partition_by: Sequence[str] = (),
+    properties: Mapping[str, str] = CONFIGURATION,
+    newer: str | None = None,
+    gone: str | None = None,
+) -> Written:
+    """Update the rows whose `keys` are there, insert the others; columns that only one has are null in the other.
+
+    `newer` and `gone` as in `writing.merge`.
+    """
+    if not delta.exists(path):
+        kept = frame.where(~quoted(gone)).drop(gone) if gone else frame
+        return append(
+            path, kept, transactions=transactions, seen=seen, partition_by=partition_by, properties=properties
+        )
+    wide = _widened(path, frame, beside=gone)
+    first, *further = transactions.items()
+    _require(path, seen, first)
+    with told(path), _recorded(frame.sparkSession, *first):
+        done = _merged(path, wide, keys, newer, gone)
+    _record(path, frame.drop(gone) if gone else frame, further)
+    return Written(delta.latest(path), done["num_inserted_rows"], done["num_updated_rows"], done["num_deleted_rows"])
+
+
+def _merged(path: str, frame: "DataFrame", keys: Sequence[str], newer: str | None, gone: str | None) -> "Row":
+    """What the SQL statement says that it did."""
+    source, session = f"merged_{uuid4().hex}", frame.sparkSession
+    columns = [_name(name) for name in frame.columns if name != gone]
+    same = " AND ".join(f"target.{_name(key)} = source.{_name(key)}" for key in keys)
+    update = ", ".join(f"target.{name} = source.{name}" for name in columns)
+    values = ", ".join(f"source.{name}" for name in columns)
+    frame.createOrReplaceTempView(source)
+    try:
+        return session.sql(
+            f"MERGE INTO delta.{_name(path)} AS target USING {source} AS source ON {same} "
+            + (f"WHEN MATCHED AND source.{_name(gone)} THEN DELETE " if gone else "")
+            + f"WHEN MATCHED {f'AND ({newer}) ' if newer else ''}THEN UPDATE SET {update} "
+            + f"WHEN NOT MATCHED {f'AND NOT source.{_name(gone)} ' if gone else ''}"
+            + f"THEN INSERT ({', '.join(columns)}) VALUES ({values})"
+        ).collect()[0]
+    finally:
+        session.catalog.dropTempView(source)
+
+
+def _write(
+    path: str,
+    frame: "DataFrame",
+    mode: str,
+    transactions: Mapping[str, int],
+    seen: Seen | None,
+    partition_by: Sequence[str],
+    properties: Mapping[str, str],
+    options: Mapping[str, str],
+) -> Written:
+    from pyspark.sql import Observation
+
+    f, counted = functions(), Observation()
+    first, further = list(transactions.items())[:1], list(transactions.items())[1:]
+    _require(path, seen, *first)
+    writer = normalised(frame).observe(counted, f.count(f.lit(1)).alias("rows")).write.format("delta").mode(mode)
+    for name, number in first:
+        writer = writer.option("txnAppId", name).option("txnVersion", number)
+    if partition_by:
+        writer = writer.partitionBy(*partition_by)
+    with told(path):
+        writer.options(**options, **({} if delta.exists(path) else properties)).save(path)
+    _record(path, frame, further)
+    return Written(delta.latest(path), inserted=counted.get["rows"])
+
+
+def _record(path: str, frame: "DataFrame", transactions: Sequence[tuple[str, int]]) -> None:
+    """Commits without rows; a kill before them leaves the first transaction, which came with the rows."""
+    for name, number in transactions:
+        nothing = normalised(frame).limit(0).write.format("delta").mode("append")
+        nothing.option("txnAppId", name).option("txnVersion", number).save(path)
+
+
+def _require(path: str, seen: Seen | None, *transactions: tuple[str, int]) -> None:
+    """Refuse what another run has overtaken, and a number that Spark would take for a write that was made before."""
+    for name, number in (seen or {}).items():
+        found = delta.transaction_version(path, name)
+        if found != number:
+            raise Overtaken(f"{path}: another run has written '{name}' {found}; this one had seen {number}")
+    for name, number in transactions:
+        known = delta.transaction_version(path, name)
+        if known is not None and known >= number:
+            raise Overtaken(f"{path}: '{name}' has recorded {known}; Spark writes nothing under {number} any more")
+
+
+@contextmanager
+def _recorded(session: "SparkSession", name: str, number: int) -> Iterator[None]:
+    """What the session writes inside the block carries the transaction."""
+    for setting, value in zip(_TRANSACTION, (name, str(number)), strict=True):
+        session.conf.set(setting, value)
+    try:
+        yield
+    finally:
+        for setting in _TRANSACTION:
+            session.conf.unset(setting)
+
+
+def _widened(path: str, frame: "DataFrame", beside: str | None) -> "DataFrame":
+    """The frame with every column of the table, after the table has been given every column of the frame but one."""
+    known = scan(frame.sparkSession, path).schema
+    if any(name not in known.names for name in frame.columns if name != beside):
+        # A commit of its own: columns without values change no row, so a kill after it loses nothing.
+        append(path, (frame.drop(beside) if beside else frame).limit(0), transactions={}, add_columns=True)
+    gone = {each.name: functions().lit(None).cast(each.dataType) for each in known if each.name not in frame.columns}
+    return normalised(frame.withColumns(gone) if gone else frame)
+
+
+def normalised(frame: "DataFrame") -> "DataFrame":
+    """The frame in types and values that every Delta reader agrees on: no NaN, no void type."""
+    fields = {field.name: field.dataType.simpleString() for field in frame.schema}
+    changed = {name: _storable(name, kind) for name, kind in fields.items() if kind in ("double", "float", "void")}
+    return frame.withColumns(changed) if changed else frame
+
+
+def _storable(name: str, kind: str) -> Expr:
+    f = functions()
+    return quoted(name).cast("string") if kind == "void" else f.nanvl(quoted(name), f.lit(None).cast(kind))
+
+
+def _name(text: str) -> str:
+    return "`" + text.replace("`", "``") + "`"
+
+
+@contextmanager
+def told(path: str) -> Iterator[None]:
+    """What a reader in a worker refused is told in its own sentence; that another writer was faster, by its kind."""
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except PySparkException as error:
+        text = str(error)
+        _, found, sentence = text.partition("LakeError: ")
+        if found:
+            raise LakeError(sentence.splitlines()[0]) from error
+        if "DELTA_CONCURRENT_TRANSACTION" in text:
+            raise Overtaken(f"{path}: another run has written the same") from error
+        if "DELTA_CONCURRENT" in text or "DELTA_METADATA_CHANGED" in text:
+            raise Conflict(f"{path}: {text.splitlines()[0]}") from error
+        raise

@@ -1,0 +1,89 @@
+"""The engine behind the `lake` resource of a Spark platform."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from mlops_assets.config.platform import SparkConfig
+from mlops_assets.lake.batch import Batch, Run
+from mlops_assets.lake.sources import SourceFile
+from mlops_assets.lake.spark import delta
+from mlops_assets.lake.spark.files import ROW_ID, read_file
+from mlops_assets.lake.spark.prepare import prepare, without_duplicates
+from mlops_assets.lake.spark.session import open_session
+from mlops_assets.rules import Rule
+from mlops_assets.rules.spark_operations import functions
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from mlops_assets.config import DataConfig
+
+
+class SparkEngine:
+    """Frames are `pyspark.sql.DataFrame`. No JVM starts before a step needs one."""
+
+    def __init__(self, config: SparkConfig, session: "Callable[[SparkConfig], SparkSession]" = open_session) -> None:
+        """The session is opened, or found, at the first use."""
+        self._config, self._open = config, session
+        self._kept: list[DataFrame] = []
+
+    append = staticmethod(delta.append)
+    overwrite = staticmethod(delta.overwrite)
+    merge = staticmethod(delta.merge)
+    without_duplicates = staticmethod(without_duplicates)
+
+    @cached_property
+    def session(self) -> "SparkSession":
+        """The session that every frame belongs to."""
+        return self._open(self._config)
+
+    def scan(self, path: str, at: int | None = None) -> "DataFrame":
+        """A table's rows at a version or now."""
+        return delta.scan(self.session, path, at)
+
+    def read_file(self, file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> "DataFrame":
+        """One source file's rows, and their places as `_row_id`."""
+        return read_file(self.session, file, config, known)
+
+    def appended(self, path: str, after: int | None, until: int) -> "DataFrame":
+        """Rows that were added to a Delta table between two versions; their `_row_id` is unique, and has gaps."""
+        rows = delta.appended(self.session, path, after, until)
+        return rows.withColumn(ROW_ID, functions().monotonically_increasing_id())
+
+    def columns(self, frame: "DataFrame") -> list[str]:
+        """The columns of the source, in order."""
+        return [name for name in frame.columns if name != ROW_ID]
+
+    def stamped(self, frame: "DataFrame", source: str, left_out: Sequence[str]) -> "DataFrame":
+        """The frame without some columns, with where and when its rows arrived."""
+        f = functions()
+        instant = f.timestamp_micros(f.lit(int(datetime.now(UTC).timestamp() * 1_000_000)))
+        rows = frame.drop(ROW_ID, *left_out)
+        return frame.select(*rows.columns, f.lit(source).alias("_source_file"), instant.alias("_ingested_at"), ROW_ID)
+
+    def changes(
+        self, path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()
+    ) -> "DataFrame":
+        """Rows inserted or updated between two versions."""
+        return delta.changes(self.session, path, after, until, keys=keys)
+
+    def prepare(
+        self,
+        config: "DataConfig",
+        bronze: "DataFrame",
+        run: Run,
+        others: Mapping[str, Any],
+        rules: Sequence[Rule] | None = None,
+    ) -> Batch["DataFrame"]:
+        """Bronze rows shaped and validated. What an earlier batch kept in memory is let go."""
+        while self._kept:
+            self._kept.pop().unpersist()
+        return prepare(config, bronze, run, others, rules, self._keep)
+
+    def _keep(self, frame: "DataFrame") -> "DataFrame":
+        self._kept.append(frame.persist())
+        return frame

@@ -1,0 +1,63 @@
+"""The documents' column types on Spark: text is read as them by `lake.types.cast`, batch by batch, as on Polars."""
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pyarrow as pa
+
+from mlops_assets.lake.types import COLUMN_TYPES, cast
+from mlops_assets.rules.spark_operations import Expr, functions
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import DataType, StructType
+
+SPARK_TYPES = {
+    "int": "bigint",
+    "float": "double",
+    "decimal": "decimal(38,9)",
+    "string": "string",
+    "bool": "boolean",
+    "date": "date",
+    "datetime": "timestamp",
+}
+
+
+def typed(column: str, stored: "DataType", wanted: str, format: str | None = None) -> Expr:  # noqa: A002
+    """`column` as the documents' type `wanted`; a value that cannot be read as it becomes null."""
+    if stored.simpleString() == SPARK_TYPES[wanted]:
+        return quoted(column)
+    dtype = polars_type(stored)
+    target = pl.Series(dtype=COLUMN_TYPES[wanted]).to_arrow(compat_level=pl.CompatLevel.oldest()).type
+
+    @functions().arrow_udf(SPARK_TYPES[wanted])  # type: ignore[untyped-decorator]
+    def read(values: pa.Array) -> pa.Array:
+        frame = pl.DataFrame({"": pl.from_arrow(values)}, schema={"": dtype})
+        return frame.select(cast("", dtype, wanted, format=format)).to_series().to_arrow().cast(target)
+
+    found: Expr = read(quoted(column))
+    return found
+
+
+def polars_type(stored: "DataType") -> pl.DataType:
+    """The Polars type of a Spark type's values."""
+    from pyspark.sql.pandas.types import to_arrow_type
+
+    found = pl.Series(pl.from_arrow(pa.array([], to_arrow_type(stored)))).dtype
+    return pl.Datetime("us", "UTC") if isinstance(found, pl.Datetime) and found.time_zone else found
+
+
+def spark_schema(schema: pl.Schema) -> "StructType":
+    """The Spark types of Polars columns."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    return from_arrow_schema(arrow_schema(schema))
+
+
+def arrow_schema(schema: pl.Schema) -> pa.Schema:
+    """The Arrow types in which columns pass between Polars and Spark."""
+    return pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+
+
+def quoted(name: str) -> Expr:
+    """The column of a name that may hold any character."""
+    return functions().col("`" + name.replace("`", "``") + "`")
