@@ -52,13 +52,22 @@ def demo(project: str) -> None:
     """Run a model's whole life on the flights of 2013."""
     from mlops_assets.cli.demo import run_demo
 
-    sys.exit(0 if run_demo(project) else 1)
+    try:
+        sys.exit(0 if run_demo(project) else 1)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
 
 
 @main.command()
 @click.option("--port", default=3000, help="Port of the Dagster UI.")
-def ui(port: int) -> None:
+@click.option("--mlflow-port", default=5000, help="Port of the MLflow UI.")
+def ui(port: int, mlflow_port: int) -> None:
     """Open the Dagster UI, the gateway and the MLflow UI; Ctrl-C stops all of it."""
-    from mlops_assets.cli.ui import run_ui
+    from mlops_assets.cli.ui import PortTaken, run_ui
 
-    run_ui(port)
+    try:
+        sys.exit(0 if run_ui(port, mlflow_port) else 1)
+    except (PortTaken, ConfigError) as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)

@@ -24,7 +24,7 @@ from rich.progress import (
 
 from mlops_assets.cli.report import print_report
 from mlops_assets.cli.session import Session, session
-from mlops_assets.config import configs_folder, home, load_project
+from mlops_assets.config import configs_folder, home, load_project, writable_home
 from mlops_assets.serving.gateway_process import address, stop
 
 FIRST, MONTHS = "2013-03", [f"2013-{month:02}" for month in range(4, 13)]
@@ -40,6 +40,7 @@ class StepFailed(Exception):
 def run_demo(project: str) -> bool:
     """Run it, print what happened and what to open next; False where a run failed."""
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
+    writable_home()
     started = time.monotonic()
     was_running = address(home()) is not None
     try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.config import home
+from mlops_assets.config import home, writable_home
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 RUN_KEY, SENSOR = "dagster/run_key", "dagster/sensor_name"
@@ -62,6 +62,7 @@ def dagster_home() -> Path:
     """DAGSTER_HOME, `$MLOPS_HOME/dagster` where it is not set, with the current folder's dagster.yaml where it has
     none.
     """
+    writable_home()
     folder = Path(os.environ.setdefault("DAGSTER_HOME", str(home() / "dagster"))).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     settings, own = folder / "dagster.yaml", Path("dagster.yaml")

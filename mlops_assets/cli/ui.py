@@ -2,19 +2,21 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 import psutil
 from rich.console import Console
 
 from mlops_assets.cli.session import dagster_home
-from mlops_assets.config import home
+from mlops_assets.config import home, writable_home
 from mlops_assets.serving.gateway_process import ensure_running, stop
 
 MLFLOW_PORT = 5000
@@ -34,8 +36,21 @@ class ServerEnded(Exception):
     """A server ended, or never answered."""
 
 
-def run_ui(port: int, mlflow_port: int = MLFLOW_PORT) -> None:
-    """Start the three servers, print each address once it answers, and stop all of them at Ctrl-C or when one ends."""
+class PortTaken(Exception):
+    """Something else listens where a server should."""
+
+
+def run_ui(port: int, mlflow_port: int = MLFLOW_PORT) -> bool:
+    """Start the three servers, print each address once it answers, and stop all of them at Ctrl-C or when one ends;
+    False where one could not start or ended by itself.
+
+    Raises:
+        PortTaken: before anything is started.
+        ConfigError: nothing can be written to MLOPS_HOME.
+    """
+    writable_home()
+    _require_free(port, "--port")
+    _require_free(mlflow_port, "--mlflow-port")
     console = Console()
     signal.signal(signal.SIGTERM, _interrupt)
     servers: list[Server] = []
@@ -50,11 +65,22 @@ def run_ui(port: int, mlflow_port: int = MLFLOW_PORT) -> None:
         _watch(servers)
     except KeyboardInterrupt:
         console.print("Stopping ...")
+        return True
     except ServerEnded as ended:
         console.print(str(ended))
+        return False
     finally:
         _stop(servers)
         stop(home())
+
+
+def _require_free(port: int, option: str) -> None:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise PortTaken(
+            f"Port {port} cannot be used: {os.strerror(error.errno or 0)}. Name another with {option}."
+        ) from None
 
 
 def _dagster(port: int) -> Server:
@@ -95,7 +121,7 @@ def _wait_until_it_answers(server: Server) -> None:
     raise ServerEnded(f"The {server.name} did not answer within {START_SECONDS:.0f} s; see {_log()}")
 
 
-def _watch(servers: list[Server]) -> None:
+def _watch(servers: list[Server]) -> NoReturn:
     while True:
         for server in servers:
             _still_running(server)

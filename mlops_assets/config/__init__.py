@@ -3,7 +3,7 @@
 from mlops_assets.config.data import DataConfig
 from mlops_assets.config.deployment import DeploymentConfig
 from mlops_assets.config.document import Document, config_hash
-from mlops_assets.config.environment import configs_folder, home, platform_name
+from mlops_assets.config.environment import configs_folder, home, platform_name, writable_home
 from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.monitoring import MonitoringConfig
 from mlops_assets.config.pending import pending_fields
@@ -37,4 +37,5 @@ __all__ = [
     "pending_fields",
     "platform_name",
     "resolve_table",
+    "writable_home",
 ]

@@ -57,10 +57,11 @@ def project_problems(project: Project) -> list[Problem]:
 
 
 def problems_between(projects: Sequence[Project]) -> list[Problem]:
-    """What is wrong between projects: an endpoint or model in two of them, circular dependencies."""
+    """What is wrong between projects: an endpoint, model or pipeline name in two of them, circular dependencies."""
     return [
         *said_twice("endpoint", [said for project in projects for said in _endpoints(project)]),
         *said_twice("registered model", [said for project in projects for said in _models(project)]),
+        *said_twice("pipeline", [(each.pipeline.config.name, each.pipeline, ("name",)) for each in projects]),
         *_circular_pipelines(projects),
     ]
 

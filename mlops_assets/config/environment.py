@@ -1,12 +1,31 @@
 """Where things are, read from the process environment at the moment of asking, never at import."""
 
 import os
+import tempfile
 from pathlib import Path
 
 
 def home() -> Path:
     """The folder everything is written to: `MLOPS_HOME`, by default `.mlops`, as an absolute path."""
     return _folder("MLOPS_HOME", ".mlops")
+
+
+def writable_home() -> Path:
+    """The home folder, made where it is not there.
+
+    Raises:
+        ConfigError: nothing can be written there.
+    """
+    from mlops_assets.config.problems import ConfigError, Problem
+
+    folder = home()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        message = f"nothing can be written to {folder}: {error.strerror}"
+        raise ConfigError([Problem("MLOPS_HOME", 1, 1, "", message, "set it to a folder of yours")]) from None
+    return folder
 
 
 def configs_folder() -> Path:

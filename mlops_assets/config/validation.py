@@ -92,7 +92,21 @@ def _problem(detail: ErrorDetails, path: Path, model: type[BaseModel], source: S
         path = (*path, "type")
         position = source.place(path).shown
     message, hint = _wording(detail, model)
+    if kind == "missing":
+        hint = _indented_too_far(path, source)
     return Problem(position.file, position.line, position.column, dotted(path), message, hint)
+
+
+def _indented_too_far(path: Path, source: Source) -> str:
+    """Where a missing field stands one mapping further in, or nothing."""
+    around: Any = source.data
+    for part in path[:-1]:
+        around = around[part]
+    for name, value in around.items() if isinstance(around, dict) else ():
+        if isinstance(value, dict) and path[-1] in value:
+            line = source.place((*path[:-1], name, path[-1])).shown.line
+            return f"line {line} has it inside '{name}': is it indented too far?"
+    return ""
 
 
 def _wording(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:

@@ -63,6 +63,7 @@ _EXPLANATIONS = (
     ("did not find expected ',' or '}'", "a mapping {..} is not closed, or ${VAR} in it needs quotes"),
     ("cannot start any token", "a text that starts with @, ` or % needs quotes"),
     ("undefined alias", "a text that starts with * needs quotes"),
+    ("expected alphabetic or numeric character", "a text that starts with * or & needs quotes"),
     ("unexpected end of stream", "a quote is not closed"),
     ("did not find expected '-' indicator", "the items of a list start with '- ' in the same column"),
 )
