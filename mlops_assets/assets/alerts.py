@@ -16,7 +16,14 @@ from mlops_assets.assets.gate_record import refusals_in_a_row
 from mlops_assets.assets.keys import Materialized, model_key, monitoring_key, shared
 from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.metadata import markdown_table
-from mlops_assets.assets.monitored import clock, drift_tables, page_file, performance_table
+from mlops_assets.assets.monitored import (
+    clock,
+    drift_tables,
+    page_file,
+    performance_table,
+    quality_table,
+    watches_quality,
+)
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.alert_channels import Channel
 from mlops_assets.lake.locations import Warehouse
@@ -25,6 +32,7 @@ from mlops_assets.monitoring.alerts import Standing, standing
 from mlops_assets.monitoring.channels import channel_name
 from mlops_assets.monitoring.delivery import Delivery, deliver
 from mlops_assets.monitoring.message import Message
+from mlops_assets.monitoring.quality import read_quality
 from mlops_assets.monitoring.track import known
 from mlops_assets.monitoring.watch import history
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
@@ -42,7 +50,10 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
 
     @dg.asset(
         key=key,
-        deps=[monitoring_key(project, "drift"), monitoring_key(project, "performance")],
+        deps=[
+            monitoring_key(project, what)
+            for what in ("drift", "performance", *(["quality"] if watches_quality(config) else []))
+        ],
         check_specs=[
             dg.AssetCheckSpec(DELIVERED, asset=key, description="Whether every channel took what it was to be told.")
         ],
@@ -96,7 +107,8 @@ def _standing(
     watched = history(drift_tables(project, lake), champion.version, config)
     tracked = known(performance_table(project, config, lake), config, clock(project))
     stop_after = config.retraining.stop_after_refusals
-    return standing(documents.model, watched, tracked, refusals=refused, stop_after=stop_after)
+    quality = read_quality(quality_table(project, lake), champion.version) if watches_quality(config) else {}
+    return standing(documents.model, watched, tracked, quality, refusals=refused, stop_after=stop_after)
 
 
 def _channels(config: MonitoringConfig) -> Sequence[Channel]:

@@ -35,6 +35,25 @@ def performance_table(project: Project, config: MonitoringConfig, lake: Warehous
     return lake.table(project.name, "monitoring", last_part(named) if named else "performance")
 
 
+def quality_table(project: Project, lake: Warehouse) -> str:
+    """Where the findings of data quality are kept."""
+    return lake.table(project.name, "monitoring", "quality")
+
+
+def watches_quality(config: MonitoringConfig) -> bool:
+    """Whether the document asks for data_quality."""
+    return "data_quality" in config.metrics
+
+
+def newest_prediction(project: Project, documents: ModelDocuments, lake: Warehouse) -> datetime:
+    """The time of the newest row that was scored, from the log of the table where it can be told."""
+    table = lake.table(project.name, "gold", documents.predictions)
+    time = documents.features.config.timestamp_column
+    instant = pl.col(time).cast(pl.Datetime("us", "UTC"))
+    newest: datetime = delta.scan(table).select(instant.max()).collect().item()
+    return newest
+
+
 def page_file(project: Project, lake: Warehouse) -> Path:
     """Where the monitor's page lies."""
     return Path(lake.table(project.name, "monitoring", "dashboard.html"))

@@ -22,9 +22,11 @@ from mlops_assets.assets.monitored import (
     new_predictions,
     performance_table,
     watched_features,
+    watches_quality,
     with_slices,
 )
 from mlops_assets.assets.pending import warn_pending
+from mlops_assets.assets.quality import quality_asset
 from mlops_assets.assets.reference import reference_rows
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.metric_names import MONITOR_METRICS
@@ -42,8 +44,11 @@ KNOBS = ["min_sample", "consecutive_windows", "fdr", "severe_threshold"]
 
 
 def monitoring_assets(project: Project, documents: ModelDocuments) -> list[dg.AssetsDefinition]:
-    """Drift and performance of one model, and what is told of them."""
-    return [drift_asset(project, documents), performance_asset(project, documents), alerts_asset(project, documents)]
+    """Drift, performance and, where it is asked for, data quality of one model, and what is told of them."""
+    assert documents.monitoring is not None
+    quality = [quality_asset(project, documents)] if watches_quality(documents.monitoring.config) else []
+    watched = [drift_asset(project, documents), performance_asset(project, documents)]
+    return [*watched, *quality, alerts_asset(project, documents)]
 
 
 def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:

@@ -6,7 +6,6 @@ from pydantic import Field, field_validator, model_validator
 
 from mlops_assets.config.alert_channels import Channel
 from mlops_assets.config.base import (
-    PENDING,
     Duration,
     Fraction,
     Name,
@@ -23,7 +22,7 @@ from mlops_assets.config.training import ModelName
 
 DriftMethod = Literal["ks_test", "chi_square", "psi", "wasserstein", "jensen_shannon", "hellinger", "total_variation"]
 
-_TABLES = ("references", "profiles", "drift", "alerts")
+_TABLES = ("references", "profiles", "drift", "alerts", "quality")
 
 
 class DataDriftConfig(StrictModel):
@@ -109,10 +108,12 @@ class MonitoringConfig(StrictModel):
     enabled: bool = Field(default=True, description="Enable monitoring.")
     metrics: list[MonitorMetric] = Field(
         description="Metrics to monitor: prediction_drift, feature_drift, data_quality or the model's own.",
-        json_schema_extra={PENDING: ["data_quality"]},
     )
     alert_thresholds: dict[Name, Number] = Field(
-        default={}, description="Alerting thresholds for metrics, above for drift and below for scores."
+        default={},
+        description="Alerting thresholds for metrics, above for drift and below for scores; of data_quality the "
+        "share of sound values (0.95 if not given), 1 less the worst of nulls, unseen levels and broken rules beyond "
+        "what was usual.",
     )
     monitoring_interval_minutes: Whole = Field(default=60, ge=1, description="Monitoring frequency in minutes.")
     model_name: ModelName | None = Field(
@@ -131,6 +132,9 @@ class MonitoringConfig(StrictModel):
     )
     sensitive_features: list[Name] = Field(
         default=[], description="Features whose values are shown neither on the dashboard nor in an alert."
+    )
+    max_age: Duration | None = Field(
+        default=None, description="How old the newest row may be for data_quality; not judged if not given."
     )
     fdr: Fraction = Field(default=0.01, description="False discovery rate of the Benjamini-Hochberg procedure, 0 to 1.")
     severe_threshold: Number = Field(default=0.15, ge=0, description="Debiased PSI from which drift counts as severe.")

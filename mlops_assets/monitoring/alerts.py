@@ -2,11 +2,13 @@
 together, one notice when it is over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from mlops_assets.monitoring.message import Message
+from mlops_assets.monitoring.quality import Quality
 from mlops_assets.monitoring.track import Tracked
 from mlops_assets.monitoring.watch import Watched
 
@@ -45,12 +47,25 @@ class Standing:
     alarmed: bool
 
 
-def standing(model: str, watched: Watched, tracked: Tracked, *, refusals: int = 0, stop_after: int = 0) -> Standing:
+def standing(
+    model: str,
+    watched: Watched,
+    tracked: Tracked,
+    quality: Mapping[str, Sequence[Quality]] = MappingProxyType({}),
+    *,
+    refusals: int = 0,
+    stop_after: int = 0,
+) -> Standing:
     """The alerts of the champion's newest windows; what was measured of an earlier champion raises none.
 
-    `refusals` retrainings in a row did not help; from `stop_after` on (0: never) that is an alert of its own.
+    `quality` is what was found of the newest window. `refusals` retrainings in a row did not help; from `stop_after` on
+    (0: never) that is an alert of its own.
     """
-    found = [*_drift(model, watched), *_performance(model, watched.version, tracked)]
+    found = [
+        *_drift(model, watched),
+        *_performance(model, watched.version, tracked),
+        *_quality(model, watched.version, quality),
+    ]
     window = watched.windows[-1].window if watched.windows else ""
     if stop_after and refusals >= stop_after:
         told = (
@@ -106,6 +121,16 @@ def _drift(model: str, watched: Watched) -> list[Alert]:
         for one in sorted(drifted, key=lambda one: one.severity, reverse=True)
     )
     return [Alert(model, watched.version, newest.window, "drift", newest.severity, reasons)]
+
+
+def _quality(model: str, version: str, found: Mapping[str, Sequence[Quality]]) -> list[Alert]:
+    """Broken data comes before the drift that it looks like."""
+    failed = {window: [one for one in findings if one.failed] for window, findings in found.items()}
+    return [
+        Alert(model, version, window, "data quality", 100.0, tuple(one.told for one in findings))
+        for window, findings in failed.items()
+        if findings
+    ]
 
 
 def _performance(model: str, version: str, tracked: Tracked) -> list[Alert]:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from mlops_assets.config import (
     pending_fields,
     platform_name,
 )
+from mlops_assets.config.base import PENDING, StrictModel, later
 
 
 def test_fields_without_effect_are_named_where_they_are_set() -> None:
@@ -42,8 +44,14 @@ def test_values_without_effect_are_named_apart_from_those_with_one() -> None:
 
 
 def test_one_item_of_a_list_without_effect_is_named_alone() -> None:
-    config = MonitoringConfig.model_validate({"metrics": ["feature_drift", "data_quality", "roc_auc"]})
-    assert pending_fields(config) == ["metrics.1"]
+    class Watch(StrictModel):
+        metrics: list[str] = later([], "Metrics.", values=["entropy"])
+
+    assert pending_fields(Watch(metrics=["feature_drift", "entropy", "roc_auc"])) == ["metrics.1"]
+
+
+def test_every_field_and_value_of_a_monitoring_document_has_an_effect() -> None:
+    assert PENDING not in json.dumps(MonitoringConfig.model_json_schema())
 
 
 def test_the_environment_is_read_when_it_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

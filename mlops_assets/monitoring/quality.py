@@ -1,0 +1,172 @@
+"""Whether a window's data is whole: nulls, unseen levels, rows that broke rules, volume and age.
+
+Such a window says little of the world and nothing of the model: it is told, and trains nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from mlops_assets.lake import delta
+from mlops_assets.monitoring import slices
+from mlops_assets.monitoring.store import windows_of
+from mlops_assets.monitoring.summary import Profile
+from mlops_assets.monitoring.windows import end_of
+
+if TYPE_CHECKING:
+    from mlops_assets.config import MonitoringConfig
+
+THRESHOLD = 0.95  # of the share of sound values, where the document gives none
+VOLUME = 0.5  # share of the usual number of rows below which a window is thin, and above whose inverse it is swollen
+WINDOWS_BEFORE = 8
+ROWS = "rows"
+NULLS, UNSEEN, BROKEN, VOLUMES, AGE = "nulls", "unseen_levels", "failed_rules", "volume", "freshness"
+
+
+@dataclass(frozen=True)
+class Quality:
+    """One look at one window: `value` is a share of rows, of volume the number of rows, of freshness an age in hours;
+    `limit` is what it may not pass. `verdict` is ok, failed or insufficient_data.
+    """
+
+    check: str
+    subject: str
+    value: float
+    expected: float
+    limit: float
+    verdict: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether the data is not whole."""
+        return self.verdict == "failed"
+
+    @property
+    def told(self) -> str:
+        """The finding as a sentence's part with its numbers."""
+        if self.check == VOLUMES:
+            return f"volume: {self.value:,.0f} rows, usually {self.expected:,.0f}"
+        if self.check == AGE:
+            return f"freshness: the newest row is {self.value:,.1f} h old, at most {self.limit:,.1f} h are allowed"
+        name = self.check.replace("_", " ")
+        return f"{name} of {self.subject}: {self.value:.1%} of the rows, usually {self.expected:.1%}"
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """Rows of a window's source, and how many of them are in quarantine."""
+
+    table: str
+    rows: int
+    quarantined: int
+
+
+def window_quality(
+    reference: Mapping[str, Profile],
+    current: Mapping[str, Profile],
+    arrived: Arrived | None,
+    before: pl.DataFrame,
+    config: "MonitoringConfig",
+    *,
+    over: bool,
+) -> list[Quality]:
+    """What is to be said of a window: nulls and unseen levels beside the reference's (by slice), the rest beside the
+    median of the windows `before` (columns check, value). A window that is not `over` may still grow.
+    """
+    tolerance = 1 - config.alert_thresholds.get("data_quality", THRESHOLD)
+    found = [
+        one
+        for part, profile in current.items()
+        for one in _of_columns(reference[part], profile, part, tolerance, config.min_sample)
+    ]
+    rows = current[slices.WHOLE].rows if slices.WHOLE in current else 0
+    if arrived is not None:
+        usual = _usual(before, BROKEN) or 0.0
+        share = arrived.quarantined / arrived.rows if arrived.rows else 0.0
+        found.append(_share(BROKEN, arrived.table, share, usual, tolerance, arrived.rows >= config.min_sample))
+    if over:
+        found.append(_volume(rows, _usual(before, VOLUMES)))
+    return found
+
+
+def freshness(newest: datetime, now: datetime, config: "MonitoringConfig") -> list[Quality]:
+    """The age of the newest row, where the document has a limit."""
+    if config.max_age is None:
+        return []
+    age, limit = ((each.total_seconds() / 3600) for each in (now - newest, config.max_age))
+    return [Quality(AGE, ROWS, age, 0.0, limit, "failed" if age > limit else "ok")]
+
+
+def score(found: Sequence[Quality]) -> float:
+    """`data_quality`, 0 to 1: one less the largest share of values that are worse than expected."""
+    shares = [one.value - one.expected for one in found if one.check in (NULLS, UNSEEN, BROKEN)]
+    return 1 - max([0.0, *shares])
+
+
+def write_quality(table: str, version: str, judged: Mapping[str, Sequence[Quality]]) -> None:
+    """Keep what was found of these windows in place of what was found of them before."""
+    rows = [{**vars(one), "version": version, "window": window} for window, all_ in judged.items() for one in all_]
+    if rows:
+        partitions = {"version": [version], "window": [window for window, found in judged.items() if found]}
+        delta.replace(table, pl.DataFrame(rows), partitions=partitions, transactions={})
+
+
+def read_quality(table: str, version: str, windows: Sequence[str] | None = None) -> dict[str, list[Quality]]:
+    """What was found of a champion's windows (of the newest where none are named), by window, in order."""
+    names = windows_of(table, version)
+    chosen = list(windows) if windows is not None else names[-1:]
+    if not names or not chosen:
+        return {}
+    kept = (pl.col("version") == version) & pl.col("window").is_in(chosen)
+    stored = delta.scan(table).filter(kept).sort("window").collect()
+    return {
+        str(window): [Quality(**row) for row in part.drop("version", "window").iter_rows(named=True)]
+        for (window,), part in stored.group_by("window", maintain_order=True)
+    }
+
+
+def windows_before(table: str, version: str, window: str) -> pl.DataFrame:
+    """Columns check and value of the windows before one, as many as tell what is usual."""
+    names = [name for name in windows_of(table, version) if name < window][-WINDOWS_BEFORE:]
+    found = read_quality(table, version, names)
+    told = [(one.check, one.value) for each in found.values() for one in each]
+    return pl.DataFrame(told, schema={"check": pl.String, "value": pl.Float64}, orient="row")
+
+
+def is_over(window: str, timezone: str, now: datetime) -> bool:
+    """Whether no row of the window is still to come."""
+    return end_of(window, timezone) <= now
+
+
+def _of_columns(reference: Profile, current: Profile, part: str, tolerance: float, enough: int) -> list[Quality]:
+    found = []
+    for name, now in current.columns.items():
+        then, subject = reference.columns[name], slices.told(name, part)
+        for check, counted, usual in ((NULLS, now.null, then.null), (UNSEEN, now.unseen, then.unseen)):
+            if counted or usual:
+                value, expected = counted / max(now.rows, 1), usual / max(then.rows, 1)
+                found.append(_share(check, subject, value, expected, tolerance, now.rows >= enough))
+    return found
+
+
+def _share(check: str, subject: str, value: float, expected: float, tolerance: float, enough: bool) -> Quality:
+    limit = expected + tolerance
+    verdict = "insufficient_data" if not enough else "failed" if value > limit else "ok"
+    return Quality(check, subject, value, expected, limit, verdict)
+
+
+def _volume(rows: int, usual: float | None) -> Quality:
+    if usual is None:
+        return Quality(VOLUMES, ROWS, float(rows), float(rows), 0.0, "insufficient_data")
+    sound = VOLUME * usual <= rows <= usual / VOLUME
+    limit = VOLUME * usual if rows < usual else usual / VOLUME
+    return Quality(VOLUMES, ROWS, float(rows), usual, limit, "ok" if sound else "failed")
+
+
+def _usual(before: pl.DataFrame, check: str) -> float | None:
+    values = before.filter(pl.col("check") == check)["value"].to_list()
+    return median(values) if values else None
