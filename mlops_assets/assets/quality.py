@@ -3,6 +3,7 @@
 It trains nothing: a model that learns from broken data is worse than one that is old.
 """
 
+from datetime import UTC, timedelta
 from typing import Any
 
 import dagster as dg
@@ -30,7 +31,7 @@ from mlops_assets.monitoring.quality import (
     write_quality,
 )
 from mlops_assets.monitoring.watch import basis
-from mlops_assets.monitoring.windows import end_of, window_of
+from mlops_assets.monitoring.windows import end_of, whole_windows
 from mlops_assets.registry import ModelRegistry, RegistryError
 
 METRIC = "data_quality"
@@ -104,8 +105,11 @@ def _arrived(
 def _rows_in(path: str, time: str, config: MonitoringConfig, zone: str, window: str) -> int | None:
     if not delta.exists(path) or not delta.schema(path).get(time, pl.Null()).is_temporal():
         return None
-    rows = delta.scan(path).filter(pl.col(time).cast(pl.Datetime("us", "UTC")) < end_of(window, zone))
-    return int(rows.select((window_of(time, config.window, zone) == window).sum()).collect().item() or 0)
+    last = pl.Series([end_of(window, zone).astimezone(UTC) - timedelta(microseconds=1)])
+    if not getattr(delta.schema(path)[time], "time_zone", None):
+        last = last.dt.replace_time_zone(None)
+    own = delta.scan(path).filter(whole_windows(time, last, config.window, zone))
+    return int(own.select(pl.len()).collect().item())
 
 
 def _whole(key: dg.AssetKey, found: dict[str, list[Quality]]) -> dg.AssetCheckResult:
