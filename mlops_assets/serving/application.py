@@ -1,25 +1,24 @@
-"""The gateway's HTTP surface: serving-endpoint routes, invocations, health, readiness, metrics."""
+"""The gateway's HTTP surface: invocations in front, then serving-endpoint routes, health, readiness, metrics."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from hmac import compare_digest
-from uuid import uuid4
 
-import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mlops_assets.serving.access import Access
 from mlops_assets.serving.fleet import Fleet
-from mlops_assets.serving.http import Refusal, as_json, exception_handlers, limited_body, read_body
+from mlops_assets.serving.front import Front
+from mlops_assets.serving.home import read_hash_key
+from mlops_assets.serving.http import Refusal, as_json, bearer, exception_handlers, read_body
 from mlops_assets.serving.inference_log import InferenceLog
-from mlops_assets.serving.invocations import answer, record
 from mlops_assets.serving.metrics import Metrics
 from mlops_assets.serving.protocol import CreateEndpoint, PatchTags, UpdateConfig
+from mlops_assets.serving.shadow import Shadows
 
 Handler = Callable[[Request], Awaitable[Response]]
 ENDPOINTS = "/api/2.0/serving-endpoints"
@@ -30,17 +29,13 @@ class Gateway:
     """What the routes work with."""
 
     fleet: Fleet
-    token: str
-    client: httpx.AsyncClient
+    access: Access
     metrics: Metrics
-    log: InferenceLog
+    shadows: Shadows
 
     def authorize(self, request: Request) -> None:
-        """Refuse a request without the gateway's bearer token."""
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not given:
-            raise Refusal(401, "A token is needed: send the header 'Authorization: Bearer <token>'.")
-        if not compare_digest(given.strip().encode(), self.token.encode()):
+        """Refuse a request without the gateway's own token."""
+        if not self.access.may_manage(bearer(request.scope)):
             raise Refusal(403, "Invalid access token.")
 
     async def list_endpoints(self, request: Request) -> Response:
@@ -76,23 +71,11 @@ class Gateway:
         endpoint = self.fleet.patch_tags(request.path_params["name"], await read_body(request, PatchTags))
         return as_json({"tags": [tag.model_dump() for tag in endpoint.record.tags]})
 
-    async def invoke(self, request: Request) -> Response:
-        """POST /serving-endpoints/{name}/invocations."""
-        name = request.path_params["name"]
-        known = self.fleet.endpoints.get(name)
-        if known is None or known.record.settings.enable_access_control:
-            self.authorize(request)
-        endpoint = self.fleet.get(name)
-        body = await limited_body(request)
-        begun = time.perf_counter()
-        given = await answer(endpoint, body, self.client)
-        seconds = time.perf_counter() - begun
-        served = given.entity.name if given.entity else ""
-        self.metrics.observe(name, served, given.status, given.rows, seconds)
-        request_id = uuid4().hex
-        record(self.log, endpoint, given, body, request_id, seconds)
-        headers = {"x-request-id": request_id} | ({"served-model-name": served} if served else {})
-        return Response(given.body, given.status, headers, "application/json")
+    async def agreement(self, request: Request) -> Response:
+        """GET /api/2.0/serving-endpoints/{name}/agreement: what shadow traffic has shown."""
+        self.authorize(request)
+        name = self.fleet.get(request.path_params["name"]).record.name
+        return as_json({"comparisons": self.shadows.describe(name)})
 
     async def health(self, request: Request) -> Response:
         """GET /health: the process answers."""
@@ -108,12 +91,12 @@ class Gateway:
         return Response(self.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def application(fleet: Fleet, token: str) -> Starlette:
+def application(fleet: Fleet, token: str) -> Front:
     """The gateway as an ASGI application; its lifespan is that of the workers."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=256, keepalive_expiry=60)
-    client = httpx.AsyncClient(timeout=None, limits=limits, trust_env=False)
-    log = InferenceLog(fleet.home.spool)
-    gateway = Gateway(fleet, token, client, Metrics(lambda: fleet.endpoints.values()), log)
+    log = InferenceLog(fleet.home.spool, read_hash_key(fleet.home))
+    access, shadows = Access(token, fleet.home.tokens_file), Shadows()
+    metrics = Metrics(lambda: fleet.endpoints.values())
+    gateway = Gateway(fleet, access, metrics, shadows)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -123,10 +106,10 @@ def application(fleet: Fleet, token: str) -> Starlette:
             yield
         finally:
             await fleet.close()
-            await client.aclose()
             await asyncio.to_thread(log.close)
 
-    return Starlette(routes=_routes(gateway), lifespan=lifespan, exception_handlers=exception_handlers())
+    rest = Starlette(routes=_routes(gateway), lifespan=lifespan, exception_handlers=exception_handlers())
+    return Front(rest, fleet, access, metrics, log, shadows)
 
 
 def _routes(gateway: Gateway) -> list[Route]:
@@ -139,7 +122,7 @@ def _routes(gateway: Gateway) -> list[Route]:
         ("DELETE", one, gateway.delete),
         ("PUT", f"{one}/config", gateway.update),
         ("PATCH", f"{one}/tags", gateway.patch_tags),
-        ("POST", "/serving-endpoints/{name}/invocations", gateway.invoke),
+        ("GET", f"{one}/agreement", gateway.agreement),
         ("GET", "/health", gateway.health),
         ("GET", "/ready", gateway.ready),
         ("GET", "/metrics", gateway.scrape),

@@ -1,12 +1,13 @@
-"""One endpoint of a gateway in memory: its record, the workers its requests go to, the change under way."""
+"""One endpoint of a gateway in memory: its record, the versions its requests go to, the change under way."""
 
 import asyncio
 import random
 from dataclasses import dataclass
 from typing import Any
 
+from mlops_assets.serving.limits import Bucket
 from mlops_assets.serving.protocol import EndpointConfig, EndpointRecord, describe
-from mlops_assets.serving.worker_process import Worker
+from mlops_assets.serving.replicas import Replicas
 
 
 class UnknownEndpointError(LookupError):
@@ -23,30 +24,44 @@ class UpdateInProgressError(RuntimeError):
 
 @dataclass(frozen=True)
 class Serving:
-    """The workers an endpoint's requests go to now; replaced whole, never changed."""
+    """The versions an endpoint's requests go to now; replaced whole, never changed."""
 
-    workers: tuple[Worker, ...]
+    versions: tuple[Replicas, ...]
     percentages: tuple[int, ...]
+    shadow_percentage: int = 0
 
-    def pick(self) -> Worker:
-        """A worker by its share of the traffic."""
-        return random.choices(self.workers, self.percentages)[0]
+    def pick(self) -> Replicas:
+        """A version by its share of the traffic."""
+        if len(self.versions) == 1:
+            return self.versions[0]
+        return random.choices(self.versions, self.percentages)[0]
+
+    def named(self, name: str) -> Replicas | None:
+        """The version of that name, whatever its share."""
+        return next((version for version in self.versions if version.entity.name == name), None)
+
+    def shadows(self) -> list[Replicas]:
+        """The versions that this request is also put to, by chance."""
+        if not self.shadow_percentage or random.random() * 100 >= self.shadow_percentage:
+            return []
+        return [version for version, share in zip(self.versions, self.percentages, strict=True) if not share]
 
 
 @dataclass
 class Endpoint:
-    """An endpoint's record, the workers behind it and the change that is under way."""
+    """An endpoint's record, the versions behind it and the change that is under way."""
 
     record: EndpointRecord
     serving: Serving | None = None
     change: asyncio.Task[None] | None = None
+    bucket: Bucket | None = None
 
     @property
     def ready(self) -> bool:
-        """Whether every worker that takes traffic can answer."""
+        """Whether every version that takes traffic can answer."""
         serving = self.serving
         return serving is not None and all(
-            worker.ready.is_set() for worker, share in zip(serving.workers, serving.percentages, strict=True) if share
+            version.ready for version, share in zip(serving.versions, serving.percentages, strict=True) if share
         )
 
     def describe(self) -> dict[str, Any]:
@@ -54,7 +69,8 @@ class Endpoint:
         return describe(self.record, ready=self.ready)
 
 
-def serving_of(config: EndpointConfig, workers: dict[str, Worker]) -> Serving:
-    """The workers, by served entity name, in the config's order and with its shares."""
+def serving_of(config: EndpointConfig, versions: dict[str, Replicas]) -> Serving:
+    """The versions, by served entity name, in the config's order and with its shares."""
     names = [entity.name for entity in config.served_entities]
-    return Serving(tuple(workers[name] for name in names), tuple(config.shares.get(name, 0) for name in names))
+    shares = tuple(config.shares.get(name, 0) for name in names)
+    return Serving(tuple(versions[name] for name in names), shares, config.shadow_percentage)

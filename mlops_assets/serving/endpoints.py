@@ -72,7 +72,7 @@ class GatewayEndpoints:
         found = self._find(spec.name)
         if found is None:
             tags = [{"key": key, "value": value} for key, value in spec.tags.items()]
-            body = {"name": spec.name, "config": _sent(spec), "tags": tags, **spec.settings.model_dump()}
+            body = {"name": spec.name, "config": _sent(spec), "tags": tags, **spec.settings.model_dump(mode="json")}
             return _status(self._send("POST", PATH, body))
         if _is_changing(found) and not _matches(found, spec, "pending_config"):
             found = self._settled(spec.name, UPDATE_SECONDS)
@@ -80,7 +80,7 @@ class GatewayEndpoints:
         failed = found["state"]["config_update"] == "UPDATE_FAILED"
         current = "pending_config" if _is_changing(found) else "config"
         if failed or not _matches(found, spec, current):
-            self._send("PUT", f"{PATH}/{spec.name}/config", {**_sent(spec), **spec.settings.model_dump()})
+            self._send("PUT", f"{PATH}/{spec.name}/config", {**_sent(spec), **spec.settings.model_dump(mode="json")})
         return self.get(spec.name)
 
     def get(self, name: str) -> EndpointStatus:
@@ -166,7 +166,8 @@ def _matches(found: Mapping[str, Any], spec: EndpointSpec, which: str) -> bool:
     return (
         entities == list(_sent(spec)["served_entities"])
         and routes == spec.config.shares
-        and settings == spec.settings.model_dump()
+        and settings == spec.settings.model_dump(mode="json")
+        and found[which]["shadow_percentage"] == spec.config.shadow_percentage
     )
 
 

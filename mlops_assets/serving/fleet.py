@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from logging import getLogger
 from typing import Any
@@ -16,6 +16,7 @@ from mlops_assets.serving.endpoint_state import (
     serving_of,
 )
 from mlops_assets.serving.home import GatewayHome, write_atomically
+from mlops_assets.serving.nursery_process import Nursery, WorkerFailedError
 from mlops_assets.serving.protocol import (
     CreateEndpoint,
     EndpointConfig,
@@ -24,7 +25,7 @@ from mlops_assets.serving.protocol import (
     Settings,
     UpdateConfig,
 )
-from mlops_assets.serving.worker_process import Worker, WorkerFailedError
+from mlops_assets.serving.replicas import Replicas
 
 log = getLogger("mlops_assets.gateway")
 
@@ -35,6 +36,7 @@ class Fleet:
 
     home: GatewayHome
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    nursery: Nursery = field(default_factory=Nursery)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def restore(self) -> None:
@@ -77,7 +79,8 @@ class Fleet:
             raise UpdateInProgressError(f"The endpoint '{name}' is being updated: wait until that has ended.")
         changed = body.model_dump(include=set(Settings.model_fields), exclude_unset=True)
         endpoint.record.settings = endpoint.record.settings.model_copy(update=changed)
-        self._begin(endpoint, EndpointConfig(served_entities=body.served_entities, traffic_config=body.traffic_config))
+        config = EndpointConfig.model_validate(body.model_dump(include=set(EndpointConfig.model_fields)))
+        self._begin(endpoint, config)
         return endpoint
 
     def patch_tags(self, name: str, body: PatchTags) -> Endpoint:
@@ -101,6 +104,7 @@ class Fleet:
         await asyncio.gather(*(self._dismantle(endpoint) for endpoint in self.endpoints.values()))
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.nursery.close()
 
     def _begin(self, endpoint: Endpoint, config: EndpointConfig) -> None:
         record = endpoint.record
@@ -111,9 +115,9 @@ class Fleet:
 
     async def _change(self, endpoint: Endpoint, config: EndpointConfig) -> None:
         """Start what is new, then swap in one step, then drain what is old."""
-        before = endpoint.serving.workers if endpoint.serving else ()
-        kept = {worker.entity.name: worker for worker in before if worker.entity in config.served_entities}
-        added = [Worker(entity) for entity in config.served_entities if entity.name not in kept]
+        before = endpoint.serving.versions if endpoint.serving else ()
+        kept = {version.entity.name: version for version in before if version.entity in config.served_entities}
+        added = [Replicas(entity, self.nursery) for entity in config.served_entities if entity.name not in kept]
         record = endpoint.record
         try:
             await _start_all(added)
@@ -122,28 +126,27 @@ class Fleet:
             record.pending, record.config_update, record.message = None, "UPDATE_FAILED", str(error)
             self._save(endpoint)
             return
-        workers = kept | {worker.entity.name: worker for worker in added}
-        endpoint.serving = serving_of(config, workers)
+        endpoint.serving = serving_of(config, kept | {version.entity.name: version for version in added})
         record.config, record.pending, record.config_update, record.message = config, None, "NOT_UPDATING", ""
         record.config_version += 1
         record.last_updated_timestamp = _now()
         self._save(endpoint)
-        for worker in before:
-            if worker not in endpoint.serving.workers:
-                self._spawn(worker.stop(record.settings.timeout_seconds))
+        for version in before:
+            if version not in endpoint.serving.versions:
+                self._spawn(version.stop(record.settings.timeout_seconds))
 
     async def _resume(self, endpoint: Endpoint) -> None:
         """After a restart: serve what was deployed, then go on with the change that was under way."""
         record = endpoint.record
         if record.config is not None:
-            workers = [Worker(entity) for entity in record.config.served_entities]
+            versions = [Replicas(entity, self.nursery) for entity in record.config.served_entities]
             try:
-                await _start_all(workers)
+                await _start_all(versions)
             except (WorkerFailedError, OSError) as error:
                 log.error("endpoint %s is not ready: %s", record.name, error)
                 record.config_update, record.message = "UPDATE_FAILED", str(error)
             else:
-                endpoint.serving = serving_of(record.config, {worker.entity.name: worker for worker in workers})
+                endpoint.serving = serving_of(record.config, {each.entity.name: each for each in versions})
         if record.pending is not None:
             await self._change(endpoint, record.pending)
 
@@ -152,8 +155,8 @@ class Fleet:
             endpoint.change.cancel()
             await asyncio.gather(endpoint.change, return_exceptions=True)
         serving, endpoint.serving = endpoint.serving, None
-        for worker in serving.workers if serving else ():
-            await worker.stop(endpoint.record.settings.timeout_seconds)
+        for version in serving.versions if serving else ():
+            await version.stop(endpoint.record.settings.timeout_seconds)
 
     def _save(self, endpoint: Endpoint) -> None:
         path = self.home.endpoints / f"{endpoint.record.name}.json"
@@ -167,16 +170,16 @@ class Fleet:
         return task
 
 
-async def _start_all(workers: Iterable[Worker]) -> None:
-    """Start the workers together; where one fails, or this is cancelled, none is left running."""
-    starts = [asyncio.create_task(worker.start()) for worker in workers]
+async def _start_all(versions: Sequence[Replicas]) -> None:
+    """Start the versions together; where one fails, or this is cancelled, none is left running."""
+    starts = [asyncio.create_task(version.start()) for version in versions]
     try:
         await asyncio.gather(*starts)
     except BaseException:
         for start in starts:
             start.cancel()
         await asyncio.gather(*starts, return_exceptions=True)
-        await asyncio.gather(*(worker.stop(0) for worker in workers))
+        await asyncio.gather(*(version.stop(0) for version in versions))
         raise
 
 

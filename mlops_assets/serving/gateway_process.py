@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from mlops_assets.serving.home import GatewayHome
-from mlops_assets.serving.worker_process import package_path
+from mlops_assets.serving.nursery_process import package_path
 
 HEALTHY_SECONDS = 60.0
 STOP_SECONDS = 60.0

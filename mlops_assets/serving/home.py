@@ -30,6 +30,16 @@ class GatewayHome:
         return self.root / "gateway.token"
 
     @property
+    def tokens_file(self) -> Path:
+        """Further tokens, as digests, with the endpoints they may query."""
+        return self.folder / "tokens.json"
+
+    @property
+    def hash_key_file(self) -> Path:
+        """The key of the hashes that stand for sensitive values in inference tables."""
+        return self.folder / "hash.key"
+
+    @property
     def endpoints(self) -> Path:
         """One JSON file per endpoint: what is deployed."""
         return self.folder / "endpoints"
@@ -85,6 +95,13 @@ def read_token(home: GatewayHome, *, create: bool = False) -> str:
     if len(token) < MIN_TOKEN_LENGTH:
         raise TokenFileError(f"{path} holds no token of {MIN_TOKEN_LENGTH} characters: delete it, a new one is made.")
     return token
+
+
+def read_hash_key(home: GatewayHome) -> bytes:
+    """The key in `home`, written where there is none: with another key, equal values would not have equal hashes."""
+    if not home.hash_key_file.exists():
+        write_atomically(home.hash_key_file, secrets.token_hex(32))
+    return bytes.fromhex(home.hash_key_file.read_text(encoding="utf-8"))
 
 
 def require_private_token(home: GatewayHome) -> None:

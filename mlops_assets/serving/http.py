@@ -1,6 +1,6 @@
 """Reading bodies and answering in JSON: what every route of the gateway shares."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from json import dumps
 from typing import Any, TypeVar
 
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope
 
 from mlops_assets.serving.endpoint_state import (
     EndpointExistsError,
@@ -25,46 +26,77 @@ _CODES = {
     404: "RESOURCE_DOES_NOT_EXIST",
     405: "METHOD_NOT_ALLOWED",
     413: "REQUEST_TOO_LARGE",
+    429: "REQUEST_LIMIT_EXCEEDED",
 }
 
 
 class Refusal(Exception):
     """A request that is answered with an error."""
 
-    def __init__(self, status: int, message: str, code: str | None = None, field: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str | None = None,
+        field: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
-        self.status, self.code, self.field = status, code or _CODES[status], field
+        self.status, self.code, self.field, self.headers = status, code or _CODES[status], field, headers
+
+
+def bearer(scope: Scope) -> str:
+    """The request's bearer token. Raises Refusal where it has none."""
+    given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    scheme, _, token = given.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Refusal(401, "A token is needed: send the header 'Authorization: Bearer <token>'.")
+    return str(token.strip())
 
 
 async def read_body(request: Request, model: type[BodyModel]) -> BodyModel:
     """The request's body as a `model`. Raises Refusal naming the first field that is wrong."""
     try:
-        return model.model_validate_json(await limited_body(request))
+        return model.model_validate_json(await limited_body(request.scope, request.receive))
     except ValidationError as error:
         field, problem = problem_of(error)
         message = f"{field}: {problem}" if field else problem
         raise Refusal(400, message, "INVALID_PARAMETER_VALUE", field) from None
 
 
-async def limited_body(request: Request) -> bytes:
+async def limited_body(scope: Scope, receive: Receive) -> bytes:
     """The body, refused with 413 as soon as it is known to be over the limit."""
-    declared = request.headers.get("content-length", "")
-    chunks, size = [], int(declared) if declared.isdecimal() else 0
-    if size <= MAX_BODY_BYTES:
-        size = 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > MAX_BODY_BYTES:
-                break
-            chunks.append(chunk)
-    if size > MAX_BODY_BYTES:
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+    size = int(declared) if declared.isdigit() else 0
+    chunks: list[bytes] = []
+    more, read = size <= MAX_BODY_BYTES, 0
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refusal(400, "The connection ended before the body did.")
+        chunks.append(message.get("body", b""))
+        read += len(chunks[-1])
+        more = message.get("more_body", False) and read <= MAX_BODY_BYTES
+    if max(size, read) > MAX_BODY_BYTES:
         raise Refusal(413, f"The body is over {MAX_BODY_BYTES >> 20} MB: send fewer rows at a time.")
-    return b"".join(chunks)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def as_json(content: Any, status: int = 200) -> Response:
     """A JSON answer."""
     return Response(dumps(content), status, media_type="application/json")
+
+
+def refusal_answer(refusal: Refusal) -> Response:
+    """The answer to a refused request."""
+    answer = _error(refusal.status, refusal.code, str(refusal), refusal.field)
+    answer.headers.update(refusal.headers or {})
+    return answer
+
+
+def failure(error: Exception) -> Refusal:
+    """A failure of the gateway's own, as it is told: its message may quote the request."""
+    return Refusal(500, f"The gateway failed with a {type(error).__name__}; see its log.", "INTERNAL_ERROR")
 
 
 def _error(status: int, code: str, message: str, field: str | None = None) -> Response:
@@ -75,13 +107,13 @@ def exception_handlers() -> dict[Any, Any]:
     """Every error as Databricks writes it: error_code and message."""
 
     async def refused(request: Request, error: Refusal) -> Response:
-        return _error(error.status, error.code, str(error), error.field)
+        return refusal_answer(error)
 
     async def routed_nowhere(request: Request, error: HTTPException) -> Response:
         return _error(error.status_code, _CODES.get(error.status_code, "BAD_REQUEST"), error.detail)
 
     async def failed(request: Request, error: Exception) -> Response:
-        return _error(500, "INTERNAL_ERROR", f"The gateway failed with a {type(error).__name__}; see its log.")
+        return refusal_answer(failure(error))
 
     def answers(status: int, code: str) -> Callable[[Request, Exception], Awaitable[Response]]:
         async def handler(request: Request, error: Exception) -> Response:

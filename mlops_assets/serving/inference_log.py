@@ -2,15 +2,16 @@
 
 One row per row of a request, with the columns of COLUMNS; `request_id` with `row` is unique. `prediction` is
 the number predicted (a boolean is 0 or 1), null where a label is no number; `label` is a classifier's label
-as text; `inputs` is the row as JSON. A request that was refused has its status, and one row with null
-inputs where its body is no table.
+as text; `inputs` is the row as JSON, without an endpoint's dropped columns and with a keyed hash for its hashed
+ones. A request that was refused has its status, and one row with null inputs where its body is no table.
 """
 
 import json
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from hashlib import blake2b
 from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,12 +42,14 @@ COLUMNS = {
     "probability": "Float64",
 }
 
+_TO_SPACES = bytes.maketrans(b"\t\n\r", b"   ")
+
 log = getLogger("mlops_assets.gateway")
 
 
 @dataclass(frozen=True)
 class LoggedRequest:
-    """One answered request as it is spooled; `columns` only where its body gives values by position."""
+    """What is spooled of an answered request beside body and answer; `columns` only for values by position."""
 
     request_id: str
     time_us: int
@@ -55,15 +58,24 @@ class LoggedRequest:
     served_model_name: str | None
     latency_ms: float
     status_code: int
-    body: str
-    answer: str
     columns: list[str] | None = None
+    hashed: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    def line(self, body: bytes, answer: bytes) -> bytes:
+        """A spool's line: these facts, the body and the answer, with tabs between.
+
+        JSON has tabs and line breaks only where they mean nothing.
+        """
+        return b"\t".join((json.dumps(vars(self)).encode(), body.translate(_TO_SPACES), answer.translate(_TO_SPACES)))
 
 
 class InferenceLog:
     """The spools of a gateway and the thread that empties them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, hash_key: bytes = b"") -> None:
+        self.lost = 0
+        self._hash_key = hash_key
         self._root = root
         self._spools: dict[str, Spool] = {}
         self._wake = threading.Event()
@@ -75,12 +87,16 @@ class InferenceLog:
         self._spools = {spool.table: spool for spool in Spool.left_in(self._root)}
         self._thread.start()
 
-    def append(self, table_path: str, request: LoggedRequest, rows: int) -> None:
-        """Put a request of `rows` rows on its way to the table."""
+    def append(self, table_path: str, request: LoggedRequest, body: bytes, answer: bytes, rows: int) -> None:
+        """Put a request of `rows` rows on its way to the table; where the disk refuses, the answer still goes out."""
         spool = self._spools.get(table_path)
         if spool is None:
             spool = self._spools[table_path] = Spool.of(self._root, table_path)
-        spool.append(json.dumps(asdict(request)).encode(), rows)
+        try:
+            spool.append(request.line(body, answer), rows)
+        except OSError as error:
+            self.lost += 1
+            log.error("a request of %s is not logged: %s", request.endpoint, error)
         if spool.rows >= FLUSH_ROWS:
             self._wake.set()
 
@@ -109,7 +125,7 @@ class InferenceLog:
     def _flush(self, spool: Spool) -> bool:
         try:
             for segment in spool.seal():
-                _commit(spool, segment)
+                _commit(spool, segment, self._hash_key)
                 segment.unlink()
         except Exception:
             # What stops a table from being written (disk, permissions, schema) must not stop the answers:
@@ -119,10 +135,13 @@ class InferenceLog:
         return True
 
 
-def rows_of(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def rows_of(line: bytes, hash_key: bytes = b"") -> Iterator[dict[str, Any]]:
     """The inference table's rows of one spooled request."""
-    payload, inputs = _inputs(request)
-    predictions = _predictions(request) or [{}] * len(inputs)
+    facts, body, answer = line.rstrip(b"\n").split(b"\t")
+    request: dict[str, Any] = json.loads(facts)
+    payload, inputs = _inputs(request, body)
+    predictions = json.loads(answer)["predictions"] if request["status_code"] == 200 else [{}] * len(inputs)
+    masked = request["hashed"] or request["dropped"]
     shared = {
         "request_id": request["request_id"],
         "client_request_id": _text(payload.get("client_request_id")),
@@ -135,7 +154,7 @@ def rows_of(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {
             **shared,
             "row": row,
-            "inputs": None if cells is None else json.dumps(cells),
+            "inputs": None if cells is None else json.dumps(_masked(cells, request, hash_key) if masked else cells),
             "prediction": float(value) if isinstance(value, (int, float)) else None,
             "label": _text(value) if "probability" in prediction or isinstance(value, (str, bool)) else None,
             "probability": prediction.get("probability"),
@@ -152,14 +171,14 @@ def frame_of(rows: Iterable[Mapping[str, Any]]) -> "polars.DataFrame":
     return pl.DataFrame(list(rows), schema=types)
 
 
-def _commit(spool: Spool, segment: Path) -> None:
+def _commit(spool: Spool, segment: Path, hash_key: bytes = b"") -> None:
     """Append a segment's rows to the table unless this very segment is its spool's last commit."""
     from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
     exists = DeltaTable.is_deltatable(spool.table)
     if exists and DeltaTable(spool.table).transaction_version(spool.app_id) == number_of(segment):
         return
-    frame = frame_of(row for line in lines_of(segment) for row in rows_of(json.loads(line)))
+    frame = frame_of(row for line in lines_of(segment) for row in rows_of(line, hash_key))
     if not frame.is_empty():
         write_deltalake(
             spool.table,
@@ -171,22 +190,28 @@ def _commit(spool: Spool, segment: Path) -> None:
         )
 
 
-def _inputs(request: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any] | None]]:
+def _masked(cells: Mapping[str, Any], request: Mapping[str, Any], key: bytes) -> dict[str, Any]:
+    """The row without its dropped columns; a hashed one keeps only whether two values are equal."""
+    return {
+        name: _hashed(value, key) if name in request["hashed"] and value is not None else value
+        for name, value in cells.items()
+        if name not in request["dropped"]
+    }
+
+
+def _hashed(value: Any, key: bytes) -> str:
+    return blake2b(json.dumps(value).encode(), key=key, digest_size=16).hexdigest()
+
+
+def _inputs(request: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], list[dict[str, Any] | None]]:
     """The request's JSON object and its rows; a single None where the body is no table."""
     payload: dict[str, Any] = {}
     try:
-        payload = parse(request["body"].encode())
+        payload = parse(body)
         columns, rows = table(payload, request["columns"] or [])
     except PayloadError:
         return payload, [None]
     return payload, [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def _predictions(request: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if request["status_code"] != 200:
-        return []
-    predictions: list[dict[str, Any]] = json.loads(request["answer"])["predictions"]
-    return predictions
 
 
 def _text(value: Any) -> str | None:

@@ -28,17 +28,26 @@ class Metrics:
         self.seconds = Histogram(
             "mlops_gateway_request_seconds",
             "Seconds from the request's last byte to its answer",
-            ["endpoint"],
+            ["endpoint", "served_model"],
             buckets=BUCKETS,
             registry=self.registry,
         )
         self.registry.register(_EndpointStates(endpoints))
+        self._series: dict[tuple[str, str, int], tuple[Counter, Counter, Histogram]] = {}
 
     def observe(self, endpoint: str, served_model: str, status: int, rows: int, seconds: float) -> None:
         """Count one answered request."""
-        self.requests.labels(endpoint, served_model, str(status)).inc()
-        self.rows.labels(endpoint, served_model).inc(rows)
-        self.seconds.labels(endpoint).observe(seconds)
+        named = (endpoint, served_model, status)
+        series = self._series.get(named)
+        if series is None:
+            series = self._series[named] = (
+                self.requests.labels(endpoint, served_model, str(status)),
+                self.rows.labels(endpoint, served_model),
+                self.seconds.labels(endpoint, served_model),
+            )
+        series[0].inc()
+        series[1].inc(rows)
+        series[2].observe(seconds)
 
     def text(self) -> bytes:
         """The exposition Prometheus scrapes."""
@@ -55,10 +64,12 @@ class _EndpointStates(Collector):
         labels = ["endpoint", "served_model"]
         restarts = GaugeMetricFamily("mlops_gateway_worker_restarts", "Workers that died", labels=labels)
         running = GaugeMetricFamily("mlops_gateway_requests_in_flight", "Requests under way", labels=labels)
+        workers = GaugeMetricFamily("mlops_gateway_workers", "Processes", labels=labels)
         for endpoint in self._endpoints():
             name = endpoint.record.name
             ready.add_metric([name], float(endpoint.ready))
-            for worker in endpoint.serving.workers if endpoint.serving else ():
-                restarts.add_metric([name, worker.entity.name], worker.restarts)
-                running.add_metric([name, worker.entity.name], worker.in_flight)
-        yield from (ready, restarts, running)
+            for version in endpoint.serving.versions if endpoint.serving else ():
+                restarts.add_metric([name, version.entity.name], version.restarts)
+                running.add_metric([name, version.entity.name], version.in_flight)
+                workers.add_metric([name, version.entity.name], len(version.workers))
+        yield from (ready, restarts, running, workers)

@@ -1,6 +1,6 @@
 """A logged MLflow model, loaded from its directory without importing MLflow and called with plain rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from json import loads
@@ -15,6 +15,8 @@ from mlops_assets.trusted_types import load_model_file
 if TYPE_CHECKING:
     import pandas
 
+    from mlops_assets.serving.plan import Plan
+
 Prediction = dict[str, Any]
 
 
@@ -24,10 +26,12 @@ class ModelFormatError(ValueError):
 
 @dataclass(frozen=True)
 class ServedModel:
-    """An estimator and the columns it was logged with."""
+    """An estimator and the columns it was logged with; `plan` where one was proven, `how` says which way it answers."""
 
     estimator: Any
     columns: tuple[Column, ...]
+    plan: "Plan | None" = None
+    how: str = "scikit-learn"
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -40,6 +44,16 @@ class ServedModel:
         classes = getattr(self.estimator, "classes_", None)
         return None if classes is None else classes.tolist()
 
+    def answer(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Prediction]:
+        """One prediction per row of JSON values, as `predict` gives it. Raises SignatureError likewise."""
+        if self.plan is not None:
+            planned = self.plan.predict(columns, rows)
+            if planned is not None:
+                return planned
+        import pandas as pd
+
+        return self.predict(pd.DataFrame(rows, columns=list(columns), dtype=object))
+
     def predict(self, frame: "pandas.DataFrame") -> list[Prediction]:
         """One prediction per row of `frame`, in its order.
 
@@ -51,10 +65,15 @@ class ServedModel:
             return []
         rows = conform(frame, self.columns)
         final, transformed = _transformed(self.estimator, rows)
-        labels = final.predict(transformed).tolist()
-        if self.classes is None or not hasattr(final, "predict_proba"):
-            return [{"prediction": label} for label in labels]
-        return _classified(labels, final.predict_proba(transformed).tolist(), self.classes)
+        return finished(final, transformed, self.classes)
+
+
+def finished(final: Any, transformed: Any, classes: list[Any] | None) -> list[Prediction]:
+    """The predictions of a pipeline's last step for what reaches it."""
+    labels = final.predict(transformed).tolist()
+    if classes is None or not hasattr(final, "predict_proba"):
+        return [{"prediction": label} for label in labels]
+    return classified(labels, final.predict_proba(transformed).tolist(), classes)
 
 
 def load_served_model(directory: Path | str) -> ServedModel:
@@ -112,7 +131,8 @@ def _transformed(estimator: Any, rows: "pandas.DataFrame") -> tuple[Any, Any]:
     return steps[-1][1], estimator[:-1].transform(rows)
 
 
-def _classified(labels: list[Any], scores: list[list[float]], classes: list[Any]) -> list[Prediction]:
+def classified(labels: list[Any], scores: list[list[float]], classes: list[Any]) -> list[Prediction]:
+    """A classifier's predictions: label, and probability of the positive or of the predicted class."""
     if len(classes) == 2:
         return [{"prediction": label, "probability": score[1]} for label, score in zip(labels, scores, strict=True)]
     position = {label: index for index, label in enumerate(classes)}

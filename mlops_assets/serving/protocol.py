@@ -1,7 +1,7 @@
 """Databricks' serving-endpoint bodies as strict models: what may be deployed, how it is described.
 
-Fields that Databricks does not have, for endpoints served here: `model_path` of a served entity, and
-`inference_table`, `timeout_seconds` and `enable_access_control` of an endpoint.
+Fields that Databricks does not have, for endpoints served here: `model_path`, `threads` and the replicas of a
+served entity, `shadow_percentage` of a config, and the Settings of an endpoint.
 """
 
 import re
@@ -41,6 +41,9 @@ class ServedEntity(Body):
     scale_to_zero_enabled: bool = False
     min_provisioned_concurrency: int | None = None
     max_provisioned_concurrency: int | None = None
+    threads: int = Field(default=1, ge=1, le=256)
+    min_replicas: int = Field(default=1, ge=0, le=256)
+    max_replicas: int = Field(default=1, ge=1, le=256)
 
     @model_validator(mode="before")
     @classmethod
@@ -65,10 +68,15 @@ class TrafficConfig(Body):
 
 
 class EndpointConfig(Body):
-    """What an endpoint serves; one served entity takes all requests where no traffic is given."""
+    """What an endpoint serves; one served entity takes all requests where no traffic is given.
+
+    `shadow_percentage` of the requests are also put to the entities that take no traffic; those answers are only
+    compared with the one that was given.
+    """
 
     served_entities: tuple[ServedEntity, ...] = Field(min_length=1)
     traffic_config: TrafficConfig | None = None
+    shadow_percentage: int = Field(default=0, ge=0, le=100)
 
     @model_validator(mode="after")
     def _routes_cover_all_requests(self) -> Self:
@@ -103,8 +111,12 @@ class Settings(Body):
     """What an endpoint served here may set beyond Databricks' fields."""
 
     inference_table: str | None = None
+    logged_fraction: float = Field(default=1.0, ge=0, le=1)
+    hashed_columns: tuple[str, ...] = ()
+    dropped_columns: tuple[str, ...] = ()
     timeout_seconds: float = Field(default=300, gt=0, le=MAX_TIMEOUT_SECONDS)
     enable_access_control: bool = True
+    requests_per_minute: int | None = Field(default=None, ge=1)
 
 
 class CreateEndpoint(Settings):
@@ -158,7 +170,7 @@ def describe(record: EndpointRecord, *, ready: bool) -> dict[str, Any]:
         },
         "tags": [tag.model_dump() for tag in record.tags],
         "permission_level": "CAN_MANAGE",
-        **record.settings.model_dump(),
+        **record.settings.model_dump(mode="json"),
     }
     if record.config is not None:
         description["config"] = _config(record.config, record.config_version, "DEPLOYMENT_READY")
@@ -183,4 +195,9 @@ def _config(config: EndpointConfig, version: int, deployment: str) -> dict[str, 
         {"served_model_name": name, "served_entity_name": name, "traffic_percentage": share}
         for name, share in config.shares.items()
     ]
-    return {"served_entities": entities, "traffic_config": {"routes": routes}, "config_version": version}
+    return {
+        "served_entities": entities,
+        "traffic_config": {"routes": routes},
+        "shadow_percentage": config.shadow_percentage,
+        "config_version": version,
+    }

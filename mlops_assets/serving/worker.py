@@ -1,103 +1,114 @@
-"""The process behind one served entity: loads the model once, answers `/invocations` for its gateway.
+"""The process behind one served entity: loads the model once, then answers its gateway's requests in batches.
 
-`python -m mlops_assets.serving.worker` reads one line of JSON from standard input (model path, listening
-socket, key), writes one line to standard output (ready, or the error that prevented it) and ends when its
-input ends, so no worker outlives its gateway.
+Batches are adaptive: what has arrived while one batch was predicted is the next. A single request waits for
+nobody, and many at a time share scikit-learn's fixed cost per call. The process ends with its socket, so no
+worker outlives its gateway.
 """
 
 import json
-import os
 import socket
 import sys
-import threading
 import traceback
-from asyncio import get_running_loop
-from concurrent.futures import ThreadPoolExecutor
-from hmac import compare_digest
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
-from mlops_assets.serving.payload import PayloadError, error_body, parse, table
+from mlops_assets.serving.frames import Frame, packed, take
+from mlops_assets.serving.payload import PayloadError, Table, error_body, parse, table
 from mlops_assets.serving.signature import SignatureError
 
 if TYPE_CHECKING:
-    from mlops_assets.serving.model import ServedModel
+    from mlops_assets.serving.model import Prediction, ServedModel
 
-KEY_HEADER = "x-worker-key"
-ROWS_HEADER = "x-row-count"
+MAX_BATCH_ROWS = 1024
+_RECEIVED = 1 << 20
 
 
-def score(model: "ServedModel", body: bytes) -> Response:
-    """The answer to one request's body. A refusal names the field and never repeats a value of the row."""
-    import pandas as pd
-
+def work(link: socket.socket, model_path: str) -> None:
+    """Load, say so, answer until the other end closes."""
     try:
-        payload = parse(body)
-        columns, rows = table(payload, list(model.inputs))
-        predictions = model.predict(pd.DataFrame(rows, columns=columns, dtype=object))
-    except (PayloadError, SignatureError) as error:
-        return _error(400, "INVALID_PARAMETER_VALUE", str(error), error.field)
-    except (ValueError, TypeError) as error:
-        return _error(400, "BAD_REQUEST", f"The model refused the rows: {_origin(error)}.")
-    except Exception as error:  # noqa: BLE001 - the boundary of the process: the caller gets it, the log its place
-        return _error(500, "INTERNAL_ERROR", f"The model failed: {_origin(error)}.")
-    return Response(_json(predictions), media_type="application/json", headers={ROWS_HEADER: str(len(rows))})
-
-
-def application(model: "ServedModel", key: str) -> Starlette:
-    """The worker's routes. One thread predicts: memory stays that of one request."""
-    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="predict")
-
-    async def invoke(request: Request) -> Response:
-        if not compare_digest(request.headers.get(KEY_HEADER, "").encode(), key.encode()):
-            return _error(403, "PERMISSION_DENIED", "This process answers its gateway only.")
-        return await get_running_loop().run_in_executor(executor, score, model, await request.body())
-
-    return Starlette(routes=[Route("/invocations", invoke, methods=["POST"])])
-
-
-def main() -> None:
-    """Load, say so, serve until standard input ends."""
-    report = _take_standard_output()
-    order = json.loads(sys.stdin.readline())
-    try:
-        model = _load(order["model_path"])
+        model = _load(model_path)
     except Exception as error:  # noqa: BLE001 - whatever prevents loading is the deployment's failure message
         traceback.print_exc()
-        print(json.dumps({"error": f"{type(error).__name__}: {error}"}), file=report, flush=True)
-        sys.exit(1)
-    config = uvicorn.Config(
-        application(model, order["key"]), access_log=False, log_level="warning", timeout_keep_alive=3600
-    )
-    server = uvicorn.Server(config)
-    threading.Thread(target=_stop_when_input_ends, args=(server,), daemon=True).start()
-    print(json.dumps({"inputs": model.inputs}), file=report, flush=True)
-    server.run(sockets=[socket.socket(fileno=order["socket"])])
+        link.sendall(_report(500, {"error": f"{type(error).__name__}: {error}"}))
+        return
+    link.sendall(_report(200, {"inputs": model.inputs, "plan": model.how}))
+    buffer = bytearray()
+    while received := link.recv(_RECEIVED):
+        buffer += received
+        if frames := take(buffer):
+            link.sendall(b"".join(map(packed, answers(model, frames))))
+
+
+def answers(model: "ServedModel", requests: Sequence[Frame]) -> list[Frame]:
+    """An answer a request, in order. A refusal names the field and never repeats a value of the row."""
+    given: dict[int, Frame] = {}
+    tables: dict[int, Table] = {}
+    for place, request in enumerate(requests):
+        try:
+            tables[place] = table(parse(request.body), list(model.inputs))
+        except PayloadError as error:
+            given[place] = _refused(request.number, error.field, str(error))
+    for batch in _batches(tables):
+        given |= _predicted(model, requests, batch)
+    return [given[place] for place in range(len(requests))]
+
+
+def _batches(tables: dict[int, Table]) -> list[dict[int, Table]]:
+    """Tables that can be one: the same columns, and not too many rows."""
+    batches: list[dict[int, Table]] = []
+    rows = 0
+    for place, found in tables.items():
+        last = next(reversed(batches[-1].values())) if batches else None
+        if last is None or last.columns != found.columns or rows + len(found.rows) > MAX_BATCH_ROWS:
+            batches.append({})
+            rows = 0
+        batches[-1][place] = found
+        rows += len(found.rows)
+    return batches
+
+
+def _predicted(model: "ServedModel", requests: Sequence[Frame], batch: dict[int, Table]) -> dict[int, Frame]:
+    """A batch's answers; where one request spoils it, each is asked alone, so that only that one is refused."""
+    try:
+        columns = next(iter(batch.values())).columns
+        predictions = model.answer(columns, [row for found in batch.values() for row in found.rows])
+    except Exception as error:  # noqa: BLE001 - the boundary of the process: the caller gets it, the log its place
+        if len(batch) > 1:
+            alone = [_predicted(model, requests, {place: found}) for place, found in batch.items()]
+            return {place: frame for each in alone for place, frame in each.items()}
+        (place,) = batch
+        return {place: _failed(requests[place].number, error)}
+    given, start = {}, 0
+    for place, found in batch.items():
+        end = start + len(found.rows)
+        given[place] = Frame(requests[place].number, 200, len(found.rows), _json(predictions[start:end]))
+        start = end
+    return given
 
 
 def _load(path: str) -> "ServedModel":
-    # skops looks at all of scikit-learn, whose test helpers import pytest if it is there: 6 MB for nothing.
-    sys.modules["pytest"] = None  # type: ignore[assignment]
     from mlops_assets.serving.model import load_served_model
+    from mlops_assets.serving.plan_proof import with_proven_plan
 
-    return load_served_model(path)
-
-
-def _take_standard_output() -> TextIO:
-    """Standard output for the report only: what a model prints goes to the log."""
-    report = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return report
+    return with_proven_plan(load_served_model(path))
 
 
-def _stop_when_input_ends(server: uvicorn.Server) -> None:
-    sys.stdin.read()
-    server.should_exit = True
+def _report(status: int, content: dict[str, Any]) -> bytes:
+    return packed(Frame(0, status, 0, json.dumps(content).encode()))
+
+
+def _failed(number: int, error: Exception) -> Frame:
+    if isinstance(error, SignatureError):
+        return _refused(number, error.field, str(error))
+    if isinstance(error, (ValueError, TypeError)):
+        body = error_body("BAD_REQUEST", f"The model refused the rows: {_origin(error)}.")
+        return Frame(number, 400, 0, body)
+    traceback.print_tb(error.__traceback__, file=sys.stderr)
+    return Frame(number, 500, 0, error_body("INTERNAL_ERROR", f"The model failed: {_origin(error)}."))
+
+
+def _refused(number: int, field: str, message: str) -> Frame:
+    return Frame(number, 400, 0, error_body("INVALID_PARAMETER_VALUE", message, field))
 
 
 def _origin(error: BaseException) -> str:
@@ -106,11 +117,7 @@ def _origin(error: BaseException) -> str:
     return f"{type(error).__name__} in {frames[-1].name}" if frames else type(error).__name__
 
 
-def _error(status: int, code: str, message: str, field: str | None = None) -> Response:
-    return Response(error_body(code, message, field), status, media_type="application/json")
-
-
-def _json(predictions: list[dict[str, Any]]) -> bytes:
+def _json(predictions: "Sequence[Prediction]") -> bytes:
     try:
         text = json.dumps({"predictions": predictions}, allow_nan=False, default=str)
     except ValueError:
@@ -124,7 +131,3 @@ def _null_for_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _null_for_nan(part) for key, part in value.items()}
     return [_null_for_nan(part) for part in value] if isinstance(value, list) else value
-
-
-if __name__ == "__main__":
-    main()

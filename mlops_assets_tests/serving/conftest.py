@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pandas as pd
+import psutil
 import pytest
 
 from mlops_assets.serving import gateway_process
@@ -127,6 +128,11 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not so within {seconds} s"
         time.sleep(0.05)
+
+
+def workers_of(gateway: int) -> list[int]:
+    """The processes that answer for a gateway: those that its nursery has forked."""
+    return [worker.pid for nursery in psutil.Process(gateway).children() for worker in nursery.children()]
 
 
 def kill(pid: int) -> None:

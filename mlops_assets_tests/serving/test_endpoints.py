@@ -13,7 +13,7 @@ from mlops_assets.serving.errors import (
     NotAuthorized,
 )
 from mlops_assets.serving.gateway_process import GatewayAddress
-from mlops_assets_tests.serving.conftest import token_of
+from mlops_assets_tests.serving.conftest import token_of, workers_of
 
 Deploy = Callable[..., EndpointSpec]
 
@@ -56,9 +56,7 @@ def test_applying_what_is_served_already_sends_nothing(
 def test_changed_settings_and_tags_are_sent_without_new_workers(
     endpoints: GatewayEndpoints, sent: list[str], deploy: Deploy, shared: GatewayAddress
 ) -> None:
-    import psutil
-
-    before = [worker.pid for worker in psutil.Process(shared.pid).children()]
+    before = workers_of(shared.pid)
     endpoints.apply(deploy(timeout_seconds=7, tags={"team": "churn"}))
     status = endpoints.wait_ready("churn")
 
@@ -67,7 +65,7 @@ def test_changed_settings_and_tags_are_sent_without_new_workers(
         "PUT /api/2.0/serving-endpoints/churn/config",
     ]
     assert status.tags == {"team": "churn"}
-    assert [worker.pid for worker in psutil.Process(shared.pid).children()] == before
+    assert workers_of(shared.pid) == before
     assert endpoints.wait_ready(endpoints.apply(deploy()).name).tags == {}
 
 

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +16,24 @@ from mlops_assets.serving import gateway_process
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
 from mlops_assets.serving.inference_log import COLUMNS, InferenceLog, LoggedRequest, _commit
 from mlops_assets.serving.spool import Spool
-from mlops_assets_tests.serving.conftest import invoke, kill, running, token_of, wait_until
+from mlops_assets_tests.serving.conftest import invoke, kill, running, token_of, wait_until, workers_of
 
 Deploy = Callable[..., EndpointSpec]
 
 
-def request(content: object, answer: object, status: int = 200, **changes: object) -> LoggedRequest:
+@dataclass(frozen=True)
+class Answered:
+    """A logged request with its body and answer."""
+
+    request: LoggedRequest
+    body: bytes
+    answer: bytes
+
+    def line(self) -> bytes:
+        return self.request.line(self.body, self.answer)
+
+
+def request(content: object, answer: object, status: int = 200, **changes: object) -> Answered:
     standard: dict[str, object] = {
         "request_id": "r1",
         "time_us": 1_700_000_000_000_000,
@@ -29,21 +42,24 @@ def request(content: object, answer: object, status: int = 200, **changes: objec
         "served_model_name": "churn-3",
         "latency_ms": 1.5,
         "status_code": status,
-        "body": json.dumps(content),
-        "answer": json.dumps(answer),
     }
-    return LoggedRequest(**{**standard, **changes})  # type: ignore[arg-type]
+    body = content if isinstance(content, bytes) else json.dumps(content, indent="\t").encode()
+    logged = LoggedRequest(**{**standard, **changes})  # type: ignore[arg-type]
+    return Answered(logged, body, json.dumps(answer).encode())
 
 
-def logged(tmp_path: Path, *requests: LoggedRequest) -> pl.DataFrame:
+def logged(tmp_path: Path, *requests: Answered) -> pl.DataFrame:
     table = str(tmp_path / "log")
-    log = InferenceLog(tmp_path / "spool")
+    log = InferenceLog(tmp_path / "spool", b"key")
     log.start()
     for each in requests:
-        log.append(table, each, 1)
+        log.append(table, each.request, each.body, each.answer, 1)
     log.close()
     assert list((tmp_path / "spool").rglob("*.jsonl")) == []
     return pl.read_delta(table).sort("request_id", "row")
+
+
+ONE = request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]})
 
 
 def test_each_row_of_a_request_is_a_row_of_the_table(tmp_path: Path) -> None:
@@ -91,7 +107,7 @@ def test_refused_requests_are_there_with_their_status(tmp_path: Path) -> None:
         tmp_path,
         request({"instances": [{"a": "x"}, {"a": 2}]}, {"message": "no"}, 400),
         request({}, {"message": "no"}, 400, request_id="r2"),
-        request({}, {}, 503, request_id="r3", body="no json \ufffd"),
+        request(b"no json \xff\t\n", {}, 503, request_id="r3"),
     )
 
     assert rows.select("request_id", "row", "status_code", "inputs", "prediction").rows() == [
@@ -100,6 +116,19 @@ def test_refused_requests_are_there_with_their_status(tmp_path: Path) -> None:
         ("r2", 0, 400, None, None),
         ("r3", 0, 503, None, None),
     ]
+
+
+def test_declared_columns_are_hashed_or_dropped_before_they_reach_the_table(tmp_path: Path) -> None:
+    rows = [{"name": "Ann", "city": "Oslo", "x": 1}, {"name": "Ann", "city": None, "x": 2}, {"name": "Bo", "x": 3}]
+    answer = {"predictions": [{"prediction": 1.0}] * 3}
+
+    found = logged(tmp_path, request({"instances": rows}, answer, hashed=("name",), dropped=("city",)))
+
+    inputs = [json.loads(each) for each in found["inputs"]]
+    assert [each["x"] for each in inputs] == [1, 2, 3]
+    assert inputs[0]["name"] == inputs[1]["name"] != inputs[2]["name"]
+    assert "Ann" not in str(inputs)
+    assert not any("city" in each for each in inputs)
 
 
 def test_values_by_position_get_the_models_column_names(tmp_path: Path) -> None:
@@ -112,7 +141,7 @@ def test_values_by_position_get_the_models_column_names(tmp_path: Path) -> None:
 
 def test_a_segment_that_was_committed_and_not_deleted_is_not_committed_again(tmp_path: Path) -> None:
     spool = Spool.of(tmp_path / "spool", str(tmp_path / "log"))
-    line = json.dumps(vars(request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}))).encode()
+    line = ONE.line()
     spool.append(line, 1)
     (segment,) = spool.seal()
     _commit(spool, segment)
@@ -125,7 +154,7 @@ def test_a_segment_that_was_committed_and_not_deleted_is_not_committed_again(tmp
 
 def test_a_line_torn_by_a_crash_is_left_out_and_the_others_are_kept(tmp_path: Path) -> None:
     spool = Spool.of(tmp_path / "spool", str(tmp_path / "log"))
-    line = json.dumps(vars(request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}))).encode()
+    line = ONE.line()
     spool.append(line, 1)
     (segment,) = spool.seal()
     with segment.open("ab") as file:
@@ -138,7 +167,7 @@ def test_a_table_that_cannot_be_written_keeps_its_requests_for_the_next_start(tm
     (tmp_path / "log").write_text("not a table")
     log = InferenceLog(tmp_path / "spool")
     log.start()
-    log.append(str(tmp_path / "log"), request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}), 1)
+    log.append(str(tmp_path / "log"), ONE.request, ONE.body, ONE.answer, 1)
     log.close()
     assert len(list((tmp_path / "spool").rglob("*.jsonl"))) == 1
 
@@ -149,7 +178,7 @@ def test_a_table_that_cannot_be_written_keeps_its_requests_for_the_next_start(tm
 
 def test_writing_the_log_keeps_the_front_process_light(tmp_path: Path) -> None:
     spool = Spool.of(tmp_path / "spool", str(tmp_path / "log"))
-    line = json.dumps(vars(request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}))).encode()
+    line = ONE.line()
     spool.append(line, 1)
     program = (
         "import sys, pathlib; from mlops_assets.serving.inference_log import InferenceLog;"
@@ -169,11 +198,7 @@ def test_ten_thousand_rows_do_not_wait_for_the_clock(tmp_path: Path) -> None:
     time.sleep(0.1)
     begun = time.monotonic()
 
-    log.append(
-        str(tmp_path / "log"),
-        request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}),
-        10_000,
-    )
+    log.append(str(tmp_path / "log"), ONE.request, ONE.body, ONE.answer, 10_000)
 
     wait_until(lambda: (tmp_path / "log" / "_delta_log").exists(), 4)
     assert time.monotonic() - begun < 4
@@ -208,9 +233,9 @@ def test_no_row_is_lost_to_sigterm_or_to_a_kill_and_a_restart_serves_the_same(tm
         with GatewayEndpoints(second.url, token) as endpoints:
             assert endpoints.wait_ready("churn") == before
         ids += send(second.url, token, range(50))
-        (worker,) = psutil.Process(second.pid).children()
+        (worker,) = workers_of(second.pid)
         kill(second.pid)
-        worker.wait(10)
+        wait_until(lambda: not psutil.pid_exists(worker))
 
         third = gateway_process.ensure_running(tmp_path, port=0)
         wait_until(lambda: pl.read_delta(str(table)).height >= 200)

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
-from mlops_assets_tests.serving.conftest import invoke, running, token_of, wait_until
+from mlops_assets_tests.serving.conftest import invoke, running, token_of, wait_until, workers_of
 
 ROW = {"tenure": 3, "charges": 20.0, "contract": "monthly", "signed": None}
 Deploy = Callable[..., EndpointSpec]
@@ -43,8 +42,7 @@ def test_twenty_swaps_under_load_fail_no_request(tmp_path: Path, deploy: Deploy)
             done.set()
             for thread in threads:
                 thread.join()
-        gateway = psutil.Process(address.pid)
-        wait_until(lambda: len(gateway.children()) == 1)
+        wait_until(lambda: len(workers_of(address.pid)) == 1)
 
     answered = sum(counts, Counter[tuple[int, str]]())
     assert {status for status, _ in answered} == {200}

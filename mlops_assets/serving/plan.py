@@ -1,0 +1,65 @@
+"""A fitted pipeline as few array operations: what scikit-learn computes for a row, without its cost per call.
+
+The plan does the pipeline's own arithmetic in float64: lookups for texts, the scalers' subtractions and divisions,
+the estimator's sums in their order. What it does not know it does not guess: a pipeline has no plan (`Unplanned`), or
+a request goes the long way (`predict` gives None). Whether a plan may be used is for `plan_proof` to say.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlops_assets.serving.plan_columns import Block, Unplanned, blocks_of, number_steps
+from mlops_assets.serving.plan_finals import final_of
+from mlops_assets.serving.signature import Column
+
+if TYPE_CHECKING:
+    from mlops_assets.serving.model import Prediction
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The blocks of columns side by side, then steps over the whole matrix, then the estimator."""
+
+    columns: tuple[Column, ...]
+    blocks: tuple[Block, ...]
+    steps: tuple[Callable[[Any], Any], ...]
+    final: "Callable[[Any], list[Prediction] | None]"
+
+    def predict(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> "list[Prediction] | None":
+        """One prediction per row; None where a value is not of the plain kind, or a column is missing."""
+        if not rows:
+            return []
+        matrix = self.matrix(dict(zip(columns, zip(*rows, strict=True), strict=True)), len(columns))
+        return None if matrix is None else self.final(matrix)
+
+    def matrix(self, given: dict[str, Sequence[Any]], width: int) -> Any:
+        """What the estimator gets, shape (n, outputs); None where the plan does not fit."""
+        if len(given) != width:
+            return None
+        for column in self.columns:
+            if column.name not in given:
+                return None
+        parts = [block(given) for block in self.blocks]
+        if any(part is None for part in parts):
+            return None
+        made = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        for step in self.steps:
+            made = step(made)
+        return made
+
+
+def plan_of(estimator: Any, columns: Sequence[Column]) -> Plan:
+    """The plan of a fitted pipeline. Raises Unplanned naming the part that has none."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import Pipeline
+
+    if not isinstance(estimator, Pipeline):
+        raise Unplanned(f"a {type(estimator).__name__} that is no pipeline")
+    first, *middle = [step for _, step in estimator.steps[:-1] if step not in (None, "passthrough")] or [None]
+    if not isinstance(first, ColumnTransformer):
+        raise Unplanned(f"a pipeline that begins with a {type(first).__name__}")
+    steps = tuple(step for each in middle for step in number_steps(each))
+    return Plan(tuple(columns), tuple(blocks_of(first, columns)), steps, final_of(estimator.steps[-1][1]))
