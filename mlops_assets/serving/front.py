@@ -43,7 +43,7 @@ class Front:
         except Refusal as refusal:
             await refusal_answer(refusal)(scope, receive, send)
             return
-        except Exception as error:  # noqa: BLE001 - whatever failed, the caller gets JSON and the log its place
+        except Exception as error:
             log.exception("an invocation failed")
             await refusal_answer(failure(error))(scope, receive, send)
             return

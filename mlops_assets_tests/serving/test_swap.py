@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -54,7 +56,7 @@ def test_traffic_follows_its_percentages_and_shares_what_is_served(tmp_path: Pat
     with running(tmp_path) as address, GatewayEndpoints(address.url, token_of(address)) as endpoints:
         endpoints.apply(deploy(1))
         endpoints.wait_ready("churn", 60)
-        (first,) = psutil.Process(address.pid).children()
+        (first,) = workers_of(address.pid)
         entities = [deploy(version).config.model_dump(exclude_none=True)["served_entities"][0] for version in (1, 2)]
         routes = [
             {"served_model_name": "churn_model-1", "traffic_percentage": 80},
@@ -71,17 +73,26 @@ def test_traffic_follows_its_percentages_and_shares_what_is_served(tmp_path: Pat
                 invoke(client, {"dataframe_records": [ROW]}).headers["served-model-name"] for _ in range(300)
             )
 
-        assert first.pid in [worker.pid for worker in psutil.Process(address.pid).children()]
+        assert first in workers_of(address.pid)
         assert 35 <= names["churn_model-2"] <= 90
 
 
-@pytest.mark.slow
-def test_a_served_entity_has_its_own_environment(tmp_path: Path, deploy: Deploy) -> None:
-    with running(tmp_path) as address, GatewayEndpoints(address.url, token_of(address)) as endpoints:
-        endpoints.apply(deploy(1, environment_variables={"GREETING": "hello"}))
-        endpoints.wait_ready("churn", 60)
-        (worker,) = psutil.Process(address.pid).children()
+def test_a_worker_has_its_entitys_environment_and_threads() -> None:
+    program = """
+import os, socket
+from threadpoolctl import threadpool_info
+from mlops_assets.serving import nursery, worker
+def tell(link, path):
+    import numpy
+    link.sendall(f"{os.environ['GREETING']} {path} {threadpool_info()[0]['num_threads']}".encode())
+worker.work = tell
+ours, theirs = socket.socketpair()
+if os.fork() == 0:
+    import numpy
+    nursery._become_worker({"environment": {"GREETING": "hello"}, "threads": 2, "model_path": "there"}, theirs)
+theirs.close()
+print(ours.recv(100).decode(), "GREETING" in os.environ)
+"""
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-        assert worker.environ()["GREETING"] == "hello"
-        assert worker.environ()["OMP_NUM_THREADS"] == "1"
-        assert "GREETING" not in psutil.Process(address.pid).environ()
+    assert told.stdout.split() == ["hello", "there", "2", "False"]
