@@ -69,7 +69,7 @@ def _become_worker(order: dict[str, Any], link: socket.socket) -> None:
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.environ.update(order["environment"])
-        from threadpoolctl import threadpool_limits
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         from mlops_assets.serving.worker import work
 
