@@ -1,7 +1,8 @@
 """Deployment documents as assets: an environment each, in the order development, staging, production.
 
 An asset makes its endpoint serve the approved version and asks it over HTTP; what an endpoint serves is what its asset
-says. The alias `champion` moves last, when production's tests have passed.
+says. Where a test or a criterion of the rollout fails, the endpoint serves what it served before, and the asset is red
+with the evidence. The alias `champion` moves last, when production's tests have passed.
 """
 
 from collections.abc import Iterator
@@ -22,13 +23,16 @@ from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
 from mlops_assets.resources.serving import EmbeddedServing
+from mlops_assets.serving.batch import score
 from mlops_assets.serving.endpoint_tests import Probe, TestResult, run_tests
-from mlops_assets.serving.endpoints import EndpointSpec
 from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.model import load_served_model
-from mlops_assets.serving.rollout import RolledOut, roll_out
+from mlops_assets.serving.rollout import RolledOut, Rollout
+from mlops_assets.serving.spec import EndpointSpec, EndpointStatus
+from mlops_assets.serving.watching import Watch
 
 ORDER = ("development", "staging", "production")
+ROLLOUT, SCORES = "rollout", "scores"
 PROBE_ROWS = 1000
 
 
@@ -59,10 +63,10 @@ def deployment_asset(
         key=key,
         deps=[upstream, table_key(project, "gold", training_set_name(project, config.model_name))],
         check_specs=[
-            dg.AssetCheckSpec(test.type, asset=key, blocking=True, description=type(test).__doc__)
-            for test in _tests(config)
+            dg.AssetCheckSpec(name, asset=key, blocking=True, description=told)
+            for name, told in _checks(config).items()
         ],
-        description=f"{config.model_name} in {config.environment}, at endpoint {config.endpoint_name}.",
+        description=f"{config.model_name} in {config.environment}, {_where(config)}.",
         **shared(project, "deployment", ["mlflow", config.environment], config.tags),
     )
     def deployment(
@@ -77,26 +81,24 @@ def deployment_asset(
         with told(RegistryError, ServingError):
             serving.require(chosen)
             version = approved(registry, chosen)
-            done = _serve(project, chosen, version, lake, registry, serving)
-        checks = [_check(key, result) for result in done.tests]
+            done = _DEPLOY[chosen.deployment_type](project, chosen, version, lake, registry, serving)
+        results = [*done.tests, *_watched(chosen, done)]
+        checks = [_check(key, result) for result in results]
         if not done.passed:
             yield from checks
             raise block(key, _why(done))
         moved = _promote(registry, chosen, version)
-        context.log.info("%s serves version %s (before: %s)", chosen.endpoint_name, version.version, done.before)
+        context.log.info("%s: version %s (before: %s)", _where(chosen), version.version, done.before)
         yield dg.MaterializeResult(
             metadata={
-                "endpoint": chosen.endpoint_name,
-                "url": dg.MetadataValue.url(
-                    f"{serving.gateway().url}/serving-endpoints/{chosen.endpoint_name}/invocations"
-                ),
+                **(_address(serving, chosen) if chosen.deployment_type == "serving_endpoint" else {}),
                 "version": version.version,
                 "version_before": done.before or "none",
                 "changed": done.before != version.version,
                 "champion_moved": moved,
                 **{
                     name: value
-                    for result in done.tests
+                    for result in results
                     for name, value in numbers(result.figures, f"{result.name}_").items()
                 },
             },
@@ -118,10 +120,23 @@ def approved(registry: ModelRegistry, config: DeploymentConfig) -> ModelVersion:
     return registry.version(config.model_name, config.model_version)
 
 
-def _tests(config: DeploymentConfig) -> list[Any]:
-    """The document's tests that this version can run; batch deployments have no endpoint to ask."""
-    known = ("schema", "golden_rows", "latency")
-    return [test for test in config.tests if test.type in known and config.deployment_type == "serving_endpoint"]
+def _where(config: DeploymentConfig) -> str:
+    if config.deployment_type == "serving_endpoint":
+        return f"at endpoint {config.endpoint_name}"
+    return "for batch scoring" + (" by its own job" if config.deployment_type == "job" else "")
+
+
+def _checks(config: DeploymentConfig) -> dict[str, str | None]:
+    """Name and meaning of each blocking check. Batch deployments have no endpoint to ask."""
+    if config.deployment_type != "serving_endpoint":
+        return {SCORES: "The version gives a prediction for every probed row."}
+    watched = {} if config.rollout.strategy == "all_at_once" else {ROLLOUT: "The success criteria held at every share."}
+    return {test.type: type(test).__doc__ for test in config.tests} | watched
+
+
+def _address(serving: EmbeddedServing, config: DeploymentConfig) -> dict[str, Any]:
+    url = f"{serving.gateway().url}/serving-endpoints/{config.endpoint_name}/invocations"
+    return {"endpoint": config.endpoint_name, "url": dg.MetadataValue.url(url)}
 
 
 def _serve(
@@ -132,18 +147,43 @@ def _serve(
     registry: ModelRegistry,
     serving: EmbeddedServing,
 ) -> RolledOut:
-    rows = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name)))
+    """The endpoint serves the version, or what it served before."""
+    rows = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name))).to_pandas()
+    model = load_served_model(registry.local_path(version))
 
     def spec_of(number: str) -> EndpointSpec:
         return _spec(project, config, registry.version(config.model_name, number), lake, registry)
 
-    def test() -> list[TestResult]:
-        model = load_served_model(registry.local_path(version))
-        probe = Probe(serving.client(), config.endpoint_name, model, rows.select(list(model.inputs)).to_pandas())
-        return run_tests(probe, _tests(config))
-
     with serving.endpoints() as endpoints:
-        return roll_out(endpoints, spec_of(version.version), spec_of, test)
+        wanted = spec_of(version.version)
+        probe = Probe(lambda asked: endpoints.ask(wanted.name, asked, wanted.served_name), model, rows)
+
+        def watch(old: str, new: str) -> Watch:
+            return Watch(endpoints, wanted.name, old, new, probe.inputs)
+
+        return Rollout(endpoints, wanted, spec_of, lambda: run_tests(probe, config.tests), config.rollout, watch).run()
+
+
+def _score(
+    project: Project,
+    config: DeploymentConfig,
+    version: ModelVersion,
+    lake: Warehouse,
+    registry: ModelRegistry,
+    serving: EmbeddedServing,
+) -> RolledOut:
+    """The version scores the probed rows as the batch will; nothing is started."""
+    rows = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name)))
+    scored = score(load_served_model(registry.local_path(version)), rows, version=version.version, keep=[])
+    missing = scored["prediction"].null_count()
+    told = f"{scored.height - missing} of {rows.height} rows have a prediction"
+    champion = registry.champion(config.model_name)
+    result = TestResult(SCORES, scored.height == rows.height and not missing, told, {"rows": rows.height})
+    nowhere = EndpointStatus(name=config.endpoint_name, ready=False, config_update="NOT_UPDATING")
+    return RolledOut(nowhere, champion.version if champion else None, [result])
+
+
+_DEPLOY = {"serving_endpoint": _serve, "batch": _score, "job": _score}
 
 
 def _spec(
@@ -153,6 +193,8 @@ def _spec(
     lake: Warehouse,
     registry: ModelRegistry,
 ) -> EndpointSpec:
+    scales, logged = config.autoscaling_enabled, config.inference_log
+    least = config.min_replicas if scales else max(1, config.min_replicas)
     return EndpointSpec(
         name=config.endpoint_name,
         model_name=config.model_name,
@@ -160,9 +202,16 @@ def _spec(
         model_path=str(registry.local_path(version)),
         environment_variables=config.environment_variables,
         tags=config.tags,
+        compute_scale=config.compute_scale,
+        min_replicas=least,
+        max_replicas=config.max_replicas if scales else least,
         timeout_seconds=config.timeout_seconds,
         enable_access_control=config.enable_access_control,
-        inference_table=lake.table(project.name, "monitoring", "inference_log"),
+        requests_per_minute=config.requests_per_minute,
+        inference_table=lake.table(project.name, "monitoring", "inference_log") if logged.enabled else None,
+        logged_fraction=logged.fraction,
+        hashed_columns=tuple(logged.hash_columns),
+        dropped_columns=tuple(logged.drop_columns),
     )
 
 
@@ -192,6 +241,19 @@ def _check(key: dg.AssetKey, result: TestResult) -> dg.AssetCheckResult:
     )
 
 
+def _watched(config: DeploymentConfig, done: RolledOut) -> list[TestResult]:
+    """The rollout as a check: what was seen of the new version while it took traffic, where it came so far."""
+    if ROLLOUT not in _checks(config):
+        return []
+    if not done.evidence:
+        told = "there was no version before" if done.passed else "a test failed before it took traffic"
+        return [TestResult(ROLLOUT, done.passed, told)]
+    told = "; ".join(done.broken) or "every criterion held"
+    return [TestResult(ROLLOUT, not done.broken, f"at {done.share} % of the requests: {told}", done.evidence)]
+
+
 def _why(done: RolledOut) -> list[str]:
     failed = [f"{result.name}: {result.description}" for result in done.tests if not result.passed]
-    return [*failed, f"rolled back to version {done.before}"] if done.rolled_back else failed
+    broken = [f"at {done.share} % of the requests {each}" for each in done.broken]
+    back = [f"rolled back to version {done.before}"] if done.rolled_back else []
+    return [*failed, *broken, *back]

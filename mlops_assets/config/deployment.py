@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from mlops_assets.config.base import (
     Duration,
     Environment,
+    Fraction,
     Name,
     Number,
     StrictModel,
@@ -18,12 +19,16 @@ from mlops_assets.config.base import (
 )
 from mlops_assets.config.training import ModelName
 
+ROLLOUT_METRICS = ("error_rate", "latency_p50_ms", "latency_p95_ms", "latency_p95_ratio", "agreement", "requests")
+
 
 class RolloutConfig(StrictModel):
     """How traffic moves to the new version."""
 
-    strategy: Literal["all_at_once", "blue_green", "canary"] = later(
-        "all_at_once", "How traffic moves to the new version.", values=("blue_green", "canary")
+    strategy: Literal["all_at_once", "blue_green", "canary"] = Field(
+        default="all_at_once",
+        description="How traffic moves to the new version: at once; at once with the old one kept beside it until the "
+        "new one has been watched; or by the increments.",
     )
     increments: list[Annotated[Whole, Field(ge=1, le=100)]] = Field(
         default=[10, 50, 100],
@@ -34,7 +39,14 @@ class RolloutConfig(StrictModel):
         default=parse_duration("10m"), description="How long each share is watched before the next."
     )
     success_criteria: list[Name] = Field(
-        default=[], description="Conditions over the endpoint's metrics that must hold for the next share."
+        default=["error_rate <= 0.01"],
+        description="Conditions over the new version's metrics that must hold all the time it is watched, else it is "
+        f"rolled back: {', '.join(ROLLOUT_METRICS)} (agreement: the share of the same rows on which it says what the "
+        "old version says, within 0.05 for probabilities and numbers).",
+    )
+    shadow_percentage: Annotated[Whole, Field(ge=0, le=100)] = Field(
+        default=0,
+        description="Share of the requests, in percent, that a version which takes no traffic yet answers unseen.",
     )
 
     @model_validator(mode="after")
@@ -69,7 +81,7 @@ class LatencyTest(StrictModel):
 class LoadTest(StrictModel):
     """The endpoint stands concurrent requests."""
 
-    type: Literal["load"] = later(..., "The endpoint stands concurrent requests.")
+    type: Literal["load"] = Field(description="The endpoint stands concurrent requests: all are answered.")
     connections: Whole = Field(default=8, ge=1, le=1_000, description="Requests in flight at a time.")
     seconds: Number = Field(default=10, gt=0, description="How long the load lasts, in seconds.")
 
@@ -77,8 +89,8 @@ class LoadTest(StrictModel):
 class InvarianceTest(StrictModel):
     """Predictions do not change with columns that must not matter."""
 
-    type: Literal["invariance"] = later(..., "Predictions do not change with columns that must not matter.")
-    columns: list[Name] = Field(default=[], description="Columns that are varied.")
+    type: Literal["invariance"] = Field(description="Predictions do not change with columns that must not matter.")
+    columns: list[Name] = Field(min_length=1, description="Columns whose values are exchanged between rows.")
     tolerance: Number = Field(default=1e-9, ge=0, description="Absolute difference that is overlooked.")
 
 
@@ -119,6 +131,17 @@ def _default_endpoint(fields: dict[str, Any]) -> str:
     return endpoint_name_of(fields.get("model_name", "model"), fields.get("environment", "development"))
 
 
+class InferenceLogConfig(StrictModel):
+    """What is kept of an endpoint's requests and predictions in the project's inference table."""
+
+    enabled: bool = Field(default=True, description="Whether requests are logged.")
+    fraction: Fraction = Field(default=1.0, description="Share of the requests that is logged, drawn at random.")
+    hash_columns: list[Name] = Field(
+        default=[], description="Inputs of which only a keyed hash is kept: equal values stay equal."
+    )
+    drop_columns: list[Name] = Field(default=[], description="Inputs that are not kept.")
+
+
 class DeploymentConfig(StrictModel):
     """One model in one environment."""
 
@@ -127,20 +150,38 @@ class DeploymentConfig(StrictModel):
         description='Version to deploy (or "latest"): a number, latest or an alias.'
     )
     environment: Environment = Field(description="Deployment environment (dev, staging, prod).")
-    deployment_type: Literal["serving_endpoint", "batch", "job"] = later(
-        ..., "Type of deployment: an endpoint, or batch scoring.", values=("job",)
+    deployment_type: Literal["serving_endpoint", "batch", "job"] = Field(
+        description="Type of deployment: an endpoint; batch scoring, with the pipeline or by a job of its own."
     )
     endpoint_name: Annotated[str, BeforeValidator(str), AfterValidator(check_endpoint_name)] = Field(
         default_factory=_default_endpoint,
         description="Name for serving endpoint; model and environment if not given.",
     )
     compute_type: Literal["cpu", "gpu"] = Field(default="cpu", description="Compute type (cpu, gpu).")
-    compute_scale: Whole = later(1, "Compute size/scale.", ge=1)
-    min_replicas: Whole = later(1, "Minimum number of replicas.", ge=0)
-    max_replicas: Whole = later(1, "Maximum number of replicas.", ge=1)
-    autoscaling_enabled: bool = later(False, "Enable auto-scaling.")
+    compute_scale: Whole = Field(
+        default=1, ge=1, le=256, description="Compute size/scale: here the threads of each worker process."
+    )
+    min_replicas: Whole = Field(
+        default=1,
+        ge=0,
+        le=256,
+        description="Minimum number of replicas (worker processes); 0 with auto-scaling: the last one ends when idle.",
+    )
+    max_replicas: Whole = Field(
+        default=1, ge=1, le=256, description="Maximum number of replicas, where auto-scaling is enabled."
+    )
+    autoscaling_enabled: bool = Field(
+        default=False,
+        description="Enable auto-scaling between the two numbers of replicas; without it min_replicas run.",
+    )
     enable_access_control: bool = Field(default=True, description="Enable endpoint access control.")
     timeout_seconds: Whole = Field(default=300, ge=1, description="Timeout for endpoint requests, in seconds.")
+    requests_per_minute: Annotated[Whole, Field(ge=1)] | None = Field(
+        default=None, description="Requests an endpoint takes per minute; beyond it the answer is 429."
+    )
+    inference_log: InferenceLogConfig = Field(
+        default=InferenceLogConfig(), description="What is kept of requests and predictions."
+    )
     tags: dict[Name, str] = Field(default={}, description="Metadata tags.")
     environment_variables: dict[Name, str] = Field(default={}, description="Environment variables for endpoint.")
     rollout: RolloutConfig = Field(default=RolloutConfig(), description="How traffic moves to a new version.")

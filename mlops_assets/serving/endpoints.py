@@ -1,10 +1,10 @@
 """Endpoints as a deployment sees them: what should be served, and making a gateway serve it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -16,10 +16,14 @@ from mlops_assets.serving.errors import (
     InvalidInput,
     NotAuthorized,
     ServingError,
+    Throttled,
 )
 from mlops_assets.serving.home import GatewayHome, read_token
 from mlops_assets.serving.protocol import Settings
-from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersion
+from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersion, Traffic
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["EndpointSpec", "EndpointStatus", "GatewayEndpoints", "ServedVersion"]
 
@@ -31,6 +35,7 @@ _BY_STATUS: Mapping[int, Callable[[str], ServingError]] = {
     401: NotAuthorized,
     403: NotAuthorized,
     404: EndpointNotFound,
+    429: Throttled,
     503: EndpointUnavailable,
     504: DeadlineExceeded,
 }
@@ -44,6 +49,7 @@ class GatewayEndpoints:
             base_url=url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=timeout_seconds,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
             trust_env=False,
         )
 
@@ -92,6 +98,40 @@ class GatewayEndpoints:
         found = self._send("GET", PATH)["endpoints"]
         return sorted((_status(endpoint) for endpoint in found), key=lambda status: status.name)
 
+    def ask(self, name: str, rows: "pandas.DataFrame", served: str) -> "pandas.DataFrame":
+        """The predictions of the version called `served`, whatever its share of the requests.
+
+        Raises ServingError as a client's predict does, InvalidInput with the field.
+        """
+        import pandas as pd
+
+        from mlops_assets.serving.encoding import chunks
+
+        found: list[dict[str, Any]] = []
+        for chunk in chunks(rows):
+            path = f"/serving-endpoints/{name}/served-models/{served}/invocations"
+            found += self._send("POST", path, content=chunk.body)["predictions"]
+        return pd.DataFrame(found, index=rows.index)
+
+    def traffic(self, name: str) -> Mapping[str, Traffic]:
+        """What each version has answered since the gateway started, by served name."""
+        from prometheus_client.parser import text_string_to_metric_families
+
+        found: dict[str, Traffic] = {}
+        for family in text_string_to_metric_families(self._client.get("/metrics").text):
+            for sample in family.samples if family.name == "mlops_gateway_requests" else ():
+                if sample.name.endswith("_total") and sample.labels["endpoint"] == name:
+                    served, count = sample.labels["served_model"], int(sample.value)
+                    known = found.get(served, Traffic(0, 0))
+                    failed = count if sample.labels["status"] >= "500" else 0
+                    found[served] = Traffic(known.requests + count, known.failed + failed)
+        return found
+
+    def agreement(self, name: str) -> Sequence[Mapping[str, Any]]:
+        """What shadow traffic has shown: per pair of versions the rows compared, agreeing, and examples."""
+        found: list[dict[str, Any]] = self._send("GET", f"{PATH}/{name}/agreement")["comparisons"]
+        return found
+
     def delete(self, name: str) -> None:
         """Delete the endpoint. Raises EndpointNotFound."""
         self._send("DELETE", f"{PATH}/{name}")
@@ -133,19 +173,26 @@ class GatewayEndpoints:
         except EndpointNotFound:
             return None
 
-    def _send(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def _send(self, method: str, path: str, body: object = None, content: bytes | None = None) -> dict[str, Any]:
         try:
-            answer = self._client.request(method, path, json=body)
+            answer = self._client.request(method, path, json=body, content=content)
         except httpx.TimeoutException:
             raise DeadlineExceeded(f"The gateway at {self._client.base_url} gave no answer in time.") from None
         except httpx.TransportError as error:
             raise EndpointUnavailable(
                 f"No gateway answers at {self._client.base_url} ({type(error).__name__})."
             ) from None
-        content: dict[str, Any] = answer.json()
+        given: dict[str, Any] = answer.json()
         if answer.is_error:
-            raise _BY_STATUS.get(answer.status_code, ServingError)(str(content["message"]))
-        return content
+            raise _error(answer.status_code, given)
+        return given
+
+
+def _error(status: int, content: Mapping[str, Any]) -> ServingError:
+    message, details = str(content["message"]), content.get("details")
+    if status == 400 and details:
+        return InvalidInput(message, details[0]["field_violations"][0]["field"])
+    return _BY_STATUS.get(status, ServingError)(message)
 
 
 def _sent(spec: EndpointSpec) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def test_the_monitoring_example_keeps_its_secret() -> None:
 
 
 def test_the_examples_pending_fields_are_named() -> None:
-    assert pending_fields(parsed("deployment")) == ["compute_scale", "max_replicas", "autoscaling_enabled"]
+    assert pending_fields(parsed("deployment")) == []
     assert pending_fields(parsed("data")) == ["z_order_by"]
 
 

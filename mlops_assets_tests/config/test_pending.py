@@ -34,13 +34,11 @@ def test_fields_without_effect_are_named_where_they_are_set() -> None:
     assert pending_fields(config) == ["write_mode", "retention"]
 
 
-def test_values_without_effect_are_named_apart_from_those_with_one() -> None:
-    fields = {"model_name": "m", "model_version": "1", "environment": "dev"}
-    served = {**fields, "deployment_type": "serving_endpoint", "rollout": {"increments": [50, 100]}}
+def test_everything_a_deployment_says_but_the_approval_has_an_effect() -> None:
+    fields = {"model_name": "m", "model_version": "1", "environment": "dev", "compute_scale": 2, "max_replicas": 3}
     tested = {"tests": [{"type": "schema"}, {"type": "load"}], "rollout": {"strategy": "canary"}}
-    assert pending_fields(DeploymentConfig.model_validate(served)) == []
-    job = DeploymentConfig.model_validate({**fields, **tested, "deployment_type": "job"})
-    assert pending_fields(job) == ["deployment_type", "rollout.strategy", "tests.1.type"]
+    job = DeploymentConfig.model_validate({**fields, **tested, "deployment_type": "job", "autoscaling_enabled": True})
+    assert pending_fields(job) == []
 
 
 def test_one_item_of_a_list_without_effect_is_named_alone() -> None:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pandas as pd
@@ -28,47 +29,61 @@ def churn() -> pd.DataFrame:
     )
 
 
+Saver = Callable[[Any, Any, pd.DataFrame, list[str]], Path]
+
+
 @pytest.fixture(scope="session")
-def model_path(tmp_path_factory: pytest.TempPathFactory, churn: pd.DataFrame) -> Path:
-    """A classifier logged by MLflow to a sqlite store, as training logs it."""
-    import mlflow
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-    from sklearn.compose import make_column_transformer
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+def save_model(tmp_path_factory: pytest.TempPathFactory) -> Saver:
+    """Fits an encoder of the contract and a classifier, and logs them to a sqlite store, as training does."""
 
-    from mlops_assets.trusted_types import trusted_types_of
+    def save(encoder: Any, classifier: Any, rows: pd.DataFrame, labels: list[str]) -> Path:
+        import mlflow
+        from mlflow.models import ModelSignature
+        from mlflow.types import ColSpec, Schema
+        from sklearn.compose import make_column_transformer
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
 
-    encode = make_column_transformer(
-        (StandardScaler(), ["tenure", "charges"]),
-        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["contract"]),
-    )
-    model = make_pipeline(encode, HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=5))
-    model.fit(churn, ["stays" if tenure > 30 else "leaves" for tenure in churn["tenure"]])
-    inputs = Schema(
-        [
-            ColSpec("long", "tenure"),
-            ColSpec("double", "charges"),
-            ColSpec("string", "contract", required=False),
-            ColSpec("datetime", "signed", required=False),
-        ]
-    )
-    home = tmp_path_factory.mktemp("mlflow")
-    mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
-    experiment = mlflow.create_experiment("churn", artifact_location=(home / "artifacts").as_uri())
-    with mlflow.start_run(experiment_id=experiment):
-        logged = mlflow.sklearn.log_model(
-            model,
-            name="model",
-            serialization_format="skops",
-            skops_trusted_types=trusted_types_of(model),
-            pip_requirements=["scikit-learn"],
-            signature=ModelSignature(inputs, Schema([ColSpec("string")])),
+        from mlops_assets.trusted_types import trusted_types_of
+
+        numbers = (StandardScaler(), ["tenure", "charges"])
+        model = make_pipeline(make_column_transformer(numbers, (encoder, ["contract"])), classifier)
+        model.fit(rows, labels)
+        inputs = Schema(
+            [
+                ColSpec("long", "tenure"),
+                ColSpec("double", "charges"),
+                ColSpec("string", "contract", required=False),
+                ColSpec("datetime", "signed", required=False),
+            ]
         )
-    mlflow.artifacts.download_artifacts(logged.model_uri, dst_path=str(home / "model"))
-    return home / "model"
+        home = tmp_path_factory.mktemp("mlflow")
+        mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
+        experiment = mlflow.create_experiment("churn", artifact_location=(home / "artifacts").as_uri())
+        with mlflow.start_run(experiment_id=experiment):
+            logged = mlflow.sklearn.log_model(
+                model,
+                name="model",
+                serialization_format="skops",
+                skops_trusted_types=trusted_types_of(model),
+                pip_requirements=["scikit-learn"],
+                signature=ModelSignature(inputs, Schema([ColSpec("string")])),
+            )
+        mlflow.artifacts.download_artifacts(logged.model_uri, dst_path=str(home / "model"))
+        return home / "model"
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def model_path(save_model: Saver, churn: pd.DataFrame) -> Path:
+    """Boosted trees that say who leaves."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.preprocessing import OneHotEncoder
+
+    labels = ["stays" if tenure > 30 else "leaves" for tenure in churn["tenure"]]
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    return save_model(encoder, HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=5), churn, labels)
 
 
 @pytest.fixture(scope="session")

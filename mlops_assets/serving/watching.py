@@ -1,0 +1,123 @@
+"""Watching a version take traffic: the same rows are put to it and to the old one, and real requests are counted.
+
+A version is judged on every look once it has answered enough, so that one that fails is not kept for the whole period.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlops_assets.serving.errors import ServingError
+from mlops_assets.serving.shadow import TOLERANCE, difference
+from mlops_assets.serving.spec import Endpoints
+
+if TYPE_CHECKING:
+    import pandas
+
+    from mlops_assets.config.deployment import RolloutConfig
+
+LOOKS = 200
+ENOUGH = 30
+SHORTEST_PAUSE = 0.02
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The figures that were judged, by the names of the rollout's metrics, and what did not hold, in sentences."""
+
+    figures: Mapping[str, float]
+    broken: Sequence[str] = ()
+
+
+@dataclass
+class Watch:
+    """One version beside the old one, at one endpoint; `rows` are raw features that both must be able to answer."""
+
+    endpoints: Endpoints
+    endpoint: str
+    old: str
+    new: str
+    rows: "pandas.DataFrame"
+    _times: dict[str, list[float]] = field(default_factory=lambda: {"old": [], "new": []})
+    _errors: int = 0
+    _compared: int = 0
+    _agreeing: int = 0
+    _last_error: str = ""
+
+    def judge(self, config: "RolloutConfig") -> Verdict:
+        """Watch for the evaluation period, or until a criterion does not hold."""
+        period = config.evaluation_period.total_seconds()
+        begun, before = time.monotonic(), self._traffic()
+        looks = 0
+        while looks < ENOUGH or time.monotonic() - begun < period:
+            self._look(looks)
+            looks += 1
+            if looks >= ENOUGH:
+                verdict = self._verdict(config.success_criteria, before)
+                if verdict.broken:
+                    return verdict
+            time.sleep(max(SHORTEST_PAUSE, period / LOOKS))
+        return self._verdict(config.success_criteria, before)
+
+    def _look(self, number: int) -> None:
+        row = self.rows.iloc[[number % len(self.rows)]]
+        old = self._ask("old", self.old, row)
+        new = self._ask("new", self.new, row)
+        if new is None:
+            self._errors += 1
+        elif old is not None:
+            self._compared += 1
+            self._agreeing += difference(old, new) <= TOLERANCE
+
+    def _ask(self, which: str, served: str, row: "pandas.DataFrame") -> Mapping[str, Any] | None:
+        begun = time.perf_counter()
+        try:
+            answered = self.endpoints.ask(self.endpoint, row, served)
+        except ServingError as error:
+            self._last_error = f"{which} version: {error}"
+            return None
+        finally:
+            self._times[which].append((time.perf_counter() - begun) * 1000)
+        return {str(name): value for name, value in answered.iloc[0].items()}
+
+    def _traffic(self) -> tuple[int, int]:
+        found = self.endpoints.traffic(self.endpoint).get(self.new)
+        return (found.requests, found.failed) if found else (0, 0)
+
+    def _verdict(self, criteria: Sequence[str], before: tuple[int, int]) -> Verdict:
+        requests, failed = (now - then for now, then in zip(self._traffic(), before, strict=True))
+        asked = len(self._times["new"])
+        p95 = {which: float(np.percentile(times, 95)) for which, times in self._times.items()}
+        figures = {
+            "error_rate": max(self._errors / asked, failed / requests if requests else 0.0),
+            "latency_p50_ms": float(np.percentile(self._times["new"], 50)),
+            "latency_p95_ms": p95["new"],
+            "latency_p95_ratio": p95["new"] / p95["old"],
+            "requests": float(max(requests, asked)),
+        }
+        if self._compared:
+            figures["agreement"] = self._agreeing / self._compared
+        return Verdict(figures, [self._told(each) for each in unmet(criteria, figures)])
+
+    def _told(self, sentence: str) -> str:
+        return f"{sentence} (last error, {self._last_error})" if self._last_error else sentence
+
+
+def unmet(criteria: Sequence[str], figures: Mapping[str, float]) -> list[str]:
+    """A sentence for each criterion that does not hold over the figures; unknown is not met."""
+    import polars as pl
+
+    from mlops_assets.config.deployment import ROLLOUT_METRICS
+    from mlops_assets.rules import columns, evaluate, parse
+
+    row = pl.DataFrame({name: pl.Series([figures.get(name)], dtype=pl.Float64) for name in ROLLOUT_METRICS})
+    sentences = []
+    for criterion in criteria:
+        if not evaluate(criterion, row)[0]:
+            named = sorted(columns(parse(criterion)))
+            shown = [f"{each} is {figures[each]:.4g}" if each in figures else f"{each} is unknown" for each in named]
+            sentences.append(f"'{criterion}' does not hold: {', '.join(shown)}")
+    return sentences

@@ -1,0 +1,189 @@
+"""The steps of a rollout, on endpoints in memory: what is served after each, and after a kill at any of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from mlops_assets.config.deployment import RolloutConfig
+from mlops_assets.serving.endpoint_tests import TestResult
+from mlops_assets.serving.errors import EndpointNotFound, EndpointUnavailable
+from mlops_assets.serving.rollout import RolledOut, Rollout
+from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersion, Traffic
+from mlops_assets.serving.watching import Watch, unmet
+
+
+class KilledError(BaseException):
+    """The process ended here."""
+
+
+class Remembered:
+    """Endpoints that only remember what they were told to serve; `answers` by version, an exception is raised."""
+
+    def __init__(self, answers: Mapping[str, Any]) -> None:
+        self.answers = answers
+        self.now: EndpointSpec | None = None
+        self.history: list[dict[str, int]] = []
+        self.kill_at = -1
+
+    def apply(self, spec: EndpointSpec) -> EndpointStatus:
+        if len(self.history) == self.kill_at:
+            self.kill_at = -1
+            raise KilledError
+        self.now = spec
+        self.history.append({version: share for version, share in self.shares().items() if share})
+        return self.get(spec.name)
+
+    def shares(self) -> dict[str, int]:
+        assert self.now is not None
+        return {self.now.version: self.now.percentage} | {each.version: each.percentage for each in self.now.beside}
+
+    def get(self, name: str) -> EndpointStatus:
+        if self.now is None:
+            raise EndpointNotFound(name)
+        served = tuple(
+            ServedVersion(name=f"m-{version}", model_name="m", version=version, traffic_percentage=share)
+            for version, share in self.shares().items()
+        )
+        return EndpointStatus(name=name, ready=True, config_update="NOT_UPDATING", served=served)
+
+    def wait_ready(self, name: str, timeout: float) -> EndpointStatus:
+        return self.get(name)
+
+    def ask(self, name: str, rows: pd.DataFrame, served: str) -> pd.DataFrame:
+        answer = self.answers[served.removeprefix("m-")]
+        if isinstance(answer, Exception):
+            raise answer
+        return pd.DataFrame([{"prediction": answer > 0.5, "probability": answer}] * len(rows))
+
+    def traffic(self, name: str) -> Mapping[str, Traffic]:
+        return {}
+
+
+def spec(version: str) -> EndpointSpec:
+    return EndpointSpec(name="e", model_name="m", version=version, model_path="/nowhere")
+
+
+def rollout(endpoints: Remembered, strategy: str, criteria: Sequence[str] = (), tested: bool = True) -> Rollout:
+    config = RolloutConfig.model_validate(
+        {"strategy": strategy, "evaluation_period": "1ms", "increments": [10, 50], "success_criteria": list(criteria)}
+    )
+
+    def watch(old: str, new: str) -> Watch:
+        return Watch(endpoints, "e", old, new, pd.DataFrame({"x": [1.0]}))
+
+    return Rollout(endpoints, spec("2"), spec, lambda: [TestResult("schema", tested, "")], config, watch)
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops_assets.serving.watching.SHORTEST_PAUSE", 0)
+
+
+def served_first(answers: Mapping[str, Any] = {"1": 0.2, "2": 0.21}) -> Remembered:
+    endpoints = Remembered(answers)
+    endpoints.apply(spec("1"))
+    return endpoints
+
+
+@pytest.mark.parametrize(
+    ("strategy", "steps"),
+    [
+        ("all_at_once", [{"2": 100}]),
+        ("blue_green", [{"1": 100}, {"2": 100}, {"2": 100}]),
+        ("canary", [{"1": 100}, {"2": 10, "1": 90}, {"2": 50, "1": 50}, {"2": 100}, {"2": 100}]),
+    ],
+)
+def test_traffic_moves_as_the_strategy_says(strategy: str, steps: list[dict[str, int]]) -> None:
+    endpoints = served_first()
+
+    done = rollout(endpoints, strategy, ["error_rate == 0", "agreement == 1", "latency_p95_ms < 10000"]).run()
+
+    assert done.passed
+    assert done.before == "1"
+    assert endpoints.history[1:] == steps
+    assert endpoints.shares() == {"2": 100}
+
+
+BAD: list[tuple[Any, str, str]] = [
+    (EndpointUnavailable("it fell over"), "error_rate < 0.01", "error_rate is 1 (last error, new version: it fell"),
+    (0.9, "agreement > 0.95", "agreement is 0"),
+    (0.2, "requests > 1e9", "requests is 30"),
+]
+
+
+@pytest.mark.parametrize("strategy", ["blue_green", "canary"])
+@pytest.mark.parametrize(("answer", "criterion", "told"), BAD)
+def test_a_version_that_breaks_a_criterion_is_rolled_back_with_the_evidence(
+    strategy: str, answer: Any, criterion: str, told: str
+) -> None:
+    endpoints = served_first({"1": 0.2, "2": answer})
+
+    done = rollout(endpoints, strategy, [criterion]).run()
+
+    assert (done.passed, done.rolled_back, done.before) == (False, True, "1")
+    assert told in done.broken[0]
+    assert done.share == (100 if strategy == "blue_green" else 10)
+    assert endpoints.shares() == {"1": 100}
+
+
+@pytest.mark.parametrize("strategy", ["all_at_once", "blue_green", "canary"])
+def test_a_version_that_fails_a_test_is_not_kept(strategy: str) -> None:
+    endpoints = served_first()
+
+    done = rollout(endpoints, strategy, tested=False).run()
+
+    assert (done.passed, done.rolled_back) == (False, True)
+    assert endpoints.shares() == {"1": 100}
+    if strategy != "all_at_once":
+        assert all("2" not in step for step in endpoints.history)
+
+
+def test_the_first_version_has_nothing_to_be_compared_with() -> None:
+    endpoints = Remembered({"2": 0.5})
+
+    done = rollout(endpoints, "canary", ["agreement == 1"]).run()
+
+    assert (done.passed, done.before, endpoints.history) == (True, None, [{"2": 100}])
+
+
+def run_through_kills(endpoints: Remembered, strategy: str, kill_at: int) -> RolledOut:
+    endpoints.kill_at = kill_at
+    try:
+        return rollout(endpoints, strategy, ["agreement > 0.9"]).run()
+    except KilledError:
+        return rollout(endpoints, strategy, ["agreement > 0.9"]).run()
+
+
+@pytest.mark.parametrize("kill_at", range(1, 6))
+@pytest.mark.parametrize(("answer", "ends_with"), [(0.21, "2"), (0.9, "1")])
+@pytest.mark.parametrize("strategy", ["blue_green", "canary"])
+def test_after_a_kill_at_any_step_the_rollout_goes_on_and_never_takes_a_step_back(
+    strategy: str, answer: float, ends_with: str, kill_at: int
+) -> None:
+    endpoints = served_first({"1": 0.2, "2": answer})
+
+    done = run_through_kills(endpoints, strategy, kill_at)
+
+    assert endpoints.shares() == {ends_with: 100}
+    assert done.passed == (ends_with == "2")
+    shares = [step.get("2", 0) for step in endpoints.history]
+    if ends_with == "2":
+        assert shares == sorted(shares)
+
+
+def test_asking_for_what_is_served_tests_it_again_and_changes_nothing() -> None:
+    endpoints = Remembered({"2": 0.5})
+    endpoints.apply(spec("2"))
+
+    done = rollout(endpoints, "canary").run()
+
+    assert (done.passed, done.before) == (True, "2")
+    assert endpoints.history == [{"2": 100}] * 2
+
+
+def test_a_criterion_over_an_unknown_figure_is_not_met() -> None:
+    assert unmet(["agreement > 0.5 and error_rate < 1"], {"error_rate": 0.0}) == [
+        "'agreement > 0.5 and error_rate < 1' does not hold: agreement is unknown, error_rate is 0"
+    ]
