@@ -7,14 +7,16 @@ if TYPE_CHECKING:
     from mlops_assets.serving.client import TabularModelClient as TabularModelClient
     from mlops_assets.serving.credentials import AuthType as AuthType
     from mlops_assets.serving.credentials import EndpointCredentials as EndpointCredentials
+    from mlops_assets.serving.model_client import ModelServingClient as ModelServingClient
 
 _EXPORTS = {
+    "ModelServingClient": "mlops_assets.serving.model_client",
     "AsyncTabularModelClient": "mlops_assets.serving.client",
     "TabularModelClient": "mlops_assets.serving.client",
     "EndpointCredentials": "mlops_assets.serving.credentials",
     "AuthType": "mlops_assets.serving.credentials",
 }
-__all__ = ["AsyncTabularModelClient", "AuthType", "EndpointCredentials", "TabularModelClient"]
+__all__ = ["AsyncTabularModelClient", "AuthType", "EndpointCredentials", "ModelServingClient", "TabularModelClient"]
 
 
 def __getattr__(name: str) -> Any:

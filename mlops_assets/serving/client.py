@@ -71,8 +71,7 @@ class AsyncTabularModelClient:
         """
         import pandas as pd
 
-        if not ENDPOINT_NAME.fullmatch(endpoint_name):
-            raise InvalidInput(f"{endpoint_name!r} is no endpoint name: at most 63 letters, digits, - and _.")
+        checked_endpoint(endpoint_name)
         column_names(features)
         if features.empty:
             return pd.DataFrame({"prediction": [], "probability": []}, index=features.index, dtype="float64")
@@ -113,6 +112,13 @@ async def _all(jobs: Any) -> None:
                 group.create_task(job)
     except* ServingError as errors:
         raise errors.exceptions[0] from None
+
+
+def checked_endpoint(name: str) -> str:
+    """The name of an endpoint, which becomes part of a path. Raises InvalidInput for any other text."""
+    if not ENDPOINT_NAME.fullmatch(name):
+        raise InvalidInput(f"{name!r} is no endpoint name: at most 63 letters, digits, - and _.")
+    return name
 
 
 class TabularModelClient:

@@ -1,0 +1,198 @@
+"""Deployments to Databricks endpoints, on the stand-in workspace."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from mlops_assets.serving import EndpointCredentials, ModelServingClient, TabularModelClient
+from mlops_assets.serving.databricks import DatabricksEndpoints, EndpointOptions
+from mlops_assets.serving.endpoints import EndpointSpec
+from mlops_assets.serving.errors import DeploymentFailed, EndpointNotFound, NotAuthorized, ServingError
+from mlops_assets_tests.serving.conftest import wait_until
+from mlops_assets_tests.workspace_stub import TOKEN, Fault, Workspace, workspace
+
+MODEL = "main.ml.churn_model"
+
+
+@pytest.fixture
+def there(tmp_path: Path, model_path: Path) -> Iterator[Workspace]:
+    """A workspace whose registry holds versions 1 and 2 of the model, and a version 3 that does not load."""
+    with workspace(tmp_path) as made:
+        made.models |= {(MODEL, "1"): model_path, (MODEL, "2"): model_path, (MODEL, "3"): tmp_path / "nothing"}
+        yield made
+
+
+def endpoints(there: Workspace, **options: Any) -> DatabricksEndpoints:
+    from databricks.sdk import WorkspaceClient
+
+    sdk = WorkspaceClient(host=there.url, token=TOKEN)
+    return DatabricksEndpoints(sdk, EndpointOptions(**options), poll_seconds=0.02)
+
+
+@pytest.fixture
+def spec(deploy: Callable[..., EndpointSpec]) -> Callable[..., EndpointSpec]:
+    return lambda version=1, **changes: deploy(version, **{"model_name": MODEL, "timeout_seconds": 60, **changes})
+
+
+def version_of(status: Any) -> str:
+    return str(status.served[0].version)
+
+
+def test_an_endpoint_is_created_answers_and_is_left_alone_when_asked_again(
+    there: Workspace, spec: Callable[..., EndpointSpec], churn: pd.DataFrame
+) -> None:
+    deployed = endpoints(there)
+    deployed.apply(spec(tags={"team": "a"}, environment_variables={"LOG_LEVEL": "INFO"}))
+    status = deployed.wait_ready("churn", 30)
+    there.requests.clear()
+
+    deployed.apply(spec(tags={"team": "a"}, environment_variables={"LOG_LEVEL": "INFO"}))
+
+    assert (version_of(status), status.tags) == ("1", {"team": "a"})
+    assert {request.split()[0] for request in there.requests} == {"GET"}
+    client = TabularModelClient(there.url, EndpointCredentials(token=TOKEN))
+    assert len(client.predict("churn", churn)) == len(churn)
+
+
+def test_a_new_version_takes_over_and_tags_follow(there: Workspace, spec: Callable[..., EndpointSpec]) -> None:
+    deployed = endpoints(there)
+    deployed.apply(spec(tags={"old": "1", "kept": "1"}))
+    deployed.wait_ready("churn", 30)
+
+    deployed.apply(spec(2, tags={"kept": "2"}))
+
+    status = deployed.wait_ready("churn", 30)
+    assert (version_of(status), status.tags) == ("2", {"kept": "2"})
+
+
+def test_a_failed_update_tells_the_build_log_and_keeps_what_is_served(
+    there: Workspace, spec: Callable[..., EndpointSpec], churn: pd.DataFrame
+) -> None:
+    deployed = endpoints(there)
+    deployed.apply(spec())
+    deployed.wait_ready("churn", 30)
+    deployed.apply(spec(3))
+
+    with pytest.raises(DeploymentFailed, match="serves what it did before") as failed:
+        deployed.wait_ready("churn", 30)
+
+    assert f"building {MODEL}/3" in str(failed.value)
+    assert version_of(deployed.get("churn")) == "1"
+    client = TabularModelClient(there.url, EndpointCredentials(token=TOKEN))
+    assert len(client.predict("churn", churn)) == len(churn)
+    deployed.apply(spec(2))
+    assert version_of(deployed.wait_ready("churn", 30)) == "2"
+
+
+def test_a_change_under_way_is_waited_for_and_not_refused(there: Workspace, spec: Callable[..., EndpointSpec]) -> None:
+    there.serving.build_seconds = 0.3
+    deployed = endpoints(there)
+    deployed.apply(spec())
+
+    deployed.apply(spec(2))
+
+    assert version_of(deployed.wait_ready("churn", 30)) == "2"
+
+
+def test_permissions_go_by_id_and_the_gateway_gets_table_and_limit(
+    there: Workspace, spec: Callable[..., EndpointSpec]
+) -> None:
+    options = {
+        "permissions": {"someone@example.com": "CAN_QUERY", "group:ml": "CAN_MANAGE"},
+        "inference_schema": "main.logs",
+        "requests_per_minute": 100,
+    }
+    deployed = endpoints(there, **options)
+    deployed.apply(spec())
+    deployed.wait_ready("churn", 30)
+    deployed.apply(spec())
+
+    made = there.serving.endpoints["churn"]
+    assert {each.get("user_name") or each["group_name"]: each["permission_level"] for each in made.permissions} == {
+        "someone@example.com": "CAN_QUERY",
+        "ml": "CAN_MANAGE",
+    }
+    assert made.gateway is not None
+    assert made.gateway.as_dict() == {
+        "inference_table_config": {
+            "catalog_name": "main",
+            "schema_name": "logs",
+            "table_name_prefix": "churn",
+            "enabled": True,
+        },
+        "rate_limits": [{"calls": 100, "key": "endpoint", "renewal_period": "minute"}],
+    }
+
+
+@pytest.mark.parametrize("fault", [Fault.error(500, "INTERNAL_ERROR", "no"), Fault.html(502), Fault.html(200)])
+def test_a_look_that_fails_once_does_not_fail_the_deployment(
+    there: Workspace, spec: Callable[..., EndpointSpec], fault: Fault
+) -> None:
+    deployed = endpoints(there)
+    deployed.apply(spec())
+    there.fail("GET /api/2.0/serving-endpoints/churn", fault)
+
+    assert version_of(deployed.wait_ready("churn", 30)) == "1"
+    assert not there.faults.waiting
+
+
+def test_what_the_workspace_refuses_is_told_in_the_clients_errors(
+    there: Workspace, spec: Callable[..., EndpointSpec]
+) -> None:
+    deployed = endpoints(there)
+    with pytest.raises(EndpointNotFound, match="churn"):
+        deployed.get("churn")
+    there.fail("POST /api/2.0/serving-endpoints", Fault.error(403, "PERMISSION_DENIED", "may not create"))
+    with pytest.raises(NotAuthorized, match="may not create"):
+        deployed.apply(spec())
+    with pytest.raises(ServingError) as raised:
+        deployed.get("other")
+    assert TOKEN not in str(raised.value)
+
+
+def test_a_deleted_endpoint_is_gone(there: Workspace, spec: Callable[..., EndpointSpec]) -> None:
+    deployed = endpoints(there)
+    deployed.apply(spec())
+    wait_until(lambda: deployed.get("churn").ready)
+
+    deployed.delete("churn")
+
+    assert deployed.list() == []
+
+
+def test_mlflow_deployments_drives_the_same_workspace(
+    there: Workspace, spec: Callable[..., EndpointSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.deployments import get_deploy_client
+
+    monkeypatch.setenv("DATABRICKS_HOST", there.url)
+    monkeypatch.setenv("DATABRICKS_TOKEN", TOKEN)
+    entity = {"entity_name": MODEL, "entity_version": "1", "workload_size": "Small", "scale_to_zero_enabled": True}
+    client = get_deploy_client("databricks")
+
+    client.create_endpoint(config={"name": "churn", "config": {"served_entities": [entity]}})
+    wait_until(lambda: client.get_endpoint("churn")["state"]["ready"] == "READY")
+
+    row = {"tenure": 3, "charges": 20.0, "contract": "monthly", "signed": "2024-01-01T00:00:00"}
+    answer = client.predict(endpoint="churn", inputs={"dataframe_records": [row]})
+    assert len(answer["predictions"]) == 1
+
+
+def test_chat_passes_through_the_sdk_with_the_same_errors(there: Workspace) -> None:
+    answer = {
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}}],
+        "object": "chat.completion",
+    }
+    there.fail("POST /serving-endpoints/assistant/invocations", Fault(200, json.dumps(answer).encode()))
+    client = ModelServingClient(there.url, EndpointCredentials(token=TOKEN), timeout_seconds=5)
+
+    answered = client.chat("assistant", [{"role": "user", "content": "hi"}], max_tokens=5)
+
+    assert answered["choices"][0]["message"]["content"] == "hello"
+    with pytest.raises(EndpointNotFound):
+        client.complete("assistant", "once upon a time")
+    assert TOKEN not in repr(client)
