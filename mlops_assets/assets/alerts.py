@@ -14,7 +14,6 @@ import dagster as dg
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.gate_record import refusals_in_a_row
 from mlops_assets.assets.keys import Materialized, model_key, monitoring_key, shared
-from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.metadata import markdown_table
 from mlops_assets.assets.monitored import (
     clock,
@@ -26,6 +25,7 @@ from mlops_assets.assets.monitored import (
 )
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.alert_channels import Channel
+from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring.alert_log import FAILED, PENDING, SENT, Entry, tell
 from mlops_assets.monitoring.alerts import Standing, standing

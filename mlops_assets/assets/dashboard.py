@@ -11,10 +11,10 @@ import polars as pl
 
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, monitoring_key, shared
-from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.monitored import drift_tables, page_file, performance_table
 from mlops_assets.assets.monitoring import model_metrics
 from mlops_assets.config import MonitoringConfig, Project
+from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring.alert_log import Entry, read_log
 from mlops_assets.monitoring.dashboard import (

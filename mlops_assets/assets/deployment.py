@@ -14,11 +14,11 @@ import polars as pl
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, deployment_key, model_key, shared, table_key
 from mlops_assets.assets.launchpad import knobs, with_knobs
-from mlops_assets.assets.lineage import training_set_name
 from mlops_assets.assets.metadata import numbers
 from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.rule_checks import block
 from mlops_assets.config import DeploymentConfig, Document, Project
+from mlops_assets.config.lineage import training_set_name
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError

@@ -3,7 +3,7 @@
 import dagster as dg
 from dagster import AssetCheckEvaluation
 
-from mlops_assets.assets.model import GATE
+from mlops_assets.steps.model import GATE
 
 RECORDS = 50  # evaluations that are looked at, newest first
 

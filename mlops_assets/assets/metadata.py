@@ -1,91 +1,41 @@
-"""What the UI shows of a materialization: schemas with constraints, row counts, rule outcomes, tables, plots."""
+"""What the UI shows of a materialization, in Dagster's types."""
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
-from mlops_assets.lake import delta
-from mlops_assets.lake.rowcount import RowCount
+from mlops_assets.assets.reported import metadata_of, shown
 from mlops_assets.rules import RuleOutcome
+from mlops_assets.steps import shown as steps
+from mlops_assets.steps.result import Shown
+from mlops_assets.steps.shown import numbers, row_metadata
 
-TYPE_NAMES = {"String": "string", "Int64": "int", "Float64": "float", "Boolean": "bool", "Date": "date"}
+__all__ = ["image", "markdown_table", "numbers", "outcome_table", "row_metadata", "table_metadata"]
 
 
 def table_metadata(
     path: str, *, keys: Sequence[str] = (), constraints: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, Any]:
     """Schema, rows, location and Delta version of a table."""
-    return {
-        "dagster/column_schema": column_schema(delta.schema(path), keys=keys, constraints=constraints or {}),
-        "dagster/row_count": delta.rows(path),
-        "dagster/uri": path,
-        "dagster/storage_kind": "delta",
-        "delta_version": delta.version(path),
-    }
-
-
-def column_schema(
-    schema: pl.Schema, *, keys: Sequence[str], constraints: Mapping[str, Sequence[str]]
-) -> dg.TableSchema:
-    """The UI's table of columns, with the rules that name each."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name,
-                TYPE_NAMES.get(str(dtype), str(dtype)),
-                constraints=dg.TableColumnConstraints(
-                    nullable=name not in keys,
-                    unique=list(keys) == [name],
-                    other=list(constraints.get(name, ())),
-                ),
-            )
-            for name, dtype in schema.items()
-        ]
-    )
-
-
-def row_metadata(rows: RowCount) -> dict[str, Any]:
-    """A run's account of rows, as numbers that the UI plots."""
-    numbers = {"rows_read": rows.read, "rows_written": rows.written, "rows_quarantined": rows.quarantined}
-    added = {f"rows_added_by_{step}": count for step, count in rows.added.items()}
-    return numbers | added | {f"rows_removed_by_{step}": count for step, count in rows.removed.items()}
-
-
-def numbers(values: Mapping[str, float | None], prefix: str = "") -> dict[str, Any]:
-    """Metrics as numbers; an undefined one is left out rather than shown as 0."""
-    return {f"{prefix}{name}": float(value) for name, value in values.items() if value is not None}
+    return metadata_of(steps.table_metadata(path, keys=keys, constraints=constraints))
 
 
 def markdown_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> dg.MarkdownMetadataValue:
     """Rows as a table that the UI renders."""
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(_cell(row.get(column)) for column in columns) + " |" for row in rows]
-    return dg.MetadataValue.md("\n".join(lines))
+    return _markdown(steps.markdown_table(rows, columns))
 
 
 def outcome_table(outcomes: Iterable[RuleOutcome]) -> dg.MarkdownMetadataValue:
     """A run's rules with what they found."""
-    rows = [
-        {
-            "rule": outcome.rule.name,
-            "severity": outcome.rule.severity,
-            "failed": outcome.failed_rows if not outcome.table_level else ("" if outcome.passed else "does not hold"),
-            "unknown": outcome.unknown_rows,
-            "condition": outcome.rule.condition,
-        }
-        for outcome in outcomes
-    ]
-    return markdown_table(rows, ["rule", "severity", "failed", "unknown", "condition"])
-
-
-def _cell(value: object) -> str:
-    text = f"{value:.4g}" if isinstance(value, float) else str("" if value is None else value)
-    return text.replace("|", "\\|").replace("\n", " ")
+    return _markdown(steps.outcome_table(outcomes))
 
 
 def image(png: bytes, title: str) -> dg.MarkdownMetadataValue:
     """A small picture, embedded: it lives in the event log."""
-    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
+    return _markdown(steps.image(png, title))
+
+
+def _markdown(value: Shown) -> dg.MarkdownMetadataValue:
+    made: dg.MarkdownMetadataValue = shown(value)
+    return made

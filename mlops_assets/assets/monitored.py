@@ -7,10 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
-from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.tables import locate
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.base import last_part
+from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.features.table import identity
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse

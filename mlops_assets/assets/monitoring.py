@@ -13,7 +13,6 @@ from mlops_assets.assets.alerts import alerts_asset
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, monitoring_key, shared, table_key
 from mlops_assets.assets.launchpad import knobs, with_knobs
-from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.metadata import markdown_table, table_metadata
 from mlops_assets.assets.monitored import (
     clock,
@@ -29,6 +28,7 @@ from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.quality import quality_asset
 from mlops_assets.assets.reference import reference_rows
 from mlops_assets.config import MonitoringConfig, Project
+from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.config.metric_names import MONITOR_METRICS
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse

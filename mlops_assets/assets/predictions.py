@@ -5,9 +5,9 @@ import polars as pl
 
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, deployment_key, shared, table_key
-from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.metadata import table_metadata
 from mlops_assets.config import Project
+from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.features.table import identity
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse

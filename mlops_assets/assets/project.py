@@ -6,11 +6,11 @@ from mlops_assets.assets.dashboard import dashboard_asset
 from mlops_assets.assets.data import data_assets
 from mlops_assets.assets.deployment import deployment_assets
 from mlops_assets.assets.features import feature_asset
-from mlops_assets.assets.lineage import ModelDocuments, model_documents
 from mlops_assets.assets.model import model_asset, training_set_asset
 from mlops_assets.assets.monitoring import monitoring_assets
 from mlops_assets.assets.predictions import predictions_asset
 from mlops_assets.config import Project
+from mlops_assets.config.lineage import ModelDocuments, model_documents
 
 
 def project_assets(project: Project) -> list[dg.AssetsDefinition]:

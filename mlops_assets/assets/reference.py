@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import polars as pl
 
-from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.monitored import with_output
 from mlops_assets.assets.tables import locate
 from mlops_assets.config import Project
+from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.config.tables import resolve_table
 from mlops_assets.lake import delta
 from mlops_assets.lake.errors import LakeError

@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.assets.data import tables_of
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import table_key
 from mlops_assets.assets.launchpad import Knobs
 from mlops_assets.assets.metadata import outcome_table, row_metadata, table_metadata
-from mlops_assets.assets.tables import path_of
+from mlops_assets.assets.tables import path_of, tables_of
 from mlops_assets.config import DataConfig, Document, Project
 from mlops_assets.config.problems import did_you_mean
 from mlops_assets.config.rule_types import rule_tables

@@ -7,8 +7,8 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from mlops_assets.assets.lineage import model_documents
 from mlops_assets.config import Project, home
+from mlops_assets.config.lineage import model_documents
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion

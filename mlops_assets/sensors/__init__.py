@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import dagster as dg
 
 from mlops_assets.assets.keys import model_key
-from mlops_assets.assets.lineage import model_documents
 from mlops_assets.config import Project
+from mlops_assets.config.lineage import model_documents
 from mlops_assets.sensors.dependency import dependency_sensor
 from mlops_assets.sensors.drift import drift_sensor
 from mlops_assets.sensors.notifications import notification_sensor, wanted_kinds

@@ -8,8 +8,8 @@ import pytest
 
 from mlops_assets.assets.alerts import alerts_asset
 from mlops_assets.assets.gate_record import refusals_in_a_row
-from mlops_assets.assets.lineage import model_documents
 from mlops_assets.config import load_project
+from mlops_assets.config.lineage import model_documents
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring import delivery

@@ -96,7 +96,7 @@ def test_a_table_check_that_crashes_fails_the_run_too(shop: Make, monkeypatch: p
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError("the engine broke")
 
-    monkeypatch.setattr("mlops_assets.assets.table_checks.schema_of", crash)
+    monkeypatch.setattr("mlops_assets.steps.table_checks.schema_of", crash)
     result = shop(validation_rules=[POSITIVE]).run()
     assert not result.success
     assert not any(check.passed for check in checks(result).values() if check.check_name == "columns")

@@ -1,10 +1,9 @@
-import dagster as dg
 import pytest
 
-from mlops_assets.assets.rule_checks import ACCOUNT, rule_checks
 from mlops_assets.config import DataConfig
 from mlops_assets.lake.refine import Refined
 from mlops_assets.lake.rowcount import RowCount
+from mlops_assets.steps.rule_checks import ACCOUNT, rule_checks
 
 CONFIG = DataConfig.model_validate({"source_path": "x", "destination_path": "t"})
 
@@ -18,5 +17,5 @@ CONFIG = DataConfig.model_validate({"source_path": "x", "destination_path": "t"}
     ],
 )
 def test_the_account_fails_for_a_lost_row_and_not_for_a_run_that_moved_none(done: Refined, passed: bool) -> None:
-    checks = {check.check_name: check for check in rule_checks(dg.AssetKey("t"), CONFIG, done)}
+    checks = {check.name: check for check in rule_checks(CONFIG, done)}
     assert checks[ACCOUNT].passed is passed

@@ -1,0 +1,64 @@
+"""A step's report as Dagster's own: metadata values, check results, materializations."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from mlops_assets.assets.keys import Materialized
+from mlops_assets.steps.result import Check, Shown, StepResult
+
+
+def metadata_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata with Dagster's types where plain Python has none."""
+    return {name: shown(value) if isinstance(value, Shown) else value for name, value in values.items()}
+
+
+def shown(value: Shown) -> Any:
+    """One value that the UI renders."""
+    if value.kind == "table_schema":
+        columns = [
+            dg.TableColumn(each["name"], each["type"], constraints=dg.TableColumnConstraints(**each["constraints"]))
+            for each in value.value["columns"]
+        ]
+        return dg.TableSchema(columns=columns)
+    return {"md": dg.MetadataValue.md, "url": dg.MetadataValue.url, "json": dg.MetadataValue.json}[value.kind](
+        value.value
+    )
+
+
+def check_result(asset: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
+    """The result of one check of an asset."""
+    return dg.AssetCheckResult(
+        passed=check.passed,
+        asset_key=asset,
+        check_name=check.name,
+        severity=dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR,
+        description=check.description,
+        metadata=metadata_of(check.metadata),
+    )
+
+
+def blocked(asset: dg.AssetKey, result: StepResult) -> dg.Failure:
+    """The failure of a step that wrote nothing because its rows are not fit to go on."""
+    return dg.Failure(
+        f"{asset.to_user_string()}: nothing was written, and nothing downstream runs: {'; '.join(result.blocked)}",
+        metadata={"reasons": list(result.blocked)},
+        allow_retries=False,
+    )
+
+
+def reported(
+    context: dg.AssetExecutionContext, asset: dg.AssetKey, result: StepResult
+) -> Iterator[Materialized | dg.AssetCheckResult]:
+    """What an asset yields for a step's report.
+
+    Raises:
+        dagster.Failure: the step is blocked; its checks are yielded before.
+    """
+    checks = [check_result(asset, check) for check in result.checks]
+    if result.blocked:
+        yield from checks
+        raise blocked(asset, result)
+    context.log.info("%s", result.log)
+    yield dg.MaterializeResult(metadata=metadata_of(result.metadata), check_results=checks)

@@ -1,0 +1,78 @@
+"""Data documents: bronze takes the source as it arrived, silver what its rules let through."""
+
+from collections.abc import Mapping, Sequence
+
+from mlops_assets.config import DataConfig, Document, Project
+from mlops_assets.config.rule_types import rule_tables
+from mlops_assets.lake.batch import Run
+from mlops_assets.lake.ingest import ingest
+from mlops_assets.lake.locations import Warehouse
+from mlops_assets.lake.quarantine import waiting_rows
+from mlops_assets.lake.refine import refine
+from mlops_assets.rules import columns, parse
+from mlops_assets.steps.result import StepResult, StepRun
+from mlops_assets.steps.rule_checks import rule_checks
+from mlops_assets.steps.shown import outcome_table, row_metadata, table_metadata
+from mlops_assets.steps.table_checks import table_checks
+from mlops_assets.steps.tables import path_of, tables_of
+
+
+def bronze(project: Project, document: Document[DataConfig], lake: Warehouse) -> StepResult:
+    """The source as it arrived: one row a source row, plus file, time and place of its arrival.
+
+    Raises:
+        LakeError: the source cannot be read as declared.
+    """
+    config = document.config
+    table = tables_of(lake, project, document.name).bronze
+    done = ingest(config, lake.source(config.source_path), table, lake.engine)
+    return StepResult(
+        metadata={
+            **table_metadata(table),
+            "rows_read": done.rows,
+            "files_read": list(done.files),
+            "files_known": done.known,
+            "files_ignored": list(done.ignored),
+            "columns_ignored": list(done.columns_ignored),
+            "columns_ignored_count": len(done.columns_ignored),
+        },
+        log=f"{done.rows} rows from {len(done.files)} new files, {done.known} files known",
+    )
+
+
+def silver(
+    project: Project, document: Document[DataConfig], config: DataConfig, lake: Warehouse, run: StepRun
+) -> StepResult:
+    """Bronze in declared types, transformed, validated, merged on key, as `config` (the document, with what was chosen
+    for this run) says; rows that break an error rule go to the quarantine.
+
+    Raises:
+        LakeError, RuleError: the documents do not fit the rows.
+    """
+    tables = tables_of(lake, project, document.name)
+    others = rule_tables(project, document)
+    frames = {name: lake.engine.scan(path_of(project, ref, lake)) for name, ref in others.items()}
+    done = refine(config, tables, Run(run.run_id), frames, lake.engine)
+    checks = rule_checks(config, done)
+    if done.blocked:
+        return StepResult(checks=checks, blocked=done.blocked)
+    return StepResult(
+        metadata={
+            **table_metadata(tables.silver, keys=config.primary_keys, constraints=_constraints(config)),
+            **row_metadata(done.rows),
+            "quarantine": tables.quarantine,
+            "quarantine_rows": waiting_rows(tables.quarantine),
+            "rules": outcome_table(done.outcomes),
+        },
+        checks=[*checks, *table_checks(document, tables.silver)],
+        log=str(done.rows),
+    )
+
+
+def _constraints(config: DataConfig) -> Mapping[str, Sequence[str]]:
+    """The rules that read each column, as the UI's column constraints."""
+    found: dict[str, list[str]] = {}
+    for rule in config.validation_rules:
+        for column in columns(parse(rule.condition)):
+            found.setdefault(column, []).append(f"{rule.condition} ({rule.severity})")
+    return found

@@ -1,0 +1,125 @@
+"""Training documents: the rows to learn from, and the model that was learned from them and judged."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from mlops_assets.config import Project, TrainingConfig, config_hash
+from mlops_assets.config.lineage import ModelDocuments
+from mlops_assets.lake import delta
+from mlops_assets.lake.locations import Warehouse
+from mlops_assets.registry import ModelRegistry
+from mlops_assets.steps.result import Check, Shown, StepResult, StepRun
+from mlops_assets.steps.shown import image, markdown_table, numbers, table_metadata
+from mlops_assets.steps.tables import locate
+from mlops_assets.training.candidate import Candidate, lineage_of, train
+from mlops_assets.training.dataset import training_frame
+from mlops_assets.training.metrics import metric
+from mlops_assets.training.search import Searched
+
+GATE = "gate"
+SHOWN_TRIALS = 10
+
+
+def training_set(project: Project, documents: ModelDocuments, lake: Warehouse) -> StepResult:
+    """The rows to learn from; written anew where a table or a document has changed since.
+
+    Raises:
+        LakeError, FeatureError: the documents do not fit the tables.
+    """
+    config = documents.features.config
+    table = lake.table(project.name, "gold", documents.training_set)
+    read = {
+        "features": lake.table(project.name, "gold", documents.features.name),
+        "source": locate(project, config.source_table, lake),
+    }
+    made_of = {name: delta.latest(path) for name, path in read.items()} | {"documents": _documents_number(documents)}
+    if any(delta.transaction_version(table, name) != version for name, version in made_of.items()):
+        rows = training_frame(
+            delta.scan(read["features"]), delta.scan(read["source"]), documents.training.config, config
+        )
+        delta.overwrite(table, rows, transactions=made_of)
+    return StepResult(metadata=table_metadata(table, keys=config.primary_keys))
+
+
+def model(
+    project: Project,
+    documents: ModelDocuments,
+    config: TrainingConfig,
+    lake: Warehouse,
+    registry: ModelRegistry,
+    run: StepRun,
+    *,
+    again: bool = False,
+) -> StepResult:
+    """A registered version of the model, with the gate's decision; `config` is the document with what was chosen for
+    this run. The same version is not trained twice, unless `again`.
+
+    Raises:
+        LakeError, TrainingError, FeatureError: the documents do not fit the rows.
+    """
+    table = lake.table(project.name, "gold", documents.training_set)
+    version = delta.latest(table)
+    done = train(
+        config,
+        documents.features.config,
+        delta.scan(table, version).collect(),
+        registry,
+        lineage_of(config, documents.features.config, {table: version}),
+        cause=_cause(run.tags),
+        again=again,
+        studies=lake.home / "studies.db",
+    )
+    return StepResult(
+        metadata=_metadata(registry, done),
+        checks=[_gate_check(done)],
+        log=f"version {done.version.version} {done.version.tag('gate')}: {done.version.decision}",
+    )
+
+
+def _documents_number(documents: ModelDocuments) -> int:
+    """63 bits that change with the documents a training set is made by."""
+    text = config_hash(documents.training) + config_hash(documents.features)
+    return int(hashlib.sha256(text.encode()).hexdigest()[:16], 16) >> 1
+
+
+def _cause(tags: Mapping[str, str]) -> dict[str, str]:
+    """Who asked for the run, from the tags that the sensor gave it."""
+    return {
+        name: tags[f"mlops/{tag}"]
+        for name, tag in (("window", "window"), ("cause", "reason"))
+        if f"mlops/{tag}" in tags
+    }
+
+
+def _gate_check(done: Candidate) -> Check:
+    figures = {"version": done.version.version, **numbers(done.version.numbers)}
+    return Check(GATE, done.version.passed, done.version.decision, figures, warns=True)
+
+
+def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, Any]:
+    version = done.version
+    return {
+        "version": version.version,
+        "trained": done.trained,
+        "gate": version.tag("gate"),
+        "decision": version.decision,
+        "cause": version.cause or "asked for by a person or a schedule",
+        "mlflow_run": version.run_id,
+        "mlflow": Shown("url", registry.url(version)),
+        "rows": done.rows,
+        "rows_without_label": done.dropped,
+        **numbers(done.metrics),
+        **_search_metadata(done.searched),
+        **({"slices": markdown_table(done.slices.to_dicts(), done.slices.columns)} if done.slices.height else {}),
+        **{title: image(png, title) for title, png in done.figures.items()},
+    }
+
+
+def _search_metadata(searched: Searched | None) -> dict[str, Any]:
+    if searched is None:
+        return {}
+    best = searched.trials.sort("score", descending=metric(searched.metric).greater_is_better, nulls_last=True)
+    rows = best.head(SHOWN_TRIALS).drop("reason").to_dicts()
+    chosen = {"hyperparameters": Shown("json", dict(searched.hyperparameters))}
+    return {**chosen, **numbers(searched.metrics), "search": markdown_table(rows, list(rows[0]))}

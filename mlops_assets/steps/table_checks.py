@@ -1,0 +1,78 @@
+"""Checks of a silver table as a whole, read from the table itself: its declared columns, and that its key is one."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from mlops_assets.config import DataConfig, Document
+from mlops_assets.config.silver_schema import silver_schema
+from mlops_assets.lake import delta
+from mlops_assets.rules import schema_of
+from mlops_assets.steps.result import Check
+from mlops_assets.steps.shown import markdown_table
+
+if TYPE_CHECKING:
+    from mlops_assets.rules import Schema
+
+COLUMNS, UNIQUE = "columns", "primary_keys_are_unique"
+SHOWN = 3
+
+
+def table_checks(document: Document[DataConfig], path: str) -> Iterator[Check]:
+    """The results for the table at `path`: `columns` where they are declared, the key's where nothing else holds it."""
+    if document.config.columns:
+        yield _columns_check(document, path)
+    if key_may_repeat(document.config):
+        yield _unique_check(document.config, path)
+
+
+def key_may_repeat(config: DataConfig) -> bool:
+    """A merge keeps one row a key by itself."""
+    return bool(config.primary_keys) and config.write_mode not in (None, "merge")
+
+
+def _columns_check(document: Document[DataConfig], path: str) -> Check:
+    declared = silver_schema(document)
+    assert declared is not None
+    found = schema_of(delta.schema(path))
+    wrong = list(_differences(declared.columns, found, closed=not declared.open))
+    shown = markdown_table(wrong, ["column", "declared", "table"])
+    return Check(
+        passed=not wrong,
+        name=COLUMNS,
+        description=f"{len(wrong)} of {len(declared.columns)} declared columns differ"
+        if wrong
+        else f"{len(declared.columns)} declared columns, {len(found)} in the table",
+        metadata={"columns": len(found), "differences": len(wrong), **({"examples": shown} if wrong else {})},
+    )
+
+
+def _differences(declared: "Schema", found: "Schema", *, closed: bool) -> Iterator[dict[str, str]]:
+    for name, type_ in declared.items():
+        if name not in found or found[name].kind != type_.kind:
+            yield {"column": name, "declared": str(type_), "table": str(found.get(name, "is not there"))}
+    for name, type_ in found.items():
+        if closed and name not in declared:
+            yield {"column": name, "declared": "is not", "table": str(type_)}
+
+
+def _unique_check(config: DataConfig, path: str) -> Check:
+    keys = config.primary_keys
+    repeated = delta.scan(path).group_by(keys).agg(pl.len().alias("rows")).filter(pl.col("rows") > 1)
+    figures = repeated.select(pl.len().alias("keys"), pl.col("rows").sum()).collect().row(0, named=True)
+    shown: dict[str, Any] = {"repeated_keys": figures["keys"], "rows": figures["rows"]}
+    if figures["keys"]:
+        masked = [
+            pl.lit("***").alias(key) if key in config.sensitive_columns else pl.col(key).cast(pl.String) for key in keys
+        ]
+        examples = repeated.sort(keys).head(SHOWN).select(*masked, "rows").collect()
+        shown["examples"] = markdown_table(examples.to_dicts(), examples.columns)
+    return Check(
+        passed=not figures["keys"],
+        name=UNIQUE,
+        description=f"{figures['keys']} keys stand on {figures['rows']} rows"
+        if figures["keys"]
+        else "every key stands on one row",
+        metadata=shown,
+    )

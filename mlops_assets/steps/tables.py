@@ -1,0 +1,33 @@
+"""From the names that documents use for tables to where they lie."""
+
+from collections.abc import Mapping
+
+from mlops_assets.config import Project
+from mlops_assets.config.tables import TableRef, resolve_table
+from mlops_assets.lake.locations import Warehouse
+from mlops_assets.lake.refine import DataTables
+
+
+def locate(project: Project, reference: str, warehouse: Warehouse) -> str:
+    """Where the Delta table behind a reference lies: the project's own, or the documented path."""
+    ref = resolve_table(project, reference)
+    return path_of(project, ref, warehouse) if ref else warehouse.source(reference)
+
+
+def path_of(project: Project, ref: TableRef, warehouse: Warehouse) -> str:
+    """Where one of the project's tables lies."""
+    return warehouse.table(project.name, ref.layer, ref.table)
+
+
+def locate_all(project: Project, references: list[str], warehouse: Warehouse) -> Mapping[str, str]:
+    """Path by reference."""
+    return {reference: locate(project, reference, warehouse) for reference in references}
+
+
+def tables_of(warehouse: Warehouse, project: Project, name: str) -> DataTables:
+    """Where a data document's tables lie."""
+    return DataTables(
+        bronze=warehouse.table(project.name, "bronze", name),
+        silver=warehouse.table(project.name, "silver", name),
+        quarantine=warehouse.table(project.name, "silver", f"{name}_quarantine"),
+    )
