@@ -5,29 +5,35 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from mlops_assets.assets.project import project_assets
+from mlops_assets.assets.remotely import RESOURCE, remotely
 from mlops_assets.assets.replay import replay_job
 from mlops_assets.config import Project
 from mlops_assets.jobs import project_jobs
+from mlops_assets.resources.remote_steps import RemoteSteps
 from mlops_assets.schedules import project_schedules
 from mlops_assets.sensors import project_sensors
 
 
 def build_definitions(projects: Sequence[Project], resources: Mapping[str, object]) -> dg.Definitions:
     """The definitions of `projects` on `resources`; tests give their own of either."""
+    remote = resources.get(RESOURCE)
+    layers = remote.layers if isinstance(remote, RemoteSteps) else ()
     return dg.Definitions.merge(
-        project_definitions(projects),
+        project_definitions(projects, layers),
         # Starting a process a step would cost more than most steps do.
         dg.Definitions(resources=resources, executor=dg.in_process_executor),
     )
 
 
-def project_definitions(projects: Sequence[Project]) -> dg.Definitions:
-    """The definitions of `projects` without resources or an executor of their own."""
-    return dg.Definitions.merge(*(_definitions_of(project, projects) for project in projects))
+def project_definitions(projects: Sequence[Project], remote_layers: Sequence[str] = ()) -> dg.Definitions:
+    """The definitions of `projects` without resources or an executor of their own; steps of `remote_layers` run in the
+    workspace of the resource `remote_steps`.
+    """
+    return dg.Definitions.merge(*(_definitions_of(project, projects, remote_layers) for project in projects))
 
 
-def _definitions_of(project: Project, projects: Sequence[Project]) -> dg.Definitions:
-    assets = project_assets(project)
+def _definitions_of(project: Project, projects: Sequence[Project], remote_layers: Sequence[str]) -> dg.Definitions:
+    assets = [remotely(project, asset, remote_layers) for asset in project_assets(project)]
     keys = [key for asset in assets for key in asset.keys]
     jobs = project_jobs(project, keys)
     names = [job.name for job in jobs]

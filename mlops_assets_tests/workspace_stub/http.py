@@ -61,8 +61,12 @@ def parsed(kind: Any, body: Mapping[str, Any]) -> Any:
 
 
 @contextmanager
-def listening(routes: Routes, tokens: Callable[[], set[str]], faults: Faults, log: list[str]) -> Iterator[str]:
-    """A server on a free port of this machine, as its URL; `log` gets a line a request."""
+def listening(
+    routes: Routes, tokens: Callable[[], set[str]], faults: Faults, log: list[str], *, challenge: str = "Bearer"
+) -> Iterator[str]:
+    """A server on a free port of this machine, as its URL; `log` gets a line a request. `challenge` tells a client
+    without a token whose token it needs.
+    """
     table = [(_pattern(route), answer) for route, answer in routes.items()]
 
     class Handler(BaseHTTPRequestHandler):
@@ -84,7 +88,8 @@ def listening(routes: Routes, tokens: Callable[[], set[str]], faults: Faults, lo
                 self._reply(answer(call))
             except Refused as refused:
                 told = {"error_code": refused.code, "message": str(refused)}
-                self._reply(Reply(json.dumps(told).encode(), status=refused.status))
+                headers = {"WWW-Authenticate": challenge} if refused.status == 401 else {}
+                self._reply(Reply(json.dumps(told).encode(), headers, refused.status))
 
         def _authorize(self, route: str, allowed: set[str]) -> None:
             if "/oidc/" in route:

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mlops_assets_tests.workspace_stub.faults import Fault, Faults
+from mlops_assets_tests.workspace_stub.files import Files
 from mlops_assets_tests.workspace_stub.http import Call, Refused, Routes, listening
+from mlops_assets_tests.workspace_stub.jobs import Jobs
+from mlops_assets_tests.workspace_stub.secrets import Secrets
 from mlops_assets_tests.workspace_stub.serving import Serving
 
 TOKEN = "dapi-stand-in-0123456789"
@@ -26,7 +29,8 @@ class Workspace:
     models: dict[tuple[str, str], Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.serving = Serving(self.model)
+        self.serving, self.secrets = Serving(self.model), Secrets()
+        self.files, self.jobs = Files(self.root), Jobs(self.root, self._environment)
 
     def model(self, name: str, version: str) -> Path:
         """The MLflow model directory of a registered version."""
@@ -46,7 +50,13 @@ class Workspace:
             "POST /oidc/v1/token": self._token,
             "GET /api/2.0/preview/scim/v2/Me": lambda _: {"id": "1", "userName": "someone@example.com"},
             **self.serving.routes,
+            **self.files.routes,
+            **self.jobs.routes,
+            **self.secrets.routes,
         }
+
+    def _environment(self) -> dict[str, str]:
+        return {"DATABRICKS_HOST": self.url, "DATABRICKS_TOKEN": TOKEN}
 
     def _oidc(self, call: Call) -> dict[str, str]:
         base = f"http://{call.host}/oidc/v1"

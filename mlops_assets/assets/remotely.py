@@ -1,0 +1,42 @@
+"""An asset whose step runs in a workspace; key, checks, dependencies and the Launchpad's fields stay what they are."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from mlops_assets.config import Project
+
+if TYPE_CHECKING:
+    from mlops_assets.resources.remote_steps import RemoteSteps
+
+RESOURCE = "remote_steps"
+
+
+def remotely(project: Project, asset: dg.AssetsDefinition, layers: Sequence[str]) -> dg.AssetsDefinition:
+    """The asset with its step in the workspace where its layer is one of `layers`, else the asset itself."""
+    _, *step = asset.key.path
+    if step[0] not in layers:
+        return asset
+
+    @dg.multi_asset(
+        name=asset.op.name,
+        specs=list(asset.specs),
+        check_specs=list(asset.check_specs),
+        config_schema=_fields(asset),
+        retry_policy=asset.op.retry_policy,
+        required_resource_keys={RESOURCE},
+    )
+    def in_the_workspace(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        remote: RemoteSteps = getattr(context.resources, RESOURCE)
+        yield from remote.run(context, project, step)
+
+    return in_the_workspace
+
+
+def _fields(asset: dg.AssetsDefinition) -> dict[str, Any]:
+    """The Launchpad's fields of an asset, as a schema; an asset without fields takes anything."""
+    kind = asset.op.config_schema.config_type
+    return dict(getattr(kind, "fields", {}))

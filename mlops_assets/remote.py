@@ -1,0 +1,134 @@
+"""Entry point of a step that runs as a job of a cluster: this package's wheel there, no Dagster.
+
+The caller sends the step, its project's documents and what was chosen for the run through Dagster Pipes, and gets the
+report back the same way. Mistakes of documents or data are an answer, like a blocked step; anything else ends the
+process with a traceback and a code that is not 0.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.config import Document, Project
+from mlops_assets.config.shipped import unpacked
+from mlops_assets.features.errors import FeatureError
+from mlops_assets.lake.errors import LakeError
+from mlops_assets.lake.locations import Warehouse
+from mlops_assets.registry import ModelRegistry, RegistryError
+from mlops_assets.rules import RuleError
+from mlops_assets.steps import data, features, model
+from mlops_assets.steps.result import Shown, StepResult, StepRun
+from mlops_assets.training.errors import TrainingError
+
+if TYPE_CHECKING:
+    from dagster_pipes import PipesContext
+
+MENDABLE = (LakeError, RuleError, FeatureError, TrainingError, RegistryError)
+REPORT_SECONDS = 2.0
+
+
+def main() -> None:
+    """Run the step that the command line's Pipes parameters name, and report it."""
+    from dagster_pipes import (
+        PipesCliArgsParamsLoader,
+        PipesUnityCatalogVolumesContextLoader,
+        PipesUnityCatalogVolumesMessageWriter,
+        open_dagster_pipes,
+    )
+
+    with open_dagster_pipes(
+        params_loader=PipesCliArgsParamsLoader(),  # type: ignore[no-untyped-call]
+        context_loader=PipesUnityCatalogVolumesContextLoader(),
+        message_writer=PipesUnityCatalogVolumesMessageWriter(interval=REPORT_SECONDS),
+    ) as pipes:
+        asked = pipes.extras
+        try:
+            result = run_step(asked["step"], asked["project"], Path(asked["home"]), pipes.run_id, asked)
+        except MENDABLE as error:
+            pipes.report_custom_message({"outcome": "refused", "reason": str(error)})
+        else:
+            report(pipes, result)
+
+
+def run_step(
+    step: list[str], shipped: Mapping[str, Any], home: Path, run_id: str, asked: Mapping[str, Any]
+) -> StepResult:
+    """Run the step of an asset key without its project (`silver/flights`) on the tables below `home`.
+
+    `asked` may hold the run's `tags`, what was `chosen` in the Launchpad, and the `tracking_uri` of MLflow.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        project = unpacked(shipped, Path(folder))
+        run = StepRun(run_id, asked.get("tags", {}), asked.get("chosen", {}))
+        lake = Warehouse(home)
+        registry = ModelRegistry(asked.get("tracking_uri") or f"sqlite:///{home / 'mlflow.db'}", home / "mlartifacts")
+        return _found(project, step)(lake, registry, run)
+
+
+def _found(project: Project, step: list[str]) -> Callable[[Warehouse, ModelRegistry, StepRun], StepResult]:
+    """What runs a step: its layer says how, its name of which document."""
+    from mlops_assets.config.lineage import model_documents
+
+    layer, name = step
+    if layer == "bronze":
+        document = _named(project.data, name)
+        return lambda lake, registry, run: data.bronze(project, document, lake)
+    if layer == "silver":
+        refined = _named(project.data, name)
+        return lambda lake, registry, run: data.silver(project, refined, _chosen(refined, run), lake, run)
+    for documents in model_documents(project):
+        if (layer, name) == ("gold", documents.training_set):
+            return lambda lake, registry, run: model.training_set(project, documents, lake)
+        if (layer, name) == ("model", documents.training.name):
+            again = documents.training
+            return lambda lake, registry, run: model.model(
+                project, documents, _chosen(again, run), lake, registry, run, again=bool(run.chosen.get("again"))
+            )
+    table = _named(project.features, name)
+    return lambda lake, registry, run: features.features(
+        project, table, lake, everything=bool(run.chosen.get("full_refresh"))
+    )
+
+
+def _named(documents: tuple[Document[Any], ...], name: str) -> Document[Any]:
+    for document in documents:
+        if document.name == name:
+            return document
+    raise LookupError(f"the project that was sent has no document '{name}'")
+
+
+def _chosen(document: Document[Any], run: StepRun) -> Any:
+    """The document's config with what was chosen for this run; the caller has checked it already."""
+    kind = type(document.config)
+    given = {name: getattr(document.config, name) for name in document.config.model_fields_set}
+    return kind.model_validate({**given, **{k: v for k, v in run.chosen.items() if k in kind.model_fields}})
+
+
+def report(pipes: "PipesContext", result: StepResult) -> None:
+    """Send checks first, then the materialization or why there is none."""
+    for check in result.checks:
+        pipes.report_asset_check(
+            check.name,
+            check.passed,
+            severity="WARN" if check.warns else "ERROR",
+            metadata=_plain({"description": check.description, **check.metadata}),
+        )
+    if result.blocked:
+        pipes.report_custom_message({"outcome": "blocked", "reasons": list(result.blocked)})
+        return
+    pipes.log.info(result.log)
+    pipes.report_asset_materialization(metadata=_plain(result.metadata))
+    pipes.report_custom_message({"outcome": "done"})
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata as Pipes takes it: a raw value, with its type where it is not plain."""
+    return {
+        name: {"raw_value": value.value, "type": value.kind} if isinstance(value, Shown) else value
+        for name, value in values.items()
+    }
+
+
+if __name__ == "__main__":
+    main()
