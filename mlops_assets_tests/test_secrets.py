@@ -62,7 +62,7 @@ def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
     monkeypatch.setattr("azure.identity.DefaultAzureCredential", Someone)
     # The SDK sends tokens over https and to Azure's own domain only; the server here has neither.
-    monkeypatch.setattr("azure.core.pipeline.policies._authentication._enforce_https", lambda request: None)
+    monkeypatch.setattr("azure.keyvault.secrets._shared.challenge_auth_policy._enforce_tls", lambda request: None)
     monkeypatch.setattr("azure.keyvault.secrets.SecretClient", partial(SecretClient, verify_challenge_resource=False))
     with listening(
         {"GET /secrets/{name}": secret}, lambda: {"azure-stand-in"}, Faults(), [], challenge=CHALLENGE

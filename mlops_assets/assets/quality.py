@@ -11,10 +11,10 @@ import polars as pl
 
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, monitoring_key, shared
-from mlops_assets.assets.lineage import ModelDocuments
 from mlops_assets.assets.metadata import markdown_table, table_metadata
 from mlops_assets.assets.monitored import clock, drift_tables, newest_prediction, quality_table, timezone
 from mlops_assets.config import MonitoringConfig, Project
+from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.config.tables import resolve_table
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
