@@ -1,5 +1,6 @@
 """A project's three jobs: the whole pipeline; what a new batch of data needs; what an alarm needs."""
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 DATA_LAYERS = ("source", "bronze", "silver", "gold", "monitoring")
 MODEL_LAYERS = ("model", "deployment")
+PROJECT_TAG = "mlops/project"  # deploy/dagster.yaml lets one run of a project write at a time
+BRANCH_VARIABLES = ("MLOPS_BRANCH", "DAGSTER_CLOUD_GIT_BRANCH", "GITHUB_HEAD_REF", "GITHUB_REF_NAME")
 TRAINING_SET = "training_set"
 
 
@@ -44,18 +47,25 @@ def _job(project: Project, name: str, keys: list[dg.AssetKey], description: str)
 
 
 def run_tags(project: Project) -> dict[str, str]:
-    """Tags of every run: the pipeline's own, its environment, its time limit, and retries of a run whose process
-    died.
+    """Tags of every run: the pipeline's own, its environment, project and branch, its time limit, and retries of a run
+    whose process died.
     """
-    pipeline = project.pipeline.config
+    pipeline, branch = project.pipeline.config, _branch()
     return {
         **{tag_value(name): tag_value(value) for name, value in pipeline.tags.items()},
         "environment": pipeline.environment,
+        PROJECT_TAG: project.name,
+        **({"branch": tag_value(branch)} if branch else {}),
         "dagster/max_runtime": str(pipeline.timeout_minutes * 60),
         "dagster/max_retries": str(pipeline.retry_attempts),
         # A step that fails is retried by its own policy; the run is only run again when its process is lost.
         "dagster/retry_on_asset_or_op_failure": "false",
     }
+
+
+def _branch() -> str:
+    """The branch that is deployed: MLOPS_BRANCH, or what Dagster+ or GitHub say; empty where nobody does."""
+    return next((value for name in BRANCH_VARIABLES if (value := os.environ.get(name))), "")
 
 
 def runs_by_itself(project: Project) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CHAMPION, CHALLENGER = "champion", "challenger"
 PASSED, REFUSED = "passed", "refused"
 TAG = "mlops."
+ARTIFACTS = "mlartifacts"  # the folder of model files below MLOPS_HOME
 LOCAL_UI = "http://127.0.0.1:5000"
 
 
@@ -110,7 +111,7 @@ class ModelRegistry:
     @classmethod
     def below(cls, home: Path) -> Self:
         """MLflow on sqlite in `home`."""
-        return cls(f"sqlite:///{home / 'mlflow.db'}", home / "mlartifacts")
+        return cls(f"sqlite:///{home / 'mlflow.db'}", home / ARTIFACTS)
 
     @cached_property
     def client(self) -> "MlflowClient":

@@ -72,3 +72,11 @@ def test_a_mistake_in_a_document_is_told_with_its_place_and_nothing_loads(
     assert told in result.stderr
     assert document in result.stderr
     assert not home.exists()
+
+
+def test_all_projects_of_the_repository_load_together_as_dagster_loads_them(tmp_path: Path) -> None:
+    code = "from mlops_assets.definitions import defs; print(sorted(job.name for job in defs.resolve_all_job_defs()))"
+    done = run_python("-c", code, MLOPS_HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "flights_pipeline" in done.stdout
+    assert "churn_pipeline" in done.stdout

@@ -67,6 +67,8 @@ def deployment_asset(
             for name, told in _checks(config).items()
         ],
         description=f"{config.model_name} in {config.environment}, {_where(config)}.",
+        # One writer an endpoint, where the instance limits pools.
+        pool=f"endpoint_{config.endpoint_name}".replace("-", "_"),
         **shared(project, "deployment", ["mlflow", config.environment], config.tags),
     )
     def deployment(

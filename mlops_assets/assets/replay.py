@@ -37,7 +37,7 @@ def replay_job(project: Project) -> dg.JobDefinition | None:
         return None
 
     @dg.op(
-        name=OP,
+        name=f"{project.name}_{OP}_op",
         out=dg.Out(dg.Nothing),
         description="Takes quarantined rows through steps and rules again; those that pass enter silver, once.",
     )
@@ -68,7 +68,8 @@ def replay_job(project: Project) -> dg.JobDefinition | None:
         executor_def=dg.in_process_executor,
     )
     def job() -> None:
-        replayed()
+        # Two projects have two operations; in run configuration both are called the same.
+        replayed.alias(OP)()
 
     return job
 

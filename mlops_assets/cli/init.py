@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlops_assets.config import configs_folder
+from mlops_assets.config.environment import own_configs_folder
 from mlops_assets.config.problems import shown
 from mlops_assets.scaffold import write_project
 
@@ -14,7 +14,7 @@ def init_project(name: str, source: Path, target: str | None, owner: str | None)
     Raises:
         ScaffoldError, ConfigError: nothing was written.
     """
-    done = write_project(configs_folder() / name, source, target=target, owner=owner)
+    done = write_project(own_configs_folder() / name, source, target=target, owner=owner)
     yield from done.choices
     yield from (f"wrote {shown(file)}" for file in done.files)
     yield "next: python -m mlops_assets check"

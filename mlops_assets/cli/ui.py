@@ -17,6 +17,7 @@ from rich.console import Console
 
 from mlops_assets.cli.session import dagster_home
 from mlops_assets.config import home, writable_home
+from mlops_assets.resources.platforms import embedded_registry
 from mlops_assets.serving.gateway_process import ensure_running, stop
 
 MLFLOW_PORT = 5000
@@ -89,7 +90,7 @@ def _dagster(port: int) -> Server:
 
 
 def _mlflow(port: int) -> Server:
-    store = ["--backend-store-uri", f"sqlite:///{home() / 'mlflow.db'}"]
+    store = ["--backend-store-uri", embedded_registry().tracking_uri]
     return Server(
         "MLflow UI",
         f"http://127.0.0.1:{port}",

@@ -4,6 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
+PACKAGED = Path(__file__).parents[1] / "configs"
+
 
 def home() -> Path:
     """The folder everything is written to: `MLOPS_HOME`, by default `.mlops`, as an absolute path."""
@@ -29,7 +31,16 @@ def writable_home() -> Path:
 
 
 def configs_folder() -> Path:
-    """The folder that holds the projects: `MLOPS_CONFIGS`, by default `configs`, as an absolute path."""
+    """The folder that holds the projects: `MLOPS_CONFIGS`, by default `configs`, as an absolute path.
+
+    Where neither is there, the examples that the wheel brings.
+    """
+    own = own_configs_folder()
+    return PACKAGED if not os.environ.get("MLOPS_CONFIGS") and not own.is_dir() and PACKAGED.is_dir() else own
+
+
+def own_configs_folder() -> Path:
+    """Where a person's own projects are, or will be: `MLOPS_CONFIGS`, by default `configs`."""
     return _folder("MLOPS_CONFIGS", "configs")
 
 

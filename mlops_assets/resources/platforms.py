@@ -1,12 +1,13 @@
 """What each platform gives to the assets. The only place that asks which platform it is."""
 
+import os
 from collections.abc import Callable, Mapping
 
 import dagster as dg
 
 from mlops_assets.config import home, platform_name
 from mlops_assets.config.platforms import load_platform
-from mlops_assets.registry import ModelRegistry
+from mlops_assets.registry import ARTIFACTS, ModelRegistry
 from mlops_assets.resources.registry import RegistryResource
 from mlops_assets.resources.serving import ServingResource
 from mlops_assets.resources.warehouse import WarehouseResource
@@ -27,8 +28,11 @@ def resources_for(platform: str | None = None) -> Mapping[str, object]:
 
 
 def embedded_registry() -> ModelRegistry:
-    """MLflow on sqlite below MLOPS_HOME."""
-    return ModelRegistry.below(home())
+    """MLflow at MLOPS_MLFLOW_URI (a server, or a database such as `postgresql+psycopg2://…`), by default on sqlite
+    below MLOPS_HOME; the files of models are below MLOPS_HOME.
+    """
+    shared = os.environ.get("MLOPS_MLFLOW_URI")
+    return ModelRegistry(shared, home() / ARTIFACTS) if shared else ModelRegistry.below(home())
 
 
 def _embedded() -> Mapping[str, object]:
