@@ -11,7 +11,7 @@ import polars as pl
 
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, monitoring_key, shared
-from mlops_assets.assets.monitored import drift_tables, page_file, performance_table
+from mlops_assets.assets.monitored import drift_tables, page_file, performance_table, quality_table
 from mlops_assets.assets.monitoring import model_metrics
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.lineage import ModelDocuments
@@ -27,6 +27,7 @@ from mlops_assets.monitoring.dashboard import (
     render,
 )
 from mlops_assets.monitoring.performance import WindowPerformance, performance_from_frame
+from mlops_assets.monitoring.quality import last_quality
 from mlops_assets.monitoring.slices import untold
 from mlops_assets.monitoring.store import DriftTables
 from mlops_assets.monitoring.track import BASELINE, CHAMPION, last_windows
@@ -99,6 +100,7 @@ def dashboard_data(
         retrainings=[_retraining(version) for version in versions if version.window],
         threshold=config.alert_thresholds.get(metric, config.alert_thresholds.get(f"model_{metric}")),
         alerts=announcements(read_log(lake.table(project.name, "monitoring", "alerts"), documents.model)),
+        quality=last_quality(quality_table(project, lake), MOST_WINDOWS),
         alarm=history(tables, champion.version, config).alarm,
     )
 

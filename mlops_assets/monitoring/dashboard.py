@@ -12,6 +12,7 @@ from mlops_assets.monitoring.alarm import Alarm
 from mlops_assets.monitoring.bins import Bins, Floats, NumericBins
 from mlops_assets.monitoring.directions import canonical
 from mlops_assets.monitoring.performance import WindowPerformance
+from mlops_assets.monitoring.quality import Quality
 from mlops_assets.monitoring.summary import Profile
 from mlops_assets.monitoring.verdict import FeatureDrift
 
@@ -66,7 +67,7 @@ class DashboardData:
     `windows` is the time axis, oldest first; what has no window in it is not drawn.
 
     `drift` holds each window's features, `performance` the champion's and `baseline` that of the first model,
-    never retrained; `metric` is drawn, with its alert threshold where there is one.
+    never retrained; `metric` is drawn, with its alert threshold where there is one; `quality` is each window's.
     """
 
     title: str
@@ -81,6 +82,7 @@ class DashboardData:
     threshold: float | None = None
     alarm: Alarm | None = None
     alerts: Sequence[Announcement] = ()
+    quality: Mapping[str, Sequence[Quality]] = field(default_factory=dict)
 
 
 def distribution(
@@ -119,7 +121,7 @@ def render(dashboard: DashboardData) -> str:
 def _page(data: DashboardData) -> dict[str, object]:
     windows = list(data.windows)[-MOST_WINDOWS:]
     champion, baseline = _by_window(data.performance), _by_window(data.baseline)
-    metric = canonical(data.metric)
+    metric, heat = canonical(data.metric), panels.heat_map(windows, data.drift)
     return {
         "data": data,
         "windows": windows,
@@ -129,7 +131,10 @@ def _page(data: DashboardData) -> dict[str, object]:
         "champions": charts.spans([champion[one].version if one in champion else None for one in windows]),
         "retrainings": {window: [one for one in data.retrainings if one.window == window] for window in windows},
         "alerts": {window: [one for one in data.alerts if one.window == window] for window in windows},
-        "heat": panels.heat_map(windows, data.drift),
+        "heat": [row for row in heat if panels.moved(row)],
+        "calm": [row for row in heat if not panels.moved(row)],
+        "quality": panels.quality_map(windows, data.quality),
+        "gains": panels.gains(data.retrainings),
         "histograms": [panels.histogram(one) for one in data.distributions],
         "tiles": panels.tiles(windows, champion, baseline, metric, data.drift),
         "numbers": [(window, champion.get(window), baseline.get(window)) for window in windows],

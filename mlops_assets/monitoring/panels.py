@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from mlops_assets.monitoring.charts import metric_value, number, percent
 from mlops_assets.monitoring.directions import higher_is_better
 from mlops_assets.monitoring.performance import MetricValue, WindowPerformance
+from mlops_assets.monitoring.quality import AGE, BROKEN, NULLS, UNSEEN, VOLUMES, Quality
 from mlops_assets.monitoring.verdict import FeatureDrift
 
 if TYPE_CHECKING:
-    from mlops_assets.monitoring.dashboard import Distribution
+    from mlops_assets.monitoring.dashboard import Distribution, Retraining
 
-MOST_FEATURES = 25
+MOST_FEATURES = 60
+CHECKS = (NULLS, UNSEEN, BROKEN, VOLUMES, AGE)
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,16 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Gain:
+    """An interval and its middle as percentages of a scale whose zero lies at 50, and the same in numbers."""
+
+    low: float
+    high: float
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
 class Bar:
     """Both shares of one bin, as percentages of the tallest bar."""
 
@@ -45,13 +57,51 @@ class Bar:
 
 
 def heat_map(windows: Sequence[str], drift: Mapping[str, Sequence[FeatureDrift]]) -> list[tuple[str, list[Cell]]]:
-    """A row of cells per feature, the most severe feature first, at most 25."""
+    """A row of cells per feature, the most severe feature first, at most 60."""
     found = {(one.feature, window): one for window in windows for one in drift.get(window, ())}
     worst: dict[str, tuple[bool, float]] = {}
     for (feature, _), one in found.items():
         worst[feature] = max(worst.get(feature, (False, 0.0)), (one.drifted, one.severity))
     ranked = sorted(worst, key=lambda feature: worst[feature], reverse=True)[:MOST_FEATURES]
     return [(feature, [_cell(found.get((feature, window)), window) for window in windows]) for feature in ranked]
+
+
+def moved(row: tuple[str, list[Cell]]) -> bool:
+    """Whether a row of the heat map has a cell that is more than stable."""
+    return any(cell.tone in ("near", "drift", "severe") for cell in row[1])
+
+
+def quality_map(windows: Sequence[str], found: Mapping[str, Sequence[Quality]]) -> list[tuple[str, list[Cell]]]:
+    """A row of cells per check: whether it failed in a window, and the worst of its findings."""
+    checks = [check for check in CHECKS if any(one.check == check for each in found.values() for one in each)]
+    return [
+        (
+            check.replace("_", " "),
+            [_quality_cell([one for one in found.get(window, ()) if one.check == check], window) for window in windows],
+        )
+        for check in checks
+    ]
+
+
+def gains(retrainings: Sequence["Retraining"]) -> dict[str, Gain]:
+    """By version, the interval of its gain over the champion on a scale that all share; those without one are left
+    out.
+    """
+    known = [one for one in retrainings if {"gain", "low", "high"} <= set(one.numbers)]
+    widest = max((abs(one.numbers[end]) for one in known for end in ("low", "high")), default=0.0) or 1.0
+
+    def at(value: float) -> float:
+        return round(50 + 50 * value / widest, 2)
+
+    return {
+        one.version: Gain(
+            at(one.numbers["low"]),
+            at(one.numbers["high"]),
+            at(one.numbers["gain"]),
+            "{:+.4f} ({:+.4f} to {:+.4f})".format(*(one.numbers[name] for name in ("gain", "low", "high"))),
+        )
+        for one in known
+    }
 
 
 def histogram(distribution: "Distribution") -> tuple["Distribution", list[Bar]]:
@@ -138,3 +188,16 @@ def _cell(one: FeatureDrift | None, window: str) -> Cell:
     text = f"{one.effect:.{1 if one.effect >= 1 else 2}f}".removeprefix("0") if one.drifted else ""
     tone = one.verdict if one.drifted else ("near" if one.severity >= 0.5 else "ok")
     return Cell(tone, text, f"{about}{adjusted}: {one.verdict}")
+
+
+def _quality_cell(found: Sequence[Quality], window: str) -> Cell:
+    failed = [one for one in found if one.failed]
+    if failed:
+        worst = max(failed, key=lambda one: abs(one.value - one.expected))
+        text = percent(worst.value) if worst.check in (NULLS, UNSEEN, BROKEN) else number(worst.value)
+        return Cell("severe", text, f"{window}: {'; '.join(one.told for one in failed)}")
+    if not found:
+        return Cell("none", "", f"{window}: not looked at")
+    if all(one.verdict == "insufficient_data" for one in found):
+        return Cell("unknown", "", f"{window}: nothing to compare with")
+    return Cell("ok", "", f"{window}: as before")

@@ -123,6 +123,20 @@ def read_quality(table: str, version: str, windows: Sequence[str] | None = None)
         return {}
     kept = (pl.col("version") == version) & pl.col("window").is_in(chosen)
     stored = delta.scan(table).filter(kept).sort("window").collect()
+    return _by_window(stored)
+
+
+def last_quality(table: str, count: int) -> dict[str, list[Quality]]:
+    """What was found of the last windows, by the newest champion that looked at each."""
+    if not delta.exists(table):
+        return {}
+    windows = delta.files(table)["partition.window"].unique().sort().to_list()[-count:]
+    stored = delta.scan(table).filter(pl.col("window").is_in(windows)).sort("window").collect()
+    newest = pl.col("version").cast(pl.Int64)
+    return _by_window(stored.filter(newest == newest.max().over("window")))
+
+
+def _by_window(stored: pl.DataFrame) -> dict[str, list[Quality]]:
     return {
         str(window): [Quality(**row) for row in part.drop("version", "window").iter_rows(named=True)]
         for (window,), part in stored.group_by("window", maintain_order=True)
