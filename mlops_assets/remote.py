@@ -79,7 +79,7 @@ def _found(project: Project, step: list[str]) -> Callable[[Warehouse, ModelRegis
         return lambda lake, registry, run: data.silver(project, refined, _chosen(refined, run), lake, run)
     for documents in model_documents(project):
         if (layer, name) == ("gold", documents.training_set):
-            return lambda lake, registry, run: model.training_set(project, documents, lake)
+            return lambda lake, registry, run: model.training_set(project, documents, lake, run)
         if (layer, name) == ("model", documents.training.name):
             again = documents.training
             return lambda lake, registry, run: model.model(

@@ -93,3 +93,10 @@ def test_by_default_nothing_stops_the_requests() -> None:
 )
 def test_a_cursor_that_is_not_ours_is_an_empty_one(text: str | None) -> None:
     assert Cursor.read(text) == Cursor()
+
+
+def test_a_request_says_in_which_window_the_trouble_began() -> None:
+    drift = Alarm("drift", "2013-05", "1", "temp has drifted", since="2013-03")
+    lost = Alarm("performance", "2013-05", "1", "roc_auc 0.65 is below 0.7", since="2013-05")
+    (request,) = asked(decide("flights", [drift, lost], Cursor(), monitor(), NOW))
+    assert request.tags["mlops/since"] == "2013-03"

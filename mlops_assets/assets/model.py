@@ -41,7 +41,7 @@ def training_set_asset(project: Project, documents: ModelDocuments) -> dg.Assets
     )
     def training_set(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]) -> Materialized:
         with told(FeatureError):
-            done = steps.training_set(project, documents, lake)
+            done = steps.training_set(project, documents, lake, StepRun(context.run.run_id, context.run.tags))
         return dg.MaterializeResult(metadata=metadata_of(done.metadata))
 
     return training_set

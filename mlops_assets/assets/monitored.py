@@ -59,15 +59,9 @@ def page_file(project: Project, lake: Warehouse) -> Path:
     return Path(lake.table(project.name, "monitoring", "dashboard.html"))
 
 
-def timezone(project: Project) -> str:
-    """The zone in which windows begin: the schedule's."""
-    schedule = project.pipeline.config.schedule
-    return schedule.timezone if schedule else "UTC"
-
-
 def clock(project: Project) -> Clock:
     """The project's time zone, and now."""
-    return Clock(timezone(project), datetime.now(UTC))
+    return Clock(project.timezone, datetime.now(UTC))
 
 
 def watched_features(config: MonitoringConfig, model: ServedModel) -> list[str]:
@@ -94,7 +88,7 @@ def new_predictions(
     made = delta.changes(lake.table(project.name, "gold", documents.predictions), after, until)
     rows = _with_features(project, documents, made, lake)
     time = documents.features.config.timestamp_column
-    return with_output(rows, rows, names).with_columns(rows.select(window_of(time, config.window, timezone(project))))
+    return with_output(rows, rows, names).with_columns(rows.select(window_of(time, config.window, project.timezone)))
 
 
 def with_output(rows: pl.DataFrame, predictions: pl.DataFrame, names: list[str]) -> pl.DataFrame:
@@ -124,13 +118,13 @@ def labelled_rows(
     made = lake.table(project.name, "gold", documents.predictions)
     source = locate(project, features.source_table, lake)
     newest = {PREDICTIONS: delta.latest(made), LABELS: delta.latest(source)}
-    window = window_of(time, config.window, timezone(project))
+    window = window_of(time, config.window, project.timezone)
     changed = pl.concat(
         delta.changes(path, delta.transaction_version(performance, name), newest[name]).select(time)
         for name, path in ((PREDICTIONS, made), (LABELS, source))
     )
     touched = changed.select(window)["window"].unique()
-    bounds = whole_windows(time, changed[time], config.window, timezone(project))
+    bounds = whole_windows(time, changed[time], config.window, project.timezone)
     found = delta.scan(made).filter(bounds).with_columns(window)
     predictions = found.filter(pl.col("window").is_in(touched.implode())).collect()
     if predictions.is_empty():

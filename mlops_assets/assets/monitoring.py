@@ -177,14 +177,16 @@ def _alarm_spec(key: dg.AssetKey, what: str) -> dg.AssetCheckSpec:
     )
 
 
-def _alarm(key: dg.AssetKey, *, window: str, champion: str, raised: bool, reason: str) -> dg.AssetCheckResult:
+def _alarm(
+    key: dg.AssetKey, *, window: str, champion: str, raised: bool, reason: str, since: str = ""
+) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not raised,
         asset_key=key,
         check_name=ALARM,
         severity=dg.AssetCheckSeverity.WARN,
         description=reason,
-        metadata={"window": window, "champion": champion, "reason": reason},
+        metadata={"window": window, "champion": champion, "reason": reason, "since": since or window},
     )
 
 
@@ -207,6 +209,7 @@ def _drift_check(key: dg.AssetKey, found: Watched) -> dg.AssetCheckResult:
         champion=found.version,
         raised=found.alarm.active and newest.drifted,
         reason=reason,
+        since=found.alarm.since or "",
     )
 
 

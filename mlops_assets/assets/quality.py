@@ -12,7 +12,7 @@ import polars as pl
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, monitoring_key, shared
 from mlops_assets.assets.metadata import markdown_table, table_metadata
-from mlops_assets.assets.monitored import clock, drift_tables, newest_prediction, quality_table, timezone
+from mlops_assets.assets.monitored import clock, drift_tables, newest_prediction, quality_table
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.config.tables import resolve_table
@@ -73,7 +73,7 @@ def judge_new_windows(
     tables, table, now = drift_tables(project, lake), quality_table(project, lake), clock(project).now
     references = store.read_references(tables.references, version, basis(config))
     against = {name: found.profile for name, found in references.items()}
-    zone = timezone(project)
+    zone = project.timezone
     for window in store.newest_batch(tables.profiles, version):
         current = store.read_profiles(tables.profiles, version, [window], references)
         arrived = _arrived(project, documents, config, lake, window)
@@ -97,7 +97,7 @@ def _arrived(
     counts = []
     for name in (ref.table, f"{ref.table}_quarantine"):
         path = lake.table(project.name, ref.layer, name)
-        counts.append(_rows_in(path, features.timestamp_column, config, timezone(project), window))
+        counts.append(_rows_in(path, features.timestamp_column, config, project.timezone, window))
     silver, quarantined = counts
     return None if silver is None else Arrived(ref.table, silver + (quarantined or 0), quarantined or 0)
 

@@ -89,6 +89,12 @@ class RetrainingConfig(StrictModel):
     on: list[Literal["drift", "performance"]] = Field(
         default=["drift", "performance"], min_length=1, description="Which alarms do."
     )
+    rows: Literal["all", "sliding", "since_drift"] = Field(
+        default="all",
+        description="What a training that an alarm asked for learns from: all rows, the newest `length`, or those from "
+        "the first window of the alarm on.",
+    )
+    length: Duration = Field(default=parse_duration("90d"), description="How long a sliding window of rows is.")
     cooldown: Duration = Field(default=parse_duration("0m"), description="Pause after a training before the next.")
     max_per_period: Whole = Field(
         default=0, ge=0, description="Trainings that alarms ask for in a period at most; 0 means no limit."

@@ -40,6 +40,12 @@ class Project:
     warnings: tuple[str, ...] = ()
 
     @property
+    def timezone(self) -> str:
+        """The zone in which windows begin: the schedule's, else UTC."""
+        schedule = self.pipeline.config.schedule
+        return schedule.timezone if schedule else "UTC"
+
+    @property
     def documents(self) -> tuple[Document[Any], ...]:
         """All documents, the pipeline's first."""
         return (self.pipeline, *self.data, *self.features, *self.training, *self.deployment, *self.monitoring)

@@ -32,15 +32,19 @@ def whole_windows(column: str, times: pl.Series, length: str, timezone: str = "U
     return (pl.col(column) >= low) & (pl.col(column) < high)
 
 
+def start_of(window: str, timezone: str = "UTC") -> datetime:
+    """The instant at which a window that `window_of` named begins."""
+    day = f"{window}-1" if "W" in window else f"{window}-01" if window.count("-") == 1 else window
+    return datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(timezone))
+
+
 def end_of(window: str, timezone: str = "UTC") -> datetime:
-    """The instant at which a window that `window_of` named is over."""
-    zone = ZoneInfo(timezone)
+    """The instant at which it is over."""
+    start = start_of(window, timezone)
     if "W" in window:
-        return datetime.fromisoformat(f"{window}-1").replace(tzinfo=zone) + timedelta(weeks=1)
+        return start + timedelta(weeks=1)
     if window.count("-") == 1:
-        first = datetime.fromisoformat(f"{window}-01")
-        return (first + timedelta(days=31)).replace(day=1, tzinfo=zone)
-    start = datetime.fromisoformat(window).replace(tzinfo=zone)
+        return (start + timedelta(days=31)).replace(day=1)
     return start + (timedelta(hours=1) if "T" in window else timedelta(days=1))
 
 

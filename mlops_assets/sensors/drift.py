@@ -23,12 +23,15 @@ MEMORY = 50  # causes kept in the cursor
 
 @dataclass(frozen=True)
 class Alarm:
-    """What a failed monitoring check says: the window, the champion it judged, and why, in a sentence."""
+    """What a failed monitoring check says: the window, the champion it judged, why, in a sentence, and the window it
+    began with.
+    """
 
     monitor: str
     window: str
     champion: str
     reason: str
+    since: str = ""
 
     @property
     def cause(self) -> str:
@@ -97,14 +100,15 @@ def decide(
     held = braked(cursor, monitor.retraining, now, refused)
     if held:
         return dg.SkipReason(held)
-    reasons = [alarm.reason for alarm in alarms if alarm.cause == newest.cause]
+    same = [alarm for alarm in alarms if alarm.cause == newest.cause]
     request = dg.RunRequest(
         run_key=f"{project}:retrain:{newest.cause}",
         tags={
             "mlops/cause": tag_value(newest.cause.replace(":", "_")),
             "mlops/window": tag_value(newest.window),
-            "mlops/monitors": tag_value("_".join(alarm.monitor for alarm in alarms if alarm.cause == newest.cause)),
-            "mlops/reason": "; ".join(reasons),
+            "mlops/since": tag_value(min(alarm.since or alarm.window for alarm in same)),
+            "mlops/monitors": tag_value("_".join(alarm.monitor for alarm in same)),
+            "mlops/reason": "; ".join(alarm.reason for alarm in same),
         },
     )
     return dg.SensorResult(run_requests=[request], cursor=json.dumps(asdict(cursor.with_request(newest.cause, now))))
@@ -136,4 +140,4 @@ def latest_alarm(instance: dg.DagsterInstance, project: Project, what: str) -> A
     if not isinstance(evaluation, dg.AssetCheckEvaluation) or evaluation.passed:
         return None
     told = {name: str(value.value) for name, value in evaluation.metadata.items()}
-    return Alarm(what, told["window"], told["champion"], told["reason"])
+    return Alarm(what, told["window"], told["champion"], told["reason"], told.get("since", ""))

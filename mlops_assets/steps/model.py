@@ -4,12 +4,15 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
 from mlops_assets.config import Project, TrainingConfig, config_hash
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.registry import ModelRegistry
+from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.steps.result import Check, Shown, StepResult, StepRun
+from mlops_assets.steps.retraining_rows import first_row
 from mlops_assets.steps.shown import image, markdown_table, numbers, table_metadata
 from mlops_assets.steps.tables import locate
 from mlops_assets.training.candidate import Candidate, lineage_of, train
@@ -19,10 +22,13 @@ from mlops_assets.training.search import Searched
 
 GATE = "gate"
 SHOWN_TRIALS = 10
+SHOWN_VERSIONS = 20
+ASKED = "asked for by a person or a schedule"
 
 
-def training_set(project: Project, documents: ModelDocuments, lake: Warehouse) -> StepResult:
-    """The rows to learn from; written anew where a table or a document has changed since.
+def training_set(project: Project, documents: ModelDocuments, lake: Warehouse, run: StepRun) -> StepResult:
+    """The rows to learn from; written anew where a table or a document has changed since, or an alarm asks for other
+    rows.
 
     Raises:
         LakeError, FeatureError: the documents do not fit the tables.
@@ -33,11 +39,13 @@ def training_set(project: Project, documents: ModelDocuments, lake: Warehouse) -
         "features": lake.table(project.name, "gold", documents.features.name),
         "source": locate(project, config.source_table, lake),
     }
-    made_of = {name: delta.latest(path) for name, path in read.items()} | {"documents": _documents_number(documents)}
+    features = delta.scan(read["features"])
+    chosen = first_row(run.tags, project, documents, features)
+    number = _documents_number(documents, chosen)
+    made_of = {name: delta.latest(path) for name, path in read.items()} | {"documents": number}
     if any(delta.transaction_version(table, name) != version for name, version in made_of.items()):
-        rows = training_frame(
-            delta.scan(read["features"]), delta.scan(read["source"]), documents.training.config, config
-        )
+        kept = features if chosen is None else features.filter(chosen)
+        rows = training_frame(kept, delta.scan(read["source"]), documents.training.config, config)
         delta.overwrite(table, rows, transactions=made_of)
     return StepResult(metadata=table_metadata(table, keys=config.primary_keys))
 
@@ -77,9 +85,9 @@ def model(
     )
 
 
-def _documents_number(documents: ModelDocuments) -> int:
-    """63 bits that change with the documents a training set is made by."""
-    text = config_hash(documents.training) + config_hash(documents.features)
+def _documents_number(documents: ModelDocuments, chosen: pl.Expr | None) -> int:
+    """63 bits that change with the documents a training set is made by, and with the rows that a retraining takes."""
+    text = config_hash(documents.training) + config_hash(documents.features) + ("" if chosen is None else str(chosen))
     return int(hashlib.sha256(text.encode()).hexdigest()[:16], 16) >> 1
 
 
@@ -104,7 +112,8 @@ def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, Any]:
         "trained": done.trained,
         "gate": version.tag("gate"),
         "decision": version.decision,
-        "cause": version.cause or "asked for by a person or a schedule",
+        "cause": version.cause or ASKED,
+        "versions": markdown_table(_history(registry, version), ["version", "window", "cause", "gate", "decision"]),
         "mlflow_run": version.run_id,
         "mlflow": Shown("url", registry.url(version)),
         "rows": done.rows,
@@ -114,6 +123,21 @@ def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, Any]:
         **({"slices": markdown_table(done.slices.to_dicts(), done.slices.columns)} if done.slices.height else {}),
         **{title: image(png, title) for title, png in done.figures.items()},
     }
+
+
+def _history(registry: ModelRegistry, version: ModelVersion) -> list[dict[str, Any]]:
+    """The newest versions first: which alarm led to each, and what the gate said."""
+    newest = registry.versions(version.name)[: -SHOWN_VERSIONS - 1 : -1]
+    return [
+        {
+            "version": one.version,
+            "window": one.window,
+            "cause": one.cause or ASKED,
+            "gate": one.tag("gate"),
+            "decision": one.decision,
+        }
+        for one in newest
+    ]
 
 
 def _search_metadata(searched: Searched | None) -> dict[str, Any]:
