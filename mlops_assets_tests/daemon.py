@@ -25,7 +25,7 @@ LANDING = "dbfs/landing/nycflights13"
 ALONE = {
     **{f"data/{table}": {"sample": None} for table in nycflights13.TABLES},
     # What is measured is the loop, not how fast a busy machine answers.
-    "deployment/staging": {"tests": [{"type": "schema"}, {"type": "golden_rows", "rows": 200}]},
+    "deployment": {"tests": [{"type": "schema"}, {"type": "golden_rows", "rows": 200}]},
     "pipeline": {"schedule": {"cron": "0 6 1 1 *", "timezone": "America/New_York", "pause_status": "UNPAUSED"}},
     "monitoring": {
         "monitoring_interval_minutes": 1,
