@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-CHAMPION, CHALLENGER = "champion", "challenger"
+CHAMPION, CHALLENGER, APPROVED = "champion", "challenger", "approved"
 PASSED, REFUSED = "passed", "refused"
 TAG = "mlops."
 ARTIFACTS = "mlartifacts"  # the folder of model files below MLOPS_HOME
@@ -104,9 +104,12 @@ class Training:
 class ModelRegistry:
     """The models of one MLflow tracking server; MLflow is imported when it is first asked (seconds)."""
 
-    def __init__(self, tracking_uri: str, artifacts: Path) -> None:
-        """Connect nothing yet; `artifacts` is the folder of new experiments' files."""
+    def __init__(self, tracking_uri: str, artifacts: Path, registry_uri: str | None = None) -> None:
+        """Connect nothing yet; `artifacts` is the folder of new experiments' files. The register of models is
+        elsewhere than the runs where `registry_uri` says so (`databricks-uc`).
+        """
         self.tracking_uri, self.artifacts = tracking_uri, artifacts
+        self.registry_uri = registry_uri or tracking_uri
 
     @classmethod
     def below(cls, home: Path) -> Self:
@@ -128,7 +131,7 @@ class ModelRegistry:
 
         for noisy in ("alembic", "mlflow.store.db.utils"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
-        mlflow.set_tracking_uri(self.tracking_uri)
+        self._point_mlflow_here()
         return mlflow.MlflowClient()
 
     def log(self, name: str, experiment: str, run_name: str, training: Training) -> ModelVersion:
@@ -136,8 +139,7 @@ class ModelRegistry:
         import mlflow
 
         client = self.client
-        # MLflow has one address for the whole process, and another registry may have set its own since.
-        mlflow.set_tracking_uri(self.tracking_uri)
+        self._point_mlflow_here()
         with mlflow.start_run(experiment_id=self._experiment(experiment), run_name=run_name or None) as run:
             mlflow.log_params({key: str(value)[:500] for key, value in training.params.items()})
             mlflow.log_metrics(dict(training.metrics))
@@ -234,6 +236,21 @@ class ModelRegistry:
             self.tag(version, promoted_at=datetime.now(UTC).isoformat())
         self.client.set_registered_model_alias(version.name, CHAMPION, version.version)
 
+    def require_approval(self, version: ModelVersion, environment: str) -> None:
+        """Pass where a person has approved a version, by the alias `approved` or the tag `mlops.approved_by`.
+
+        Raises:
+            RegistryError: nobody has, with how to.
+        """
+        if version.tag("approved_by") or str(self._aliases(version.name).get(APPROVED)) == version.version:
+            return
+        raise RegistryError(
+            f"version {version.version} of '{version.name}' waits for a person's approval for {environment}: set the "
+            f"alias '{APPROVED}' or the tag '{TAG}approved_by' on it, in MLflow's UI ({self.url(version)}) or with "
+            f"MlflowClient('{self.tracking_uri}').set_registered_model_alias('{version.name}', '{APPROVED}', "
+            f"'{version.version}'), and run this asset again"
+        )
+
     def tag(self, version: ModelVersion, **tags: str) -> None:
         """Write tags of this package on a version."""
         for name, value in tags.items():
@@ -267,6 +284,13 @@ class ModelRegistry:
         server = self.tracking_uri if self.tracking_uri.startswith("http") else LOCAL_UI
         return f"{server.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{version.run_id}"
 
+    def _point_mlflow_here(self) -> None:
+        """MLflow has one address for the whole process, and another registry may have set its own since."""
+        import mlflow
+
+        mlflow.set_tracking_uri(self.tracking_uri)
+        mlflow.set_registry_uri(self.registry_uri)
+
     def _experiment(self, name: str) -> str:
         found = self.client.get_experiment_by_name(name)
         return (
@@ -276,12 +300,23 @@ class ModelRegistry:
         )
 
     def _register(self, name: str) -> None:
-        if not self.client.search_registered_models(f"name = '{name}'"):
+        if self._registered(name) is None:
             self.client.create_registered_model(name)
 
+    def _registered(self, name: str) -> Any:
+        """The registered model, None where there is none. Unity Catalog knows no search by name."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.client.get_registered_model(name)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
+                return None
+            raise
+
     def _aliases(self, name: str) -> Mapping[str, Any]:
-        found = self.client.search_registered_models(f"name = '{name}'")
-        return dict(found[0].aliases) if found else {}
+        found = self._registered(name)
+        return dict(found.aliases) if found else {}
 
 
 def _version(found: Any) -> ModelVersion:

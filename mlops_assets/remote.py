@@ -17,6 +17,7 @@ from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, RegistryError
 from mlops_assets.rules import RuleError
+from mlops_assets.secrets import SecretError
 from mlops_assets.steps import data, features, model
 from mlops_assets.steps.result import Shown, StepResult, StepRun
 from mlops_assets.training.errors import TrainingError
@@ -24,7 +25,7 @@ from mlops_assets.training.errors import TrainingError
 if TYPE_CHECKING:
     from dagster_pipes import PipesContext
 
-MENDABLE = (LakeError, RuleError, FeatureError, TrainingError, RegistryError)
+MENDABLE = (LakeError, RuleError, SecretError, FeatureError, TrainingError, RegistryError)
 REPORT_SECONDS = 2.0
 
 
@@ -56,13 +57,14 @@ def run_step(
 ) -> StepResult:
     """Run the step of an asset key without its project (`silver/flights`) on the tables below `home`.
 
-    `asked` may hold the run's `tags`, what was `chosen` in the Launchpad, and the `tracking_uri` of MLflow.
+    `asked` holds MLflow's `tracking_uri` and may hold its `registry_uri`, the run's `tags`, and what was `chosen` in
+    the Launchpad.
     """
     with tempfile.TemporaryDirectory() as folder:
         project = unpacked(shipped, Path(folder))
         run = StepRun(run_id, asked.get("tags", {}), asked.get("chosen", {}))
         lake = Warehouse(home)
-        registry = ModelRegistry(asked.get("tracking_uri") or f"sqlite:///{home / 'mlflow.db'}", home / "mlartifacts")
+        registry = ModelRegistry(asked["tracking_uri"], home / "mlartifacts", asked.get("registry_uri"))
         return _found(project, step)(lake, registry, run)
 
 

@@ -9,7 +9,8 @@ import os
 import re
 from collections.abc import Callable, Mapping
 
-REFERENCE = re.compile(r"\$\{secret:([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)\}")
+from mlops_assets.config.substitution import REFERENCE
+
 VARIABLE = "MLOPS_SECRETS"
 Store = Callable[[str, str], str]
 

@@ -22,7 +22,8 @@ from mlops_assets.config.lineage import training_set_name
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
-from mlops_assets.resources.serving import EmbeddedServing
+from mlops_assets.resources.serving import Serving
+from mlops_assets.secrets import all_resolved
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.endpoint_tests import Probe, TestResult, run_tests
 from mlops_assets.serving.errors import ServingError
@@ -76,13 +77,15 @@ def deployment_asset(
         config: chosen_fields,  # type: ignore[valid-type]
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
-        serving: dg.ResourceParam[EmbeddedServing],
+        serving: dg.ResourceParam[Serving],
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         warn_pending(context, document)
         chosen = with_knobs(document.config, config)
         with told(RegistryError, ServingError):
             serving.require(chosen)
             version = approved(registry, chosen)
+            if chosen.requires_approval:
+                registry.require_approval(version, chosen.environment)
             done = _DEPLOY[chosen.deployment_type](project, chosen, version, lake, registry, serving)
         results = [*done.tests, *_watched(chosen, done)]
         checks = [_check(key, result) for result in results]
@@ -136,8 +139,8 @@ def _checks(config: DeploymentConfig) -> dict[str, str | None]:
     return {test.type: type(test).__doc__ for test in config.tests} | watched
 
 
-def _address(serving: EmbeddedServing, config: DeploymentConfig) -> dict[str, Any]:
-    url = f"{serving.gateway().url}/serving-endpoints/{config.endpoint_name}/invocations"
+def _address(serving: Serving, config: DeploymentConfig) -> dict[str, Any]:
+    url = f"{serving.url}/serving-endpoints/{config.endpoint_name}/invocations"
     return {"endpoint": config.endpoint_name, "url": dg.MetadataValue.url(url)}
 
 
@@ -147,7 +150,7 @@ def _serve(
     version: ModelVersion,
     lake: Warehouse,
     registry: ModelRegistry,
-    serving: EmbeddedServing,
+    serving: Serving,
 ) -> RolledOut:
     """The endpoint serves the version, or what it served before."""
     rows = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name))).to_pandas()
@@ -172,7 +175,7 @@ def _score(
     version: ModelVersion,
     lake: Warehouse,
     registry: ModelRegistry,
-    serving: EmbeddedServing,
+    serving: Serving,
 ) -> RolledOut:
     """The version scores the probed rows as the batch will; nothing is started."""
     rows = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name)))
@@ -202,7 +205,7 @@ def _spec(
         model_name=config.model_name,
         version=version.version,
         model_path=str(registry.local_path(version)),
-        environment_variables=config.environment_variables,
+        environment_variables=all_resolved(config.environment_variables),
         tags=config.tags,
         compute_scale=config.compute_scale,
         min_replicas=least,

@@ -7,12 +7,13 @@ import dagster as dg
 
 from mlops_assets.lake.errors import LakeError
 from mlops_assets.rules import RuleError
+from mlops_assets.secrets import SecretError
 
 
 @contextmanager
 def told(*kinds: type[Exception]) -> Iterator[None]:
     """Turn what the documents or the data are to blame for into a Failure with its one sentence."""
-    mendable: tuple[type[Exception], ...] = (LakeError, RuleError, *kinds)
+    mendable: tuple[type[Exception], ...] = (LakeError, RuleError, SecretError, *kinds)
     try:
         yield
     except mendable as error:

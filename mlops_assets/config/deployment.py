@@ -13,7 +13,6 @@ from mlops_assets.config.base import (
     Number,
     StrictModel,
     Whole,
-    later,
     parse_duration,
     refuse,
 )
@@ -188,7 +187,10 @@ class DeploymentConfig(StrictModel):
     tests: list[EndpointTest] = Field(
         default=DEFAULT_TESTS, description="What an endpoint has to pass over HTTP before it takes traffic."
     )
-    requires_approval: bool = later(False, "Whether a person has to approve the deployment.")
+    requires_approval: bool = Field(
+        default=False,
+        description="Whether a person has to approve the version first, by the alias `approved` or a tag on it.",
+    )
 
     @model_validator(mode="after")
     def _replicas_in_order(self) -> Self:

@@ -1,11 +1,11 @@
 """A platform document: where pipelines run and what they run on."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
-from mlops_assets.config.base import Name, StrictModel, Whole
+from mlops_assets.config.base import Duration, Name, StrictModel, Whole, parse_duration
 from mlops_assets.config.environment import home
 
 PLATFORMS = ("embedded", "spark", "databricks")
@@ -36,7 +36,23 @@ class DatabricksConfig(StrictModel):
     catalog: Name = Field(default="main", description="Unity Catalog catalog of tables and models.")
     schema_name: Name = Field(default="mlops", description="Schema of tables and models in the catalog.")
     volume: str | None = Field(default=None, description="Volume path for files (/Volumes/catalog/schema/volume).")
+    remote_layers: list[Literal["bronze", "silver", "gold", "model"]] = Field(
+        default=["bronze", "silver", "gold", "model"],
+        description="Layers whose steps run in the workspace; the others run where Dagster does.",
+    )
+    wheel: str | None = Field(default=None, description="This project's wheel, on the volume or in workspace files.")
     cluster_id: str | None = Field(default=None, description="Cluster that steps run on; serverless if not given.")
+    new_cluster: dict[Name, Any] = Field(
+        default={}, description="A job cluster in the terms of the Jobs API, instead of cluster_id."
+    )
+    timeout: Duration = Field(default=parse_duration("1h"), description="A step that takes longer is ended.")
+    permissions: dict[Name, Literal["CAN_QUERY", "CAN_VIEW", "CAN_MANAGE"]] = Field(
+        default={},
+        description="Who may do what with endpoints: an e-mail, group:<name> or service_principal:<application id>.",
+    )
+    inference_schema: str | None = Field(
+        default=None, description="catalog.schema of AI Gateway's inference tables; none if not given."
+    )
     warehouse_id: str | None = Field(default=None, description="SQL warehouse for queries.")
 
 

@@ -1,8 +1,9 @@
-"""`${VAR}`, `${VAR:-default}`, `${VAR:default}` and `$$` in the texts of a document."""
+"""`${VAR}`, `${VAR:-default}`, `${VAR:default}` and `$$` in the texts of a document; `${secret:scope/key}` is kept."""
 
 import re
 from collections.abc import Callable, Mapping
 
+REFERENCE = re.compile(r"\$\{secret:([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)\}")
 _BRACED = re.compile(r"\$\$|\$\{([^{}]*)(\}?)")
 _REFERENCE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::(-?)(.*))?", re.DOTALL)
 Lookup = Callable[[str], str | None]
@@ -30,10 +31,7 @@ def _value(found: re.Match[str], lookup: Lookup) -> str:
         return "$"
     inside, closed = found[1], found[2]
     if inside.startswith("secret:"):
-        raise SubstitutionError(
-            f"'${{{inside}}}' refers to a secret store, which this version does not read",
-            "put the secret into an environment variable and write ${VARIABLE}",
-        )
+        return _reference(found[0])
     reference = _REFERENCE.fullmatch(inside)
     if not closed or not reference:
         raise SubstitutionError(
@@ -41,6 +39,13 @@ def _value(found: re.Match[str], lookup: Lookup) -> str:
             "write ${NAME} or ${NAME:-default}, or $$ for a dollar",
         )
     return _filled(reference, lookup)
+
+
+def _reference(text: str) -> str:
+    """A secret's reference as it stands: its value is read by the step that needs it."""
+    if not REFERENCE.fullmatch(text):
+        raise SubstitutionError(f"'{text}' is no reference to a secret", "write ${secret:scope/key}")
+    return text
 
 
 def _filled(reference: re.Match[str], lookup: Lookup) -> str:

@@ -13,6 +13,7 @@ from mlops_assets.lake.errors import LakeError, nearest
 from mlops_assets.lake.types import cast
 from mlops_assets.rules import polars as rules
 from mlops_assets.rules import schema_of
+from mlops_assets.secrets import resolved
 
 if TYPE_CHECKING:
     from mlops_assets.config.transform_steps import TransformStep
@@ -120,7 +121,7 @@ def _split(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -
 
 
 def _hash(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
-    salt = step.salt.get_secret_value() if step.salt else ""
+    salt = resolved(step.salt.get_secret_value()) if step.salt else ""
     return frame.with_columns(
         pl.col(name).cast(pl.String).map_elements(lambda value: _digest(salt, value), return_dtype=pl.String)
         for name in step.columns

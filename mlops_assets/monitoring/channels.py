@@ -15,6 +15,7 @@ from mlops_assets.config.alert_channels import (
 )
 from mlops_assets.monitoring.mail import mail_server
 from mlops_assets.monitoring.message import Message
+from mlops_assets.secrets import resolved
 
 Service = str | dict[str, Any]
 
@@ -27,7 +28,7 @@ def channel_name(channel: Channel) -> str:
     """What tells channels apart in tables and logs: mail addresses, or the kind and a digest of the secret."""
     if isinstance(channel, EmailChannel):
         return f"email:{','.join(channel.recipients)}"
-    return f"{channel.type}:{hashlib.sha256(_secret(channel).encode()).hexdigest()[:8]}"
+    return f"{channel.type}:{hashlib.sha256(_held(channel).encode()).hexdigest()[:8]}"
 
 
 def secrets_of(channel: Channel, environment: Mapping[str, str]) -> list[str]:
@@ -47,6 +48,7 @@ def service(channel: Channel, message: Message, environment: Mapping[str, str]) 
     Raises:
         ChannelError: the address is not one of the channel's kind.
         MailError: a mail channel without a mail server.
+        SecretError: the store does not give a secret that the channel refers to.
     """
     if isinstance(channel, EmailChannel):
         return mail_server(environment).service(list(channel.recipients))
@@ -61,6 +63,11 @@ def service(channel: Channel, message: Message, environment: Mapping[str, str]) 
 
 
 def _secret(channel: SlackChannel | TeamsChannel | PagerDutyChannel | WebhookChannel) -> str:
+    return resolved(_held(channel))
+
+
+def _held(channel: SlackChannel | TeamsChannel | PagerDutyChannel | WebhookChannel) -> str:
+    """The secret, or the reference to one, as the document has it."""
     held = {"slack": "webhook", "teams": "webhook", "pagerduty": "routing_key", "webhook": "url"}[channel.type]
     return str(getattr(channel, held).get_secret_value())
 

@@ -11,6 +11,7 @@ from mlops_assets.config.alert_channels import Channel
 from mlops_assets.monitoring.channels import ChannelError, Service, secrets_of, service
 from mlops_assets.monitoring.mail import MailError
 from mlops_assets.monitoring.message import Message
+from mlops_assets.secrets import SecretError
 
 ATTEMPTS = 3
 FIRST_WAIT = 0.5  # seconds; the next is twice as long
@@ -34,7 +35,7 @@ def deliver(channel: Channel, message: Message, environment: Mapping[str, str]) 
     """Send a message; a channel that does not take it is tried up to three times. Secrets are masked in the error."""
     try:
         target = service(channel, message, environment)
-    except (ChannelError, MailError) as error:
+    except (ChannelError, MailError, SecretError) as error:
         return Delivery(0, str(error))
     delivery = _tried(target, message)
     return Delivery(delivery.attempts, masked(delivery.error, secrets_of(channel, environment)))

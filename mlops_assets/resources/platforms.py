@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import dagster as dg
 
 from mlops_assets.config import home, platform_name
+from mlops_assets.config.platform import DatabricksConfig
 from mlops_assets.config.platforms import load_platform
 from mlops_assets.registry import ARTIFACTS, ModelRegistry
 from mlops_assets.resources.registry import RegistryResource
+from mlops_assets.resources.remote_steps import RemoteSteps
 from mlops_assets.resources.serving import ServingResource
 from mlops_assets.resources.warehouse import WarehouseResource
 
@@ -44,4 +47,52 @@ def _embedded() -> Mapping[str, object]:
     }
 
 
-_PLATFORMS: Mapping[str, Callable[[], Mapping[str, object]]] = {"embedded": _embedded}
+def _databricks() -> Mapping[str, object]:
+    """The tables lie on the platform's volume; steps, models and endpoints are the workspace's."""
+    from mlops_assets.resources.databricks_serving import DatabricksServingResource
+
+    there = load_platform("databricks").databricks
+    if there.volume is None:
+        raise dg.DagsterInvalidDefinitionError(
+            "configs/platforms/databricks.yaml: databricks.volume names the volume that tables and steps lie on, "
+            "/Volumes/<catalog>/<schema>/<volume>"
+        )
+    access = {
+        "host": there.host,
+        "token": there.token.get_secret_value() if there.token else None,
+        "profile": there.profile,
+    }
+    resources: dict[str, object] = {
+        "lake": WarehouseResource(home=there.volume),
+        "registry": RegistryResource(
+            tracking_uri="databricks", artifacts=f"{there.volume}/mlartifacts", registry_uri="databricks-uc"
+        ),
+        "serving": DatabricksServingResource(
+            permissions=dict(there.permissions),
+            inference_schema=there.inference_schema,
+            host=there.host,
+            token=access["token"],
+            profile=there.profile,
+        ),
+    }
+    return resources | ({"remote_steps": _remote_steps(there, access)} if there.remote_layers else {})
+
+
+def _remote_steps(there: DatabricksConfig, access: Mapping[str, Any]) -> RemoteSteps:
+    if there.wheel is None:
+        raise dg.DagsterInvalidDefinitionError(
+            "configs/platforms/databricks.yaml: databricks.wheel names this project's wheel; "
+            "or leave databricks.remote_layers empty, and every step runs where Dagster does"
+        )
+    return RemoteSteps(
+        volume=str(there.volume),
+        wheel=there.wheel,
+        layers=list(there.remote_layers),
+        cluster_id=there.cluster_id,
+        new_cluster=there.new_cluster,
+        timeout_seconds=int(there.timeout.total_seconds()),
+        **access,
+    )
+
+
+_PLATFORMS: Mapping[str, Callable[[], Mapping[str, object]]] = {"embedded": _embedded, "databricks": _databricks}

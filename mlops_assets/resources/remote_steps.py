@@ -28,7 +28,8 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
     volume: str = Field(description="Volume path (/Volumes/…) that steps read, write and report through.")
     wheel: str = Field(description="This project's wheel, on a volume or in the workspace's files.")
     layers: list[str] = Field(description="Layers whose steps run in the workspace.")
-    tracking_uri: str = Field(default="databricks", description="MLflow, as the step sees it.")
+    tracking_uri: str = Field(default="databricks", description="MLflow's runs, as the step sees them.")
+    registry_uri: str | None = Field(default="databricks-uc", description="MLflow's models, as the step sees them.")
     cluster_id: str | None = Field(default=None, description="Existing cluster; serverless without it.")
     new_cluster: dict[str, Any] = Field(default={}, description="A job cluster's definition, instead of cluster_id.")
     timeout_seconds: int = Field(default=3600, description="A run that takes longer is ended by the workspace.")
@@ -57,6 +58,7 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
             "tags": dict(context.run.tags),
             "chosen": dict(context.op_execution_context.op_config or {}),
             "tracking_uri": self.tracking_uri,
+            "registry_uri": self.registry_uri,
         }
         watched, done = self._started(context, step, extras)
         yield from _judged(context.asset_key, watched.page, done)

@@ -1,7 +1,7 @@
 """Serving as a Dagster resource: where endpoints are made and asked."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import dagster as dg
 from pydantic import Field
@@ -11,11 +11,28 @@ from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.gateway_process import GatewayAddress, ensure_running
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from mlops_assets.config import DeploymentConfig
     from mlops_assets.serving.client import TabularModelClient
+    from mlops_assets.serving.spec import Endpoints
 
 
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8787
+
+
+class Serving(Protocol):
+    """What a deployment needs of a platform's serving: the gateway here, or Databricks."""
+
+    @property
+    def url(self) -> str:
+        """Where endpoints answer."""
+
+    def require(self, deployment: "DeploymentConfig") -> None:
+        """Raise ServingError, naming the field, for what the platform cannot do."""
+
+    def endpoints(self) -> "AbstractContextManager[Endpoints]":
+        """The endpoints, to be made, changed and asked."""
 
 
 class EmbeddedServing:
@@ -31,6 +48,11 @@ class EmbeddedServing:
         # not.
         host = self.host if self.host != DEFAULT_HOST else None
         return ensure_running(self.home, host=host, port=self.port if self.port != DEFAULT_PORT else None)
+
+    @property
+    def url(self) -> str:
+        """The gateway's address; it is started where it does not run."""
+        return self.gateway().url
 
     def require(self, deployment: "DeploymentConfig") -> None:
         """Refuse what this machine cannot do; a document that asks for it belongs on another platform.

@@ -2,19 +2,22 @@
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from mlops_assets.serving import databricks_bodies as bodies
 from mlops_assets.serving.databricks_errors import told
+from mlops_assets.serving.databricks_metrics import counted
 from mlops_assets.serving.errors import DeadlineExceeded, DeploymentFailed, EndpointNotFound
-from mlops_assets.serving.spec import EndpointSpec, EndpointStatus
+from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, Traffic
 
 if TYPE_CHECKING:
+    import pandas
     from databricks.sdk import WorkspaceClient
     from databricks.sdk.service.serving import ServingEndpointDetailed
 
@@ -36,11 +39,12 @@ class EndpointOptions(BaseModel):
 
     permissions: dict[str, str] = Field(default_factory=dict)
     inference_schema: str | None = None
-    requests_per_minute: int | None = None
 
 
 class DatabricksEndpoints:
-    """The serving endpoints of one workspace."""
+    """The serving endpoints of one workspace; a version's container is built first, which takes many minutes."""
+
+    ready_seconds = UPDATE_SECONDS
 
     def __init__(
         self,
@@ -50,7 +54,7 @@ class DatabricksEndpoints:
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         """Connect nothing yet. `poll_seconds` is the time between two looks at a change under way."""
-        self._api = workspace.serving_endpoints
+        self._api, self._rest = workspace.serving_endpoints, workspace.api_client
         self._options, self._poll_seconds = options or EndpointOptions(), poll_seconds
 
     def __enter__(self) -> Self:
@@ -89,6 +93,28 @@ class DatabricksEndpoints:
         with told("The workspace's endpoints cannot be listed"):
             names = sorted(str(endpoint.name) for endpoint in self._api.list())
         return [self.get(name) for name in names]
+
+    def ask(self, name: str, rows: "pandas.DataFrame", served: str) -> "pandas.DataFrame":
+        """The predictions of the version called `served`, whatever its share of the requests. Raises ServingError."""
+        import pandas as pd
+
+        from mlops_assets.serving.encoding import chunks
+
+        path = f"/serving-endpoints/{name}/served-models/{served}/invocations"
+        found: list[Any] = []
+        for chunk in chunks(rows):
+            found += self._again(f"'{name}' did not answer", partial(self._post, path, chunk.body))["predictions"]
+        return pd.DataFrame([row if isinstance(row, dict) else {"prediction": row} for row in found], index=rows.index)
+
+    def _post(self, path: str, body: bytes) -> Mapping[str, Any]:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        answer: Mapping[str, Any] = self._rest.do("POST", path, headers=headers, data=body)
+        return answer
+
+    def traffic(self, name: str) -> Mapping[str, Traffic]:
+        """Requests and failures by served name, as the endpoint's own metrics count them."""
+        text = self._again(f"No metrics of '{name}'", lambda: self._api.export_metrics(name).contents)
+        return counted(text.read().decode() if text else "")
 
     def delete(self, name: str) -> None:
         """Delete the endpoint. Raises EndpointNotFound."""
@@ -182,7 +208,7 @@ class DatabricksEndpoints:
             return None
 
     def _get(self, name: str) -> "ServingEndpointDetailed":
-        return self._again(f"The endpoint '{name}' at {self._api._api._cfg.host}", lambda: self._api.get(name))
+        return self._again(f"The endpoint '{name}' at {self._rest._cfg.host}", lambda: self._api.get(name))
 
     def _again(self, what: str, ask: Callable[[], Answer]) -> Answer:
         """What a question answers; the SDK itself repeats it after a 429 or 503 only."""

@@ -36,14 +36,19 @@ def config(spec: EndpointSpec) -> "EndpointCoreConfigInput":
             entity_name=entity.entity_name,
             entity_version=entity.entity_version,
             environment_vars=dict(entity.environment_vars) or None,
-            workload_size=entity.workload_size,
+            workload_size=_size(entity.threads),
             workload_type=ServingModelWorkloadType(entity.workload_type),
-            scale_to_zero_enabled=entity.scale_to_zero_enabled,
+            scale_to_zero_enabled=entity.min_replicas == 0,
         )
         for entity in wanted.served_entities
     ]
     routes = [Route(served_model_name=name, traffic_percentage=share) for name, share in wanted.shares.items()]
     return EndpointCoreConfigInput(served_entities=entities, traffic_config=TrafficConfig(routes=routes))
+
+
+def _size(scale: int) -> str:
+    """Databricks' size with room for `scale` requests at a time: 4, 16 or 64."""
+    return next((name for name, most in (("Small", 4), ("Medium", 16)) if scale <= most), "Large")
 
 
 def tags(wanted: Mapping[str, str]) -> "list[EndpointTag]":
@@ -63,16 +68,16 @@ def ai_gateway(spec: EndpointSpec, options: "EndpointOptions") -> "AiGatewayConf
         AiGatewayRateLimitRenewalPeriod,
     )
 
-    if options.inference_schema is None and options.requests_per_minute is None:
+    if options.inference_schema is None and spec.requests_per_minute is None:
         return None
     made = AiGatewayConfig()
     if options.inference_schema is not None:
         catalog, schema = options.inference_schema.split(".")
         prefix = spec.name.replace("-", "_")
         made.inference_table_config = AiGatewayInferenceTableConfig(catalog, True, schema, prefix)
-    if options.requests_per_minute is not None:
+    if spec.requests_per_minute is not None:
         limit = AiGatewayRateLimit(
-            AiGatewayRateLimitRenewalPeriod.MINUTE, options.requests_per_minute, AiGatewayRateLimitKey.ENDPOINT
+            AiGatewayRateLimitRenewalPeriod.MINUTE, spec.requests_per_minute, AiGatewayRateLimitKey.ENDPOINT
         )
         made.rate_limits = [limit]
     return made

@@ -44,6 +44,8 @@ _BY_STATUS: Mapping[int, Callable[[str], ServingError]] = {
 class GatewayEndpoints:
     """The endpoints of one gateway."""
 
+    ready_seconds = 120.0
+
     def __init__(self, url: str, token: str, *, timeout_seconds: float = 30.0) -> None:
         self._client = httpx.Client(
             base_url=url,

@@ -16,8 +16,6 @@ from mlops_assets.serving.watching import Watch
 if TYPE_CHECKING:
     from mlops_assets.config.deployment import RolloutConfig
 
-READY_SECONDS = 120.0
-
 
 @dataclass(frozen=True)
 class RolledOut:
@@ -95,7 +93,7 @@ class Rollout:
 
     def _apply(self, spec: EndpointSpec) -> EndpointStatus:
         self.endpoints.apply(spec)
-        return self.endpoints.wait_ready(spec.name, READY_SECONDS)
+        return self.endpoints.wait_ready(spec.name, self.endpoints.ready_seconds)
 
     def _status(self) -> EndpointStatus:
         return self.endpoints.get(self.wanted.name)

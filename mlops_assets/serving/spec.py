@@ -137,6 +137,8 @@ class Traffic(NamedTuple):
 class Endpoints(Protocol):
     """What a rollout needs of the place that serves: the gateway here, or Databricks."""
 
+    ready_seconds: float
+
     def apply(self, spec: EndpointSpec) -> EndpointStatus:
         """Begin to make the endpoint serve `spec`; nothing is sent where it does already."""
 

@@ -36,6 +36,7 @@ DECLARED = {
         ("$HOST ^\\d+$", "$HOST ^\\d+$"),
         ("${URL}", "https://example.com/us-west"),
         ("${REGION}", "us-west"),
+        ("x${secret:scope/key}", "x${secret:scope/key}"),
     ],
 )
 def test_references_are_filled_in(text: str, filled: str) -> None:
@@ -47,7 +48,7 @@ def test_references_are_filled_in(text: str, filled: str) -> None:
     [
         ("${UNSET}", "environment variable 'UNSET' is not set"),
         ("${A}", "environment variable 'A' is not set"),
-        ("${secret:scope/key}", "refers to a secret store"),
+        ("${secret:no-key}", "is no reference to a secret"),
         ("${HOST", "is no reference"),
         ("${}", "is no reference"),
         ("${1A}", "is no reference"),

@@ -178,3 +178,21 @@ def test_the_column_that_carries_the_label_is_the_most_important() -> None:
     importance = permutation_importance(found)
     assert list(importance) == ["x0", "x1"]
     assert importance["x0"] > 0.2 > abs(importance["x1"])
+
+
+@pytest.mark.parametrize("how", ["alias", "tag"])
+def test_a_version_waits_for_a_persons_approval_and_says_how_to_give_it(
+    registry: ModelRegistry, fitted: Fitted, how: str
+) -> None:
+    name = f"approved_by_{how}"
+    version = registry.log(name, "experiment", "", described(fitted))
+    with pytest.raises(RegistryError, match="for production") as waiting:
+        registry.require_approval(version, "production")
+    assert f"set_registered_model_alias('{name}', 'approved', '1')" in str(waiting.value)
+
+    if how == "alias":
+        registry.client.set_registered_model_alias(name, "approved", version.version)
+    else:
+        registry.tag(version, approved_by="someone")
+
+    registry.require_approval(registry.version(name, "1"), "production")

@@ -12,6 +12,7 @@ from mlops_assets.serving import EndpointCredentials, ModelServingClient, Tabula
 from mlops_assets.serving.databricks import DatabricksEndpoints, EndpointOptions
 from mlops_assets.serving.endpoints import EndpointSpec
 from mlops_assets.serving.errors import DeploymentFailed, EndpointNotFound, NotAuthorized, ServingError
+from mlops_assets.serving.spec import Beside
 from mlops_assets_tests.serving.conftest import wait_until
 from mlops_assets_tests.workspace_stub import TOKEN, Fault, Workspace, workspace
 
@@ -104,12 +105,11 @@ def test_permissions_go_by_id_and_the_gateway_gets_table_and_limit(
     options = {
         "permissions": {"someone@example.com": "CAN_QUERY", "group:ml": "CAN_MANAGE"},
         "inference_schema": "main.logs",
-        "requests_per_minute": 100,
     }
     deployed = endpoints(there, **options)
-    deployed.apply(spec())
+    deployed.apply(spec(requests_per_minute=100))
     deployed.wait_ready("churn", 30)
-    deployed.apply(spec())
+    deployed.apply(spec(requests_per_minute=100))
 
     made = there.serving.endpoints["churn"]
     assert {each.get("user_name") or each["group_name"]: each["permission_level"] for each in made.permissions} == {
@@ -152,6 +152,33 @@ def test_what_the_workspace_refuses_is_told_in_the_clients_errors(
     with pytest.raises(ServingError) as raised:
         deployed.get("other")
     assert TOKEN not in str(raised.value)
+
+
+def test_two_versions_share_the_requests_and_each_is_asked_and_counted_by_name(
+    there: Workspace, spec: Callable[..., EndpointSpec], churn: pd.DataFrame
+) -> None:
+    deployed = endpoints(there)
+    beside = Beside(version="1", model_path="unused", percentage=70)
+    deployed.apply(spec(2, beside=(beside,), compute_scale=8, min_replicas=0))
+    status = deployed.wait_ready("churn", 30)
+    client = TabularModelClient(there.url, EndpointCredentials(token=TOKEN))
+
+    for _ in range(100):
+        client.predict("churn", churn.head(1))
+    names = {each.version: each.name for each in status.served}
+    asked = deployed.ask("churn", churn.head(3), names["2"])
+
+    assert {each.version: each.traffic_percentage for each in status.served} == {"2": 30, "1": 70}
+    assert len(asked) == 3
+    assert {name: count.requests for name, count in deployed.traffic("churn").items()} == {
+        names["1"]: 70,
+        names["2"]: 31,
+    }
+    config = there.serving.endpoints["churn"].config
+    assert config is not None
+    assert {(each.workload_size, each.scale_to_zero_enabled) for each in config.served_entities or ()} == {
+        ("Medium", True)
+    }
 
 
 def test_a_deleted_endpoint_is_gone(there: Workspace, spec: Callable[..., EndpointSpec]) -> None:

@@ -5,6 +5,7 @@ import json
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ class Endpoint:
     permissions: list[dict[str, Any]] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    counts: Counter[tuple[str, bool]] = field(default_factory=Counter)
 
 
 class Serving:
@@ -69,6 +71,8 @@ class Serving:
             "PATCH /api/2.0/permissions/serving-endpoints/{id}": self.set_permissions,
             "GET /api/2.0/permissions/serving-endpoints/{id}": self.get_permissions,
             "POST /serving-endpoints/{name}/invocations": self.invoke,
+            "POST /serving-endpoints/{name}/served-models/{served}/invocations": self.invoke,
+            f"GET {one}/metrics": self.metrics,
         }
 
     def find(self, call: Call) -> Endpoint:
@@ -158,11 +162,22 @@ class Serving:
         endpoint = self.find(call)
         if endpoint.config is None or not endpoint.answering:
             raise Refused(503, "TEMPORARILY_UNAVAILABLE", f"Endpoint '{endpoint.name}' is not ready.")
-        name = _picked(endpoint.config, next(self._turn))
+        name = call.parts.get("served") or _picked(endpoint.config, next(self._turn))
+        if name not in endpoint.answering:
+            raise Refused(404, "RESOURCE_DOES_NOT_EXIST", f"Endpoint '{endpoint.name}' serves no '{name}'.")
         model = endpoint.answering[name]
         done = invocations(call.content, "application/json", model, model.metadata.get_input_schema())
         answer = done.response if isinstance(done.response, str) else json.dumps(done.response)
+        endpoint.counts[name, done.status >= 500] += 1
         return Reply(answer.encode(), {"served-model-name": name}, done.status)
+
+    def metrics(self, call: Call) -> Reply:
+        """GET metrics: requests and server errors of each served model, as Prometheus text."""
+        lines = ["# TYPE request_count_total counter", "# TYPE request_5xx_count_total counter"]
+        for (name, failed), count in sorted(self.find(call).counts.items()):
+            label = f'{{served_model_name="{name}"}}'
+            lines += [f"request_count_total{label} {count}", *([f"request_5xx_count_total{label} {count}"] * failed)]
+        return Reply(("\n".join(lines) + "\n").encode(), {"Content-Type": "text/plain"})
 
     def _begin(self, endpoint: Endpoint, config: EndpointCoreConfigInput) -> None:
         endpoint.pending, endpoint.update = config, "IN_PROGRESS"

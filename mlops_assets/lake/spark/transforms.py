@@ -14,6 +14,7 @@ from mlops_assets.rules import schema_of
 from mlops_assets.rules import spark as rules
 from mlops_assets.rules.fold import fold
 from mlops_assets.rules.spark_operations import Expr, functions
+from mlops_assets.secrets import resolved
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -109,7 +110,7 @@ def _split(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
 
 def _hash(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
     f = functions()
-    salt = step.salt.get_secret_value() if step.salt else ""
+    salt = resolved(step.salt.get_secret_value()) if step.salt else ""
     texts = {name: typed(name, frame.schema[name].dataType, "string") for name in step.columns}
     return _with(frame, {name: f.sha2(f.concat(f.lit(salt), text), 256) for name, text in texts.items()})
 

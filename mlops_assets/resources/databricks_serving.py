@@ -1,0 +1,65 @@
+"""Serving on Databricks as a Dagster resource: Model Serving where the gateway is elsewhere."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field
+
+from mlops_assets.serving.databricks import MAX_TIMEOUT_SECONDS, DatabricksEndpoints, EndpointOptions
+from mlops_assets.serving.errors import ServingError
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
+
+    from mlops_assets.config import DeploymentConfig
+
+
+class DatabricksServing:
+    """The serving endpoints of one workspace."""
+
+    def __init__(self, workspace: "WorkspaceClient", options: EndpointOptions, poll_seconds: float) -> None:
+        """Connect nothing yet."""
+        self._workspace, self._options, self._poll_seconds = workspace, options, poll_seconds
+
+    @property
+    def url(self) -> str:
+        """The workspace's address."""
+        return str(self._workspace.config.host).rstrip("/")
+
+    def require(self, deployment: "DeploymentConfig") -> None:
+        """Refuse what Model Serving does not do.
+
+        Raises:
+            ServingError: naming the field and what would be right.
+        """
+        if not deployment.enable_access_control:
+            raise ServingError("enable_access_control: Databricks asks everyone for a token; leave it true")
+        if deployment.model_name.count(".") != 2:
+            raise ServingError(
+                f"model_name: '{deployment.model_name}' is no Unity Catalog name; write catalog.schema.model"
+            )
+        if "timeout_seconds" in deployment.model_fields_set and deployment.timeout_seconds > 300:
+            raise ServingError(f"timeout_seconds: Databricks ends a request after {MAX_TIMEOUT_SECONDS} s")
+
+    def endpoints(self) -> DatabricksEndpoints:
+        """The workspace's endpoints, to be made, changed and asked."""
+        return DatabricksEndpoints(self._workspace, self._options, poll_seconds=self._poll_seconds)
+
+
+class DatabricksServingResource(dg.ConfigurableResource[DatabricksServing]):
+    """Gives assets Model Serving of a workspace."""
+
+    host: str | None = Field(default=None, description="Workspace; Databricks' unified authentication's without it.")
+    token: str | None = Field(default=None, repr=False, description="Token; unified authentication's without it.")
+    profile: str | None = Field(default=None, description="Profile of the Databricks configuration file.")
+    permissions: dict[str, str] = Field(default={}, description="Principal to CAN_QUERY, CAN_VIEW or CAN_MANAGE.")
+    inference_schema: str | None = Field(default=None, description="catalog.schema of AI Gateway's inference tables.")
+    poll_seconds: float = Field(default=5.0, description="Time between two looks at a change under way.")
+
+    def create_resource(self, context: dg.InitResourceContext) -> DatabricksServing:
+        """The workspace's serving; nothing is asked yet."""
+        from databricks.sdk import WorkspaceClient
+
+        workspace = WorkspaceClient(host=self.host, token=self.token, profile=self.profile)
+        options = EndpointOptions(permissions=self.permissions, inference_schema=self.inference_schema)
+        return DatabricksServing(workspace, options, self.poll_seconds)

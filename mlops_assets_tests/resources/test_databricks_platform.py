@@ -1,0 +1,93 @@
+"""The platform `databricks`: its document, its resources, and that projects load on it without asking anything."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from mlops_assets.assemble import build_definitions
+from mlops_assets.config import DeploymentConfig, load_project
+from mlops_assets.resources.databricks_serving import DatabricksServing
+from mlops_assets.resources.platforms import resources_for
+from mlops_assets.resources.remote_steps import RemoteSteps
+from mlops_assets.serving.databricks import EndpointOptions
+from mlops_assets.serving.errors import ServingError
+
+FLIGHTS = Path(__file__).parents[2] / "configs" / "flights"
+VOLUME = "/Volumes/main/ml/files"
+
+
+@pytest.fixture
+def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MLOPS_CONFIGS", str(tmp_path))
+    (tmp_path / "platforms").mkdir()
+    return tmp_path / "platforms" / "databricks.yaml"
+
+
+def write(platform: Path, **fields: object) -> None:
+    standard = {"volume": VOLUME, "wheel": f"{VOLUME}/x.whl", "token": "dapi-hidden", "host": "https://x.example"}
+    platform.write_text(yaml.safe_dump({"name": "databricks", "databricks": {**standard, **fields}}))
+
+
+def test_the_document_says_where_steps_run(platform: Path) -> None:
+    write(platform, remote_layers=["silver"], timeout="10m", new_cluster={"num_workers": 2})
+    resources = resources_for("databricks")
+    steps = resources["remote_steps"]
+
+    assert isinstance(steps, RemoteSteps)
+    assert (steps.layers, steps.timeout_seconds, steps.new_cluster) == (["silver"], 600, {"num_workers": 2})
+    assert "dapi-hidden" not in repr(resources)
+    definitions = build_definitions([load_project(FLIGHTS)], resources)
+    assets = definitions.resolve_asset_graph().assets_defs
+    remote = {asset.key.path[1] for asset in assets if "remote_steps" in asset.required_resource_keys}
+    assert remote == {"silver"}
+
+
+def test_a_project_is_the_same_assets_and_checks_on_either_platform(platform: Path) -> None:
+    write(platform)
+    project = load_project(FLIGHTS)
+
+    there, here = (
+        build_definitions([project], resources_for(name)).resolve_asset_graph() for name in ("databricks", "embedded")
+    )
+
+    assert there.get_all_asset_keys() == here.get_all_asset_keys()
+    assert there.asset_check_keys == here.asset_check_keys
+    for key in here.get_all_asset_keys():
+        one, other = there.get(key), here.get(key)
+        assert (one.parent_keys, one.group_name, one.owners) == (other.parent_keys, other.group_name, other.owners)
+
+
+def test_without_remote_layers_every_step_runs_where_dagster_does(platform: Path) -> None:
+    write(platform, remote_layers=[], wheel=None)
+
+    assert "remote_steps" not in resources_for("databricks")
+
+
+@pytest.mark.parametrize(("fields", "missing"), [({"volume": None}, "volume"), ({"wheel": None}, "wheel")])
+def test_what_the_document_lacks_is_told_by_its_field(platform: Path, fields: dict[str, None], missing: str) -> None:
+    write(platform, **fields)
+
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match=f"databricks.{missing}"):
+        resources_for("databricks")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"enable_access_control": False}, "enable_access_control"),
+        ({"model_name": "churn"}, "model_name"),
+        ({"timeout_seconds": 400}, "timeout_seconds"),
+    ],
+)
+def test_model_serving_refuses_what_it_does_not_do(fields: dict[str, object], field: str) -> None:
+    from databricks.sdk import WorkspaceClient
+
+    standard = {"model_name": "a.b.churn", "model_version": "1", "environment": "prod"}
+    standard["deployment_type"] = "serving_endpoint"
+    serving = DatabricksServing(WorkspaceClient(host="https://x.example", token="t"), EndpointOptions(), 1.0)
+
+    serving.require(DeploymentConfig.model_validate({**standard, "timeout_seconds": 300}))
+    with pytest.raises(ServingError, match=field):
+        serving.require(DeploymentConfig.model_validate({**standard, **fields}))
