@@ -225,6 +225,21 @@ class ModelRegistry:
             raise RegistryError(f"model '{name}' has no {what}")
         return found[0]
 
+    def before(self, version: ModelVersion) -> ModelVersion:
+        """The version that was champion before a version was.
+
+        Raises:
+            RegistryError: none was.
+        """
+        older = [each for each in self.versions(version.name) if each.promoted and each.number < version.number]
+        if not older:
+            raise RegistryError(f"no version of '{version.name}' older than {version.version} was ever champion")
+        return older[-1]
+
+    def withdraw(self, version: ModelVersion, reason: str) -> None:
+        """Make a version one that its gate did not let through, so that no deployment takes it up again."""
+        self.tag(version, gate=REFUSED, decision=reason)
+
     def with_tag(self, name: str, tag: str, value: str) -> ModelVersion | None:
         """The newest version whose tag has this value."""
         found = [version for version in self.versions(name) if version.tag(tag) == value]
@@ -339,14 +354,31 @@ def _log_model(training: Training) -> Any:
     nullable = ("boolean", "datetime")
     inputs = Schema([ColSpec(kind, name, required=kind not in nullable) for name, kind in training.inputs])
     outputs = Schema([ColSpec(kind, name) for name, kind in training.outputs])
-    return mlflow.sklearn.log_model(
-        training.estimator,
+    return mlflow.models.Model.log(
+        artifact_path=None,
         name="model",
+        flavor=_AnsweringProbabilities,
+        sk_model=training.estimator,
         serialization_format="skops",
         skops_trusted_types=trusted,
         pip_requirements=_requirements(),
         signature=ModelSignature(inputs=inputs, outputs=outputs),
     )
+
+
+class _AnsweringProbabilities:
+    """MLflow's flavor for scikit-learn, but that MLflow's own servers load the model through this package's loader:
+    theirs answers labels only.
+    """
+
+    @staticmethod
+    def save_model(path: str, mlflow_model: Any, **arguments: Any) -> None:
+        """What `Model.log` calls."""
+        import mlflow
+
+        mlflow.sklearn.save_model(path=path, mlflow_model=mlflow_model, **arguments)
+        mlflow_model.flavors["python_function"]["loader_module"] = "mlops_assets.serving.pyfunc"
+        mlflow_model.save(str(Path(path) / "MLmodel"))
 
 
 def _requirements() -> list[str]:

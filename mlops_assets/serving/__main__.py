@@ -1,54 +1,105 @@
-"""`python -m mlops_assets.serving predict|status|stop`: the gateway of this home from a command line."""
+"""`python -m mlops_assets.serving predict|status|logs|rollback|stop`: endpoints from a command line, for people and CI.
+
+They are those of this home's gateway, or of a workspace where `--workspace` names one.
+"""
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from mlops_assets.registry import ModelRegistry, RegistryError
 from mlops_assets.serving import gateway_process
 from mlops_assets.serving.endpoints import GatewayEndpoints
 from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.home import GatewayHome, home_from_environment, read_token
+from mlops_assets.serving.rollback import roll_back
+
+if TYPE_CHECKING:
+    from mlops_assets.serving.client import TabularModelClient
+    from mlops_assets.serving.databricks import DatabricksEndpoints
 
 NO_GATEWAY = "no gateway runs in {}; start it with python -m mlops_assets.serving.gateway."
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the endpoints are: a workspace's address, or without one the gateway of a home."""
+
+    home: GatewayHome
+    workspace: str | None
+
+    def client(self) -> "TabularModelClient":
+        """A client of the place."""
+        from mlops_assets.serving import AuthType, EndpointCredentials, TabularModelClient
+
+        if self.workspace:
+            return TabularModelClient(self.workspace, EndpointCredentials(auth_type=AuthType.ENVIRONMENT))
+        credentials = EndpointCredentials.model_validate({"token": read_token(self.home)})
+        return TabularModelClient(self.gateway.url, credentials)
+
+    @property
+    def gateway(self) -> gateway_process.GatewayAddress:
+        """The gateway of the home, if it runs."""
+        address = gateway_process.address(self.home.root)
+        if address is None:
+            raise click.ClickException(NO_GATEWAY.format(self.home.root))
+        return address
+
+    def endpoints(self) -> "GatewayEndpoints | DatabricksEndpoints":
+        """The endpoints of the place."""
+        if self.workspace is None:
+            return GatewayEndpoints(self.gateway.url, read_token(self.home))
+        from databricks.sdk import WorkspaceClient
+
+        from mlops_assets.serving.databricks import DatabricksEndpoints
+
+        return DatabricksEndpoints(WorkspaceClient(host=self.workspace))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """A mistake of the place or the registry as one line and exit code 1."""
+    try:
+        yield
+    except (ServingError, RegistryError) as error:
+        raise click.ClickException(str(error)) from None
+
+
 @click.group()
 @click.option("--home", type=click.Path(path_type=Path), help="Folder of state and token [MLOPS_HOME, .mlops].")
+@click.option("--workspace", help="A Databricks workspace's address; its credentials are unified authentication's.")
 @click.pass_context
-def main(context: click.Context, home: Path | None) -> None:
-    """Ask, look at or stop the gateway of one home."""
-    context.obj = GatewayHome(home.resolve()) if home else home_from_environment()
+def main(context: click.Context, home: Path | None, workspace: str | None) -> None:
+    """Ask, look at, or roll back endpoints."""
+    context.obj = Place(GatewayHome(home.resolve()) if home else home_from_environment(), workspace)
 
 
 @main.command()
 @click.argument("endpoint")
 @click.argument("rows", type=click.File("rb"), default="-")
 @click.pass_obj
-def predict(home: GatewayHome, endpoint: str, rows: BinaryIO) -> None:
+def predict(place: Place, endpoint: str, rows: BinaryIO) -> None:
     """Predict ROWS (JSON: a list of objects, or one per line; - is standard input) with ENDPOINT."""
     import pandas as pd
 
-    from mlops_assets.serving import EndpointCredentials, TabularModelClient
-
-    credentials = EndpointCredentials.model_validate({"token": read_token(home)})
-    client = TabularModelClient(_running(home).url, credentials)
-    try:
-        predictions = client.predict(endpoint, pd.DataFrame(_records(rows.read())))
-    except ServingError as error:
-        raise click.ClickException(str(error)) from None
+    with told():
+        predictions = place.client().predict(endpoint, pd.DataFrame(_records(rows.read())))
     predictions.to_json(sys.stdout, orient="records", lines=True)
 
 
 @main.command()
 @click.pass_obj
-def status(home: GatewayHome) -> None:
-    """What the gateway serves, one endpoint a line."""
-    address = _running(home)
-    click.echo(f"{address.url} (pid {address.pid})")
-    with GatewayEndpoints(address.url, read_token(home)) as endpoints:
+def status(place: Place) -> None:
+    """What is served, one endpoint a line."""
+    if place.workspace is None:
+        click.echo(f"{place.gateway.url} (pid {place.gateway.pid})")
+    with told(), place.endpoints() as endpoints:
         for found in endpoints.list():
             served = ", ".join(f"{each.model_name} {each.version} {each.traffic_percentage} %" for each in found.served)
             state = "ready" if found.ready else "not ready"
@@ -56,18 +107,50 @@ def status(home: GatewayHome) -> None:
 
 
 @main.command()
+@click.argument("endpoint", required=False)
+@click.option("--lines", default=50, show_default=True, help="How many of the last lines.")
 @click.pass_obj
-def stop(home: GatewayHome) -> None:
+def logs(place: Place, endpoint: str | None, lines: int) -> None:
+    """What the processes behind ENDPOINT printed lately; without one, the whole gateway."""
+    if place.workspace is None:
+        file = place.home.log_file
+        text = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
+        found = [line for line in text if endpoint is None or endpoint in line]
+    else:
+        found = _workspace_logs(place, endpoint)
+    click.echo("\n".join(found[-lines:]))
+
+
+@main.command()
+@click.argument("endpoint")
+@click.option("--to", "number", help="Version; the champion before the served one where not given.")
+@click.pass_obj
+def rollback(place: Place, endpoint: str, number: str | None) -> None:
+    """Serve the version before at ENDPOINT, make it champion again, and keep deployments from the one that is left."""
+    if place.workspace is not None:
+        raise click.UsageError("in a workspace, move the alias 'champion' back and run the deployment's asset")
+    with told(), GatewayEndpoints(place.gateway.url, read_token(place.home)) as endpoints:
+        left, back = roll_back(endpoints, ModelRegistry.below(place.home.root), endpoint, number)
+    click.echo(f"{endpoint} serves version {back} again, instead of {left}.")
+
+
+@main.command()
+@click.pass_obj
+def stop(place: Place) -> None:
     """Stop the gateway; what is deployed is served again when it starts."""
-    stopped = gateway_process.stop(home.root)
-    click.echo("Stopped." if stopped else f"No gateway runs in {home.root}.")
+    stopped = gateway_process.stop(place.home.root)
+    click.echo("Stopped." if stopped else f"No gateway runs in {place.home.root}.")
 
 
-def _running(home: GatewayHome) -> gateway_process.GatewayAddress:
-    address = gateway_process.address(home.root)
-    if address is None:
-        raise click.ClickException(NO_GATEWAY.format(home.root))
-    return address
+def _workspace_logs(place: Place, endpoint: str | None) -> list[str]:
+    from mlops_assets.serving.databricks import DatabricksEndpoints
+
+    if endpoint is None:
+        raise click.UsageError("in a workspace, name the endpoint")
+    with told(), place.endpoints() as endpoints:
+        assert isinstance(endpoints, DatabricksEndpoints)
+        served = endpoints.get(endpoint).served
+        return [line for each in served for line in endpoints.logs(endpoint, each.name).splitlines()]
 
 
 def _records(text: bytes) -> list[dict[str, object]]:

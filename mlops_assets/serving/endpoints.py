@@ -115,6 +115,13 @@ class GatewayEndpoints:
             found += self._send("POST", path, content=chunk.body)["predictions"]
         return pd.DataFrame(found, index=rows.index)
 
+    def switch(self, name: str, version: str, model_path: str) -> None:
+        """Serve another version of the same model at an endpoint, all else as it is. Raises EndpointNotFound."""
+        found = self._send("GET", f"{PATH}/{name}")["config"]["served_entities"][0]
+        entity = {key: value for key, value in found.items() if key not in ("state", "name")}
+        entity |= {"entity_version": version, "model_path": model_path}
+        self._send("PUT", f"{PATH}/{name}/config", {"served_entities": [entity]})
+
     def traffic(self, name: str) -> Mapping[str, Traffic]:
         """What each version has answered since the gateway started, by served name."""
         from prometheus_client.parser import text_string_to_metric_families

@@ -196,3 +196,20 @@ def test_a_version_waits_for_a_persons_approval_and_says_how_to_give_it(
         registry.tag(version, approved_by="someone")
 
     registry.require_approval(registry.version(name, "1"), "production")
+
+
+def test_mlflow_itself_answers_prediction_and_probability(
+    registry: ModelRegistry, logged: ModelVersion, fitted: Fitted
+) -> None:
+    import mlflow
+
+    from mlops_assets.serving.model import load_served_model
+
+    rows = model_frame(fitted.rows.head(20), fitted.inputs)
+    loaded = mlflow.pyfunc.load_model(str(registry.local_path(logged)))
+
+    answered = loaded.predict(rows)
+
+    expected = load_served_model(registry.local_path(logged)).predict(rows)
+    assert answered.to_dict("records") == expected
+    assert set(answered) == {"prediction", "probability"}
