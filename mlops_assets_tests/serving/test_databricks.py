@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mlops_assets.serving import EndpointCredentials, ModelServingClient, TabularModelClient
+from mlops_assets.registry import ModelRegistry, Training
+from mlops_assets.serving import AuthType, EndpointCredentials, ModelServingClient, TabularModelClient
 from mlops_assets.serving.databricks import DatabricksEndpoints, EndpointOptions
 from mlops_assets.serving.endpoints import EndpointSpec
 from mlops_assets.serving.errors import DeploymentFailed, EndpointNotFound, NotAuthorized, ServingError
@@ -223,3 +224,38 @@ def test_chat_passes_through_the_sdk_with_the_same_errors(there: Workspace) -> N
     with pytest.raises(EndpointNotFound):
         client.complete("assistant", "once upon a time")
     assert TOKEN not in repr(client)
+
+
+def test_the_references_client_gets_churn_probabilities_from_a_workspace_too(there: Workspace, tmp_path: Path) -> None:
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    features = pd.DataFrame(
+        {
+            "tenure": [12, 24, 36],
+            "monthly_charges": [50.0, 70.0, 90.0],
+            "contract_type": ["Month-to-month", "One year", "Two year"],
+            "total_charges": [600.0, 1680.0, 3240.0],
+        }
+    )
+    numbers = ["tenure", "monthly_charges", "total_charges"]
+    encode = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["contract_type"]), ("passthrough", numbers)
+    )
+    fitted = make_pipeline(encode, LogisticRegression()).fit(features, [True, False, False])
+    kinds = {"contract_type": "string", **dict.fromkeys(numbers, "double")}
+    outputs = [("prediction", "boolean"), ("probability", "double")]
+    registry = ModelRegistry.below(tmp_path / "mlflow")
+    version = registry.log("churn", "churn", "", Training(fitted, list(kinds.items()), outputs, {}, {}, {}))
+    there.models["main.ml.churn", "1"] = registry.local_path(version)
+    deployed = endpoints(there)
+    deployed.apply(EndpointSpec(name="churn", model_name="main.ml.churn", version="1", model_path="unused"))
+    deployed.wait_ready("churn", 30)
+
+    predictions = TabularModelClient(
+        workspace_url=there.url, credentials=EndpointCredentials(auth_type=AuthType.TOKEN, token=TOKEN)
+    ).predict(endpoint_name="churn", features=features)
+
+    assert predictions["probability"].tolist() == pytest.approx(fitted.predict_proba(features)[:, 1])
