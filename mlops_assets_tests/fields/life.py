@@ -21,7 +21,7 @@ from mlops_assets.registry import ModelRegistry
 from mlops_assets.resources.platforms import embedded_registry, resources_for
 from mlops_assets.serving.gateway_process import stop
 
-ROWS = 200
+ROWS = 400  # of a day: fewer are too few to judge
 PIPELINE = {"name": "shop", "owner": "shop@example.com", "environment": "dev"}
 DATA = {
     "destination_path": "main.shop.customers",

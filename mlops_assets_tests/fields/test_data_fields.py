@@ -30,7 +30,7 @@ def silver(life: Life, **data: Any) -> pl.DataFrame:
 def test_rows_come_from_the_source_path(life: Life, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     customers(7).head(3).write_csv(tmp_path / "elsewhere" / "few.csv")
-    assert silver(life, source_path=str(tmp_path / "elsewhere"))["id"].to_list() == [1400, 1401, 1402]
+    assert silver(life, source_path=str(tmp_path / "elsewhere"))["id"].to_list() == [7 * ROWS + n for n in range(3)]
 
 
 @field("data.destination_path", "Its last part names the table that the rows land in.")

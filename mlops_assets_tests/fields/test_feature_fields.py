@@ -38,12 +38,8 @@ def gold(life: Life, table: str, **features: Any) -> pl.DataFrame:
 @field("features.source_table", "The rows come from that table.")
 def test_features_come_from_the_source_table(life: Life, tmp_path: Path) -> None:
     customers(5).head(4).write_delta(str(tmp_path / "other"))
-    assert gold(life, "from_elsewhere", source_table=str(tmp_path / "other"))["id"].to_list() == [
-        1000,
-        1001,
-        1002,
-        1003,
-    ]
+    found = gold(life, "from_elsewhere", source_table=str(tmp_path / "other"))
+    assert found["id"].to_list() == [5 * ROWS + n for n in range(4)]
 
 
 @field("features.feature_table_name", "Its last part names the feature table.")
@@ -74,7 +70,7 @@ def test_the_timestamp_is_the_instant_of_a_row(life: Life, tmp_path: Path) -> No
     prices.write_delta(str(tmp_path / "prices"))
     join = {"table": str(tmp_path / "prices"), "on": ["region"], "as_of": "since", "columns": ["price"]}
     found = gold(life, "timed", features=["price"], joins=[join]).sort("at")
-    assert found["price"].to_list() == [1] * 100 + [9] * 100
+    assert found["price"].to_list() == [1] * 100 + [9] * (ROWS - 100)
 
 
 @field("features.partition_columns", "The table's files lie in folders by the columns' values.")

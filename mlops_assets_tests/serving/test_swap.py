@@ -77,6 +77,8 @@ def test_traffic_follows_its_percentages_and_shares_what_is_served(tmp_path: Pat
         assert 35 <= names["churn_model-2"] <= 90
 
 
+@pytest.mark.field("deployment.environment_variables", "Are in the environment of the endpoint's workers.")
+@pytest.mark.field("deployment.compute_scale", "Here the threads of each worker process.")
 def test_a_worker_has_its_entitys_environment_and_threads() -> None:
     program = """
 import os, socket

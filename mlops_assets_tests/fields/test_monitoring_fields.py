@@ -1,0 +1,140 @@
+"""Each field of the reference's monitoring document, changed, has its documented effect on days that are known.
+
+Day 0 is learned from, day 1 is like it, and on day 2 charges are higher by more than a deviation.
+"""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from mlops_assets.monitoring import delivery
+from mlops_assets_tests.fields.life import Life, customers, life_in
+from mlops_assets_tests.monitoring import servers
+
+field = pytest.mark.field
+SHIFT = 12.0
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    with life_in(tmp_path_factory.mktemp("monitoring")) as made:
+        assert made.run("bronze", "silver", "gold", "model", "deployment", deployment=BATCH).success
+        made.arrive(1)
+        made.arrive(2, SHIFT)
+        rows = ("bronze", "silver", "gold/customer_features", "gold/predictions")
+        assert made.run(*rows, deployment=BATCH).success
+        yield made
+
+
+BATCH = {"deployment_type": "batch"}
+
+
+def watched(life: Life, **monitoring: Any) -> dg.ExecuteInProcessResult:
+    """A first run of the monitor with some fields changed."""
+    shutil.rmtree(life.home / "warehouse" / "shop" / "monitoring", ignore_errors=True)
+    result = life.run("monitoring", deployment=BATCH, monitoring=monitoring)
+    assert result.success
+    return result
+
+
+def alarms(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    """Of each monitor, whether its alarm was raised."""
+    found = [each for each in result.get_asset_check_evaluations() if each.check_name == "alarm"]
+    return {each.asset_key.path[-1]: not each.passed for each in found}
+
+
+def drift(life: Life, day: int = 2) -> pl.DataFrame:
+    return life.read("monitoring", "drift").filter(pl.col("window") == f"2024-01-0{day + 1}")
+
+
+def drifted(life: Life) -> set[str]:
+    return set(drift(life).filter(pl.col("verdict").is_in(["drift", "severe"]))["feature"])
+
+
+@field("monitoring.enabled", "Whether there is a monitor at all.")
+@pytest.mark.parametrize("enabled", [True, False])
+def test_there_is_a_monitor_where_it_is_enabled(life: Life, enabled: bool) -> None:
+    made = life.definitions(deployment=BATCH, monitoring={"enabled": enabled})
+    keys = {key.path[1] for key in made.resolve_asset_graph().get_all_asset_keys()}
+    assert ("monitoring" in keys) == enabled
+    assert bool(made.schedules) == enabled
+
+
+@field("monitoring.metrics", "These are computed of each window as its labels arrive, or watched for drift.")
+def test_the_metrics_are_computed(life: Life) -> None:
+    watched(life, metrics=["feature_drift", "roc_auc"])
+    assert set(life.read("monitoring", "performance")["metric"]) == {"roc_auc", "estimated_roc_auc"}
+    watched(life, metrics=["log_loss"])
+    assert set(life.read("monitoring", "performance")["metric"]) == {"log_loss"}
+
+
+@field("monitoring.alert_thresholds", "An alarm is raised below them for scores, above them for drift.")
+@pytest.mark.parametrize(("least", "raised"), [(0.99, True), (0.1, False)])
+def test_a_score_below_its_threshold_raises_an_alarm(life: Life, least: float, raised: bool) -> None:
+    assert alarms(watched(life, alert_thresholds={"accuracy": least}))["performance"] == raised
+
+
+@field("monitoring.monitoring_interval_minutes", "How often the monitor runs by itself.")
+@pytest.mark.parametrize(("minutes", "cron"), [(30, "*/30 * * * *"), (1440, "0 0 * * *")])
+def test_the_monitor_runs_every_so_many_minutes(life: Life, minutes: int, cron: str) -> None:
+    made = life.definitions(deployment=BATCH, monitoring={"monitoring_interval_minutes": minutes})
+    schedule = made.resolve_schedule_def("shop_monitor_schedule")
+    assert (schedule.cron_schedule, schedule.job_name) == (cron, "shop_monitor")
+
+
+@field("monitoring.data_drift_detection", "What is compared with what, by which method, and what counts as drift.")
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({}, {"charges", "prediction"}),
+        ({"features_to_monitor": ["tenure"]}, {"prediction"}),
+        ({"method": "wasserstein", "threshold": 9.0}, set()),
+        ({"reference_dataset": "REFERENCE"}, set()),
+    ],
+    ids=["as it is", "features", "method and threshold", "reference"],
+)
+def test_drift_is_what_the_document_calls_drift(life: Life, fields: dict[str, Any], found: set[str]) -> None:
+    if "reference_dataset" in fields:
+        path = life.folder / "like_day_two"
+        customers(9, SHIFT).write_delta(str(path), mode="overwrite")
+        fields = {"reference_dataset": str(path)}
+    watched(life, data_drift_detection=fields, metrics=["feature_drift", "prediction_drift"])
+    assert drifted(life) == found
+    assert set(drift(life)["method"]) == {fields.get("method", "ks_test")}
+
+
+@field("monitoring.model_performance_tracking", "Which table keeps the metrics, and which run they are compared with.")
+def test_performance_is_kept_in_its_table_and_compared_with_its_baseline(life: Life) -> None:
+    run = life.registry.version("churn", "1").run_id
+    watched(life, model_performance_tracking={"metrics_table": "main.shop.scores", "baseline_run_id": run})
+    assert set(life.read("monitoring", "scores")["role"]) == {"champion", "baseline"}
+    unknown = life.run(
+        "monitoring/performance",
+        deployment=BATCH,
+        monitoring={"model_performance_tracking": {"metrics_table": "others", "baseline_run_id": "nowhere"}},
+    )
+    assert not unknown.success
+
+
+@field("monitoring.alerting", "Who is told of an alarm, and whether features are named.")
+@pytest.mark.parametrize("details", [True, False])
+def test_an_alarm_is_told_in_the_channels(life: Life, monkeypatch: pytest.MonkeyPatch, details: bool) -> None:
+    monkeypatch.setattr(delivery, "FIRST_WAIT", 0.01)
+    with servers.web_server() as posted:
+        channel = {"type": "webhook", "url": f"{posted.url}/hook"}
+        watched(life, alerting={"notification_channels": [channel], "include_details": details})
+    ((_, told),) = posted.requests
+    assert told["title"].startswith("churn: drift alarm")
+    assert ("charges" in str(told)) == details
+
+
+@field("monitoring.dashboard_name", "The title of the page; the model's name where it is not given.")
+@pytest.mark.parametrize(("fields", "title"), [({}, "churn"), ({"dashboard_name": "Who leaves"}, "Who leaves")])
+def test_the_page_has_its_title(life: Life, fields: dict[str, str], title: str) -> None:
+    watched(life, **fields)
+    page = (life.home / "warehouse" / "shop" / "monitoring" / "dashboard.html").read_text()
+    assert f"<title>{title}" in page
