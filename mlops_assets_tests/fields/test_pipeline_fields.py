@@ -15,7 +15,7 @@ from dagster._daemon.monitoring import run_monitoring
 
 from mlops_assets.config import load_project
 from mlops_assets.definitions import build_definitions
-from mlops_assets.lake.ingest import ingest
+from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring import delivery
 from mlops_assets_tests.fields.life import PIPELINE, Life, life_in
 from mlops_assets_tests.monitoring import servers
@@ -100,14 +100,15 @@ def test_a_run_that_takes_longer_is_ended(
 @pytest.mark.parametrize("attempts", [0, 1])
 def test_a_failing_step_is_tried_again(life: Life, monkeypatch: pytest.MonkeyPatch, attempts: int) -> None:
     tried = []
+    source = Warehouse.source
 
-    def stumble(*arguments: Any) -> Any:
-        tried.append(arguments)
+    def stumble(lake: Warehouse, documented: str) -> str:
+        tried.append(documented)
         if len(tried) == 1:
             raise OSError("the disk was away")
-        return ingest(*arguments)
+        return source(lake, documented)
 
-    monkeypatch.setattr("mlops_assets.assets.data.ingest", stumble)
+    monkeypatch.setattr(Warehouse, "source", stumble)
     assert life.run("bronze", kinds="data", pipeline={"retry_attempts": attempts}).success == bool(attempts)
     assert len(tried) == 1 + attempts
 
