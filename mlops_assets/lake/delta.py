@@ -30,10 +30,13 @@ def latest(path: str) -> int:
     Raises:
         LakeError: there is no table.
     """
-    found = version(path)
-    if found is None:
+    _required(path)
+    return int(opened(path).version())
+
+
+def _required(path: str) -> None:
+    if not exists(path):
         raise LakeError(f"there is no Delta table at {path}; materialize the asset that writes it first")
-    return found
 
 
 def transaction_version(path: str, name: str) -> int | None:
@@ -47,7 +50,8 @@ def scan(path: str, at: int | None = None) -> pl.LazyFrame:
     Raises:
         LakeError: there is no table, or it has a feature that is not read here.
     """
-    return table_rows(opened(path, latest(path) if at is None else at))
+    _required(path)
+    return table_rows(opened(path, at))
 
 
 def schema(path: str, at: int | None = None) -> pl.Schema:

@@ -13,6 +13,7 @@ from mlops_assets.monitoring.alarm import Alarm
 from mlops_assets.monitoring.dashboard import Announcement, DashboardData, Retraining, distribution, render
 from mlops_assets.monitoring.performance import MetricValue, WindowPerformance
 from mlops_assets.monitoring.profile import fit_reference, summarise
+from mlops_assets.monitoring.quality import Quality
 from mlops_assets.monitoring.verdict import FeatureDrift
 
 EVIL = "<script>alert('x')</script>\"&"
@@ -86,6 +87,7 @@ def data(text="flights", **changes):
         "threshold": 0.68,
         "alarm": Alarm(True, True, text, text, (text,), 2.0),
         "alerts": [announced(windows[2], text), announced(windows[3], text, kind="recovery")],
+        "quality": {windows[0]: [Quality("nulls", text, 0.4, 0.1, 0.15, "failed")]},
     }
     return DashboardData(**(whole | changes))
 
@@ -163,8 +165,71 @@ def test_a_browser_shows_every_heading_and_nothing_is_wider_than_the_screen(tmp_
     command = [browser, *flags, profile, "--dump-dom", frame.as_uri()]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout
     fits, _, *headings = shown.split("<title>")[1].split("</title>")[0].split("|")
-    assert headings == ["flights", "Performance", "Drift of the inputs", "What moved", "Alerts", "Versions"]
+    assert headings == [
+        *("flights", "Performance", "Drift of the inputs", "Data quality", "What moved", "Alerts", "Versions")
+    ]
     assert fits == "true"
+
+
+@pytest.mark.slow
+def test_printed_on_a4_nothing_is_cut_off_and_colours_are_those_of_paper(tmp_path):
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        pytest.skip("Chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    (tmp_path / "page.html").write_text(render(data()), encoding="utf-8")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        page = opened.new_page(viewport={"width": 794, "height": 1123}, color_scheme="dark")
+        page.emulate_media(media="print", color_scheme="dark")
+        page.goto((tmp_path / "page.html").as_uri())
+        width, paper = page.evaluate(
+            "[document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor]"
+        )
+        wide = page.evaluate(
+            "[...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth).length"
+        )
+        pdf = page.pdf(format="A4", print_background=True)
+        opened.close()
+    assert (width, paper, wide) == (794, "rgb(255, 255, 255)", 0)
+    assert pdf.startswith(b"%PDF")
+
+
+def test_features_that_are_stable_throughout_are_folded():
+    shown = render(data())
+    assert "1 feature is stable in every window" in shown
+    assert "0 features" not in shown
+    calm = render(data(drift={"flights-4": [judged("temp", 0.001)]}))
+    assert "<details open>" in calm
+
+
+def test_a_failed_look_at_the_data_is_a_cell_with_its_share_and_its_sentence():
+    (check, cells), *_ = panels.quality_map(["a", "b"], {"a": [Quality("nulls", "x", 0.4, 0.1, 0.15, "failed")]})
+    assert check == "nulls"
+    assert (cells[0].tone, cells[0].text) == ("severe", "40%")
+    assert cells[0].title == "a: nulls of x: 40.0% of the rows, usually 10.0%"
+    assert cells[1].tone == "none"
+
+
+def test_gains_lie_on_one_scale_with_zero_in_the_middle():
+    versions = [
+        Retraining("a", "2", "", "", True, {"gain": 0.02, "low": 0.01, "high": 0.04}),
+        Retraining("b", "3", "", "", False, {"gain": 0.0, "low": -0.01, "high": 0.01}),
+        Retraining("c", "4", "", "", False, {}),
+    ]
+    found = panels.gains(versions)
+    assert set(found) == {"2", "3"}
+    assert (found["2"].high, found["3"].at, found["3"].low) == (100.0, 50.0, 37.5)
+    assert found["2"].text == "+0.0200 (+0.0100 to +0.0400)"
+
+
+def test_a_sensitive_features_bins_are_numbered_and_hold_no_value():
+    reference, current = profiles()
+    shown = distribution("temp", "w", reference, current, masked=True)
+    assert set(shown.labels) <= {*(f"bin {index}" for index in range(1, 20)), "null", "unseen", "other"}
+    levels = distribution(EVIL, "w", reference, current, masked=True)
+    assert EVIL not in levels.labels
 
 
 def test_only_the_last_sixty_windows_are_drawn():
