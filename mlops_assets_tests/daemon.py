@@ -64,7 +64,7 @@ class Alone:
 
     def start(self) -> None:
         """Start the daemon."""
-        command = [sys.executable, "-m", "dagster", "daemon", "run", "-m", "mlops_assets.definitions"]
+        command = [str(Path(sys.executable).with_name("dagster-daemon")), "run", "-m", "mlops_assets.definitions"]
         with (self.home / "daemon.log").open("ab") as log:
             self.daemon = subprocess.Popen(
                 command, env=dict(self.environment), stdout=log, stderr=log, start_new_session=True
