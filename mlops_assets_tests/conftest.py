@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mlops_assets_tests.redis_server import redis_server
 from mlops_assets_tests.spark_session import session
 
 if TYPE_CHECKING:
@@ -30,6 +31,13 @@ def home(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def spark() -> "SparkSession":
     return session()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis server of these tests' own."""
+    with redis_server() as url:
+        yield url
 
 
 def pytest_configure(config: pytest.Config) -> None:

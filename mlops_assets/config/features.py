@@ -91,8 +91,8 @@ class FeatureConfig(StrictModel):
     tags: dict[Name, str] = Field(default={}, description="Metadata tags.")
     online_store_enabled: bool = Field(
         default=False,
-        description="Enable online feature store: the newest row of each key in "
-        "$MLOPS_HOME/online/<project>/<table>.sqlite.",
+        description="Enable online feature store: the newest row of each key, in "
+        "$MLOPS_HOME/online/<project>/<table>.sqlite or on the platform's Redis server.",
     )
     offline_store_path: str | None = Field(
         default=None,

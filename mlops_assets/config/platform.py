@@ -1,11 +1,11 @@
 """A platform document: where pipelines run and what they run on."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
-from mlops_assets.config.base import Duration, Name, StrictModel, Whole, parse_duration
+from mlops_assets.config.base import Duration, Name, StrictModel, Whole, parse_duration, refuse
 from mlops_assets.config.environment import home
 
 PLATFORMS = ("embedded", "spark", "databricks")
@@ -56,6 +56,23 @@ class DatabricksConfig(StrictModel):
     warehouse_id: str | None = Field(default=None, description="SQL warehouse for queries.")
 
 
+class OnlineStoreConfig(StrictModel):
+    """Where the feature tables with online_store_enabled are read by key."""
+
+    type: Literal["sqlite", "redis"] = Field(
+        default="sqlite", description="sqlite is files of one machine below home/online, redis a server for several."
+    )
+    url: SecretStr | None = Field(
+        default=None, description="The Redis server, redis://user:password@host:6379/0 or rediss://…, a secret."
+    )
+
+    @model_validator(mode="after")
+    def _redis_has_a_server(self) -> Self:
+        if (self.type == "redis") != (self.url is not None):
+            raise refuse("type redis and url go together, and only so", field="url")
+        return self
+
+
 class PlatformConfig(StrictModel):
     """One platform; the embedded one needs no document."""
 
@@ -68,6 +85,9 @@ class PlatformConfig(StrictModel):
     )
     random_seed: Whole = Field(default=0, ge=0, description="Seed of generated example data.")
     gateway: GatewayConfig = Field(default=GatewayConfig(), description="The serving gateway.")
+    online_store: OnlineStoreConfig = Field(
+        default=OnlineStoreConfig(), description="The online feature store of this platform."
+    )
     spark: SparkConfig = Field(default=SparkConfig(), description="The Spark session of platform spark.")
     databricks: DatabricksConfig = Field(
         default=DatabricksConfig(), description="The workspace of platform databricks."

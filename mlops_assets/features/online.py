@@ -1,16 +1,10 @@
-"""The online store: the newest row of each key of a feature table in an SQLite file, to be read by key in microseconds.
+"""The online features of a table: the newest row of each key, kept up to date and read by key.
 
-The keys are the primary keys but the timestamp. Numbers and texts are stored as they are, truth values as 0 and 1,
-dates as days and instants as microseconds since 1970 (UTC); types are kept beside them, so that what is read equals
-what the Delta table holds, to the bit. Rows and the version they come from are written in one transaction.
+The keys are the primary keys but the timestamp. What is read equals what the Delta table holds, to the bit.
 """
 
-import json
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -19,19 +13,9 @@ from deltalake import DeltaTable
 from mlops_assets.config.features import FeatureConfig
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.joins import require_columns
-from mlops_assets.features.sqlite_rows import (
-    create_statement,
-    dtype_of,
-    quoted,
-    stored,
-    type_names,
-    typed,
-    upsert_statement,
-)
+from mlops_assets.features.online_rows import dtype_of, stored, type_names, typed
+from mlops_assets.features.online_store import Held, OnlineStore, Row
 from mlops_assets.lake import delta
-
-_BATCH = 50_000
-_LOOKUP = 500  # keys in one statement, well below SQLite's limit of variables
 
 
 @dataclass(frozen=True)
@@ -49,70 +33,69 @@ class OnlineDifference:
         return not (self.missing or self.extra or self.unequal)
 
 
-def online_path(home: Path, project: str, table: str) -> Path:
-    """`<home>/online/<project>/<table>.sqlite`."""
-    return home / "online" / project / f"{table}.sqlite"
-
-
 def online_keys(config: FeatureConfig) -> list[str]:
     """The columns a row is looked up by."""
     return [key for key in config.primary_keys if key != config.timestamp_column] or list(config.primary_keys)
 
 
-def refresh_online(config: FeatureConfig, table: str, path: Path) -> int:
-    """Bring the store at `path` up to the newest version of the Delta `table`; how many rows were read for it.
+def refresh_online(config: FeatureConfig, table: str, store: OnlineStore) -> int:
+    """Bring the store up to the newest version of the Delta `table`; how many rows were read for it.
 
     Where the table was overwritten or its columns changed since, the store is built anew.
 
     Raises:
-        LakeError, FeatureError: there is no table, or a column's type has no place in SQLite.
+        LakeError, FeatureError: there is no table, a column's type has no place, or the store gives no answer.
     """
     newest = delta.latest(table)
-    schema = delta.schema(table, newest)
-    types = type_names(schema)
-    done, known = _state(path)
-    if done is not None and (known != types or done > newest or _overwritten(table, done)):
+    types, keys, known = type_names(delta.schema(table, newest)), online_keys(config), store.held()
+    done = known.version if known is not None and (known.types, known.keys) == (types, keys) else None
+    if done is not None and (done > newest or _overwritten(table, done)):
         done = None
     if done == newest:
         return 0
     rows = delta.changes(table, done, newest, keys=config.primary_keys)
     newer_by = config.timestamp_column if config.timestamp_column in config.primary_keys else None
-    with _open(path) as store:
-        if done is None:
-            store.execute("DROP TABLE IF EXISTS features")
-            store.execute(create_statement(schema, online_keys(config)))
-        statement = upsert_statement(schema, online_keys(config), newer_by)
-        for part in stored(_newest(rows, config)).iter_slices(_BATCH):
-            store.executemany(statement, part.rows())
-        state = {"version": newest, "schema": json.dumps(types), "keys": json.dumps(online_keys(config))}
-        store.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", state.items())
+    newer_by = newer_by if newer_by not in keys else None
+    fresh = stored(_newest(rows, config).select(list(types)))
+    store.write(fresh, Held(newest, types, keys), anew=done is None, newer_by=newer_by)
     return rows.height
 
 
-def read_online(path: Path, keys: Sequence[Mapping[str, Any]] | None = None) -> pl.DataFrame:
+def read_online(store: OnlineStore, keys: Sequence[Mapping[str, Any]] | None = None) -> pl.DataFrame:
     """The stored rows of `keys` in their order (an unknown key has none), or all rows sorted by key.
 
     Raises:
         FeatureError: there is no store, or a key lacks a column.
     """
-    if not path.exists():
-        raise FeatureError(f"there is no online store at {path}; materialize its feature table first")
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
-        state = dict(store.execute("SELECT name, value FROM state").fetchall())
-        columns, by = json.loads(state["schema"]), json.loads(state["keys"])
-        order = ", ".join(map(quoted, by))
-        if keys is None:
-            return typed(store.execute(f"SELECT * FROM features ORDER BY {order}").fetchall(), columns)
-        wanted = _wanted(keys, by, columns)
-        found = {row[: len(by)]: row[len(by) :] for part in _parts(wanted) for row in _lookup(store, part, by)}
-    return typed([found[key] for key in wanted if key in found], columns)
+    if keys is None:
+        held, found = store.rows(None)
+        return typed(list(found.values()), _known(held, store).types)
+    held = _known(store.held(), store)
+    wanted = _wanted(keys, held)
+    # Types may have changed since; they come with the rows.
+    now, found = store.rows(wanted)
+    return typed([found[key] for key in wanted if key in found], _known(now, store).types)
 
 
-def compare_online(config: FeatureConfig, table: str, path: Path) -> OnlineDifference:
+def features_by_key(store: OnlineStore, keys: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """A row per key in their order: what the store holds, null where it does not know the key.
+
+    Raises:
+        FeatureError: there is no store, a key lacks a column, or a value is not of the key's type.
+    """
+    held = _known(store.held(), store)
+    wanted = _wanted(keys, held)
+    now, found = store.rows(wanted)
+    types = _known(now, store).types
+    unknown = tuple(None for _ in types)
+    return typed([found.get(key, unknown) for key in wanted], types)
+
+
+def compare_online(config: FeatureConfig, table: str, store: OnlineStore) -> OnlineDifference:
     """The store held against the newest row of each key in the whole Delta table."""
     keys = online_keys(config)
     offline = _newest(delta.scan(table).collect(), config)
-    online = read_online(path)
+    online = read_online(store)
     missing = offline.join(online, on=keys, how="anti", nulls_equal=True).height
     extra = online.join(offline, on=keys, how="anti", nulls_equal=True).height
     columns = online.columns
@@ -130,43 +113,19 @@ def _overwritten(table: str, since: int) -> bool:
     return any(entry.get("operationParameters", {}).get("mode") == "Overwrite" for entry in newer)
 
 
-@contextmanager
-def _open(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection whose one transaction is committed at the end; readers go on meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path, timeout=60)) as store:
-        store.execute("PRAGMA journal_mode = WAL")
-        store.execute("CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value)")
-        with store:
-            store.execute("BEGIN IMMEDIATE")
-            yield store
+def _known(held: Held | None, store: OnlineStore) -> Held:
+    if held is None:
+        raise FeatureError(f"there is no online store at {store.place}; materialize its feature table first")
+    return held
 
 
-def _state(path: Path) -> tuple[int | None, dict[str, str]]:
-    """The Delta version that the store holds, None where there is none, and its columns' types."""
-    if not path.exists():
-        return None, {}
-    with closing(sqlite3.connect(path, timeout=60)) as store:
-        if not store.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchone():
-            return None, {}
-        state = dict(store.execute("SELECT name, value FROM state").fetchall())
-    return state.get("version"), json.loads(state.get("schema", "{}"))
-
-
-def _wanted(keys: Sequence[Mapping[str, Any]], by: Sequence[str], columns: Mapping[str, str]) -> list[tuple[Any, ...]]:
+def _wanted(keys: Sequence[Mapping[str, Any]], held: Held) -> list[Row]:
     for key in keys:
-        require_columns(by, key, "a key of the online store")
-    types = {name: dtype_of(columns[name]) for name in by}
-    frame = pl.DataFrame([{name: key[name] for name in by} for key in keys], schema=types)
+        require_columns(held.keys, key, "a key of the online store")
+    types = {name: dtype_of(held.types[name]) for name in held.keys}
+    try:
+        frame = pl.DataFrame([{name: key[name] for name in held.keys} for key in keys], schema=types)
+    except (TypeError, pl.exceptions.PolarsError) as error:
+        shown = ", ".join(f"{name} ({held.types[name]})" for name in held.keys)
+        raise FeatureError(f"a key of the online store is not of the types of {shown}: {error}") from error
     return stored(frame).rows()
-
-
-def _parts(wanted: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
-    return (wanted[start : start + _LOOKUP] for start in range(0, len(wanted), _LOOKUP))
-
-
-def _lookup(store: sqlite3.Connection, keys: Sequence[tuple[Any, ...]], by: Sequence[str]) -> list[tuple[Any, ...]]:
-    columns = ", ".join(map(quoted, by))
-    places = ", ".join(f"({', '.join('?' * len(by))})" for _ in keys)
-    values = [value for key in keys for value in key]
-    return store.execute(f"SELECT {columns}, * FROM features WHERE ({columns}) IN (VALUES {places})", values).fetchall()

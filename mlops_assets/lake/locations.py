@@ -12,10 +12,13 @@ from mlops_assets.lake.sources import REMOTE_SCHEMES
 
 @dataclass(frozen=True)
 class Warehouse:
-    """The folders below `home` ($MLOPS_HOME), and the platform's engine."""
+    """The folders below `home` ($MLOPS_HOME), the platform's engine, and the server of its online store where that is
+    one (a secret).
+    """
 
     home: Path
     engine: Engine[Any] = field(default=POLARS, compare=False)
+    online_url: str | None = field(default=None, compare=False, repr=False)
 
     def table(self, project: str, layer: str, name: str) -> str:
         """The Delta table `<home>/warehouse/<project>/<layer>/<name>`."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.config.platforms import load_platform
 from mlops_assets.lake.locations import Warehouse
 
 
@@ -12,7 +13,9 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
     """Gives assets the folder layout of the tables."""
 
     home: str = Field(description="Folder that everything is written to (MLOPS_HOME).")
+    platform: str = Field(default="embedded", description="Platform whose document names the online store.")
 
     def create_resource(self, context: dg.InitResourceContext) -> Warehouse:
-        """The warehouse below `home`."""
-        return Warehouse(Path(self.home))
+        """The warehouse below `home`. The online store's server, a secret, is read here and is no run configuration."""
+        url = load_platform(self.platform).online_store.url
+        return Warehouse(Path(self.home), online_url=url.get_secret_value() if url else None)

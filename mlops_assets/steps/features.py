@@ -3,7 +3,8 @@
 from typing import Any
 
 from mlops_assets.config import Document, FeatureConfig, Project
-from mlops_assets.features.online import OnlineDifference, compare_online, online_path, refresh_online
+from mlops_assets.features.online import OnlineDifference, compare_online, refresh_online
+from mlops_assets.features.online_store import online_store
 from mlops_assets.features.refresh import Refreshed, refresh
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.steps.result import Check, StepResult
@@ -54,8 +55,8 @@ def _online(
     """The online store brought up to the table, where the document has one."""
     if not document.config.online_store_enabled:
         return {}, []
-    store = online_path(lake.home, project.name, document.name)
-    shown = {"online_rows_read": refresh_online(document.config, table, store), "online_store": str(store)}
+    store = online_store(lake.home, project.name, document.name, lake.online_url)
+    shown = {"online_rows_read": refresh_online(document.config, table, store), "online_store": store.place}
     return shown, [_online_check(compare_online(document.config, table, store))]
 
 

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 
 from mlops_assets.assets.features import ONLINE
-from mlops_assets.features.online import online_path, read_online
+from mlops_assets.features.online import read_online
+from mlops_assets.features.online_redis import RedisStore
+from mlops_assets.features.online_sqlite import SqliteStore
 from mlops_assets_tests.assets.shop import FEATURES, Shop
 
 
@@ -19,13 +22,29 @@ def test_a_run_brings_the_online_store_up_to_date_and_checks_it(tmp_path: Path) 
     with dg.DagsterInstance.ephemeral() as instance:
         shop = Shop(tmp_path, instance)
         shop.write("features.yaml", {**FEATURES, "online_store_enabled": True})
-        store = online_path(tmp_path / "home", "shop", "order_features")
+        store = SqliteStore(tmp_path / "home" / "online" / "shop" / "order_features.sqlite")
         assert online_check(shop.run()).passed
         assert read_online(store, [{"id": 3}])["amount"].to_list() == [7.0]
         shop.write_orders("id,amount,email,at\n3,8,c@x,2024-01-04\n", "b.csv")
         assert online_check(shop.run()).passed
-        with sqlite3.connect(store) as connection:
+        with sqlite3.connect(store.path) as connection:
             connection.execute("DELETE FROM features WHERE id = 1")
         failed = online_check(shop.run())
         assert not failed.passed
         assert "1 are missing" in failed.description
+
+
+def test_a_platform_document_puts_the_store_on_a_redis_server(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = tmp_path / "configs" / "platforms" / "embedded.yaml"
+    platform.parent.mkdir(parents=True)
+    platform.write_text("name: embedded\nonline_store: {type: redis, url: '${FEATURE_SERVER}'}\n")
+    monkeypatch.setenv("MLOPS_CONFIGS", str(tmp_path / "configs"))
+    monkeypatch.setenv("FEATURE_SERVER", redis_url)
+    with dg.DagsterInstance.ephemeral() as instance:
+        shop = Shop(tmp_path, instance)
+        shop.write("features.yaml", {**FEATURES, "online_store_enabled": True})
+        assert online_check(shop.run()).passed
+    assert read_online(RedisStore(redis_url, "shop/order_features"), [{"id": 3}])["amount"].to_list() == [7.0]
+    assert not (tmp_path / "home" / "online").exists()

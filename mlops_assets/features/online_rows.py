@@ -1,4 +1,8 @@
-"""Rows of a feature table as SQLite keeps them: statements, and values in and out of its few types."""
+"""Rows of a feature table as an online store keeps them: numbers and texts, with the names of their types beside.
+
+Truth values are 0 and 1, dates days and instants microseconds since 1970 (UTC); what is read equals what was stored, to
+the bit.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +13,7 @@ from mlops_assets.features.errors import FeatureError
 
 
 def type_names(schema: pl.Schema) -> dict[str, str]:
-    """Column to the name of its type. Raises FeatureError for one that has no place in SQLite."""
+    """Column to the name of its type. Raises FeatureError for one that a store does not hold."""
     return {name: _type_name(name, dtype) for name, dtype in schema.items()}
 
 
@@ -33,39 +37,16 @@ def dtype_of(name: str) -> pl.DataType:
     return found
 
 
-def quoted(name: str) -> str:
-    """A column's name in a statement."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def create_statement(schema: pl.Schema, keys: Sequence[str]) -> str:
-    """Makes the table, clustered by its keys."""
-    # BLOB affinity keeps each value as it was given.
-    columns = ", ".join(f"{quoted(name)} BLOB" for name in schema)
-    return f"CREATE TABLE features ({columns}, PRIMARY KEY ({', '.join(map(quoted, keys))})) WITHOUT ROWID"
-
-
-def upsert_statement(schema: pl.Schema, keys: Sequence[str], newer_by: str | None) -> str:
-    """Inserts or replaces a row; with a time column to be `newer_by`, never by an older one."""
-    others = [quoted(name) for name in schema if name not in keys]
-    columns = ", ".join(map(quoted, schema))
-    update = ", ".join(f"{name} = excluded.{name}" for name in others)
-    newer = f" WHERE excluded.{quoted(newer_by)} >= features.{quoted(newer_by)}" if newer_by else ""
-    action = f"UPDATE SET {update}{newer}" if others else "NOTHING"
-    places = ", ".join("?" * len(schema))
-    conflict = f"ON CONFLICT ({', '.join(map(quoted, keys))}) DO {action}"
-    return f"INSERT INTO features ({columns}) VALUES ({places}) {conflict}"
-
-
 def stored(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows as numbers, truth values and texts."""
-    return rows.with_columns(
-        pl.col(name).dt.cast_time_unit("us").to_physical()
-        if isinstance(dtype, pl.Datetime)
-        else pl.col(name).to_physical()
-        for name, dtype in rows.schema.items()
-        if dtype.is_temporal()
-    )
+    """The rows as numbers and texts."""
+    return rows.with_columns(_stored(name, dtype) for name, dtype in rows.schema.items())
+
+
+def _stored(name: str, dtype: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if isinstance(dtype, pl.Datetime):
+        return column.dt.cast_time_unit("us").to_physical()
+    return column.to_physical() if dtype.is_temporal() else column.cast(pl.Int8) if dtype == pl.Boolean else column
 
 
 def typed(rows: Sequence[tuple[Any, ...]], columns: Mapping[str, str]) -> pl.DataFrame:

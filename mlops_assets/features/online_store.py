@@ -1,0 +1,60 @@
+"""What an online store is: where the newest row of each key of one feature table can be read by key.
+
+`SqliteStore` is a file on this machine, `RedisStore` a server for several machines. Rows and the version they come from
+change together: a reader sees those of one version, also while they are being replaced.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import polars as pl
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a store holds: the rows of this Delta version, its columns' types by name, and the keys they are read by."""
+
+    version: int
+    types: dict[str, str]
+    keys: list[str]
+
+    def text(self) -> str:
+        """The state as JSON."""
+        return json.dumps({"version": self.version, "types": self.types, "keys": self.keys})
+
+    @classmethod
+    def of(cls, text: str | bytes) -> Self:
+        """The state that `text` gave."""
+        return cls(**json.loads(text))
+
+
+class OnlineStore(Protocol):
+    """The rows of one feature table; rows go in and out as `online_rows.stored` makes them."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people, without a password."""
+
+    def held(self) -> Held | None:
+        """What it holds; None where there is nothing yet."""
+
+    def write(self, rows: pl.DataFrame, held: Held, *, anew: bool, newer_by: str | None) -> None:
+        """Put rows in, or with `anew` in the place of all; with `newer_by` a stored row of a later time stays."""
+
+    def rows(self, wanted: Sequence[Row] | None) -> tuple[Held | None, dict[Row, Row]]:
+        """Key to row, of the wanted keys or of all; unknown keys are left out."""
+
+
+def online_store(home: Path, project: str, table: str, url: str | None = None) -> OnlineStore:
+    """The store of a feature table: `<home>/online/<project>/<table>.sqlite`, or on the Redis server at `url`."""
+    from mlops_assets.features.online_redis import RedisStore
+    from mlops_assets.features.online_sqlite import SqliteStore
+
+    if url is not None:
+        return RedisStore(url, f"{project}/{table}")
+    return SqliteStore(home / "online" / project / f"{table}.sqlite")
