@@ -67,7 +67,8 @@ class RedisStore:
             with server.pipeline(transaction=True) as together:
                 for part in _parts(entries):
                     together.hset(self._rows, mapping={key: _text(row) for key, row in part})
-                together.set(self._state, held.text()).execute()
+                together.set(self._state, held.text())
+                together.execute()
 
     def rows(self, wanted: Sequence[Row] | None) -> tuple[Held | None, dict[Row, Row]]:
         """Key to row, all as of one version; in the order of the keys where all are asked for."""
@@ -96,7 +97,8 @@ class RedisStore:
             server.hset(fresh, mapping={key: _text(row) for key, row in part})
         with server.pipeline(transaction=True) as together:
             together.rename(fresh, self._rows) if entries else together.delete(self._rows)
-            together.set(self._state, held.text()).execute()
+            together.set(self._state, held.text())
+            together.execute()
 
     @contextmanager
     def _server(self) -> Iterator["Redis"]:

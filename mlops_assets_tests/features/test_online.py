@@ -1,6 +1,5 @@
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -142,9 +141,7 @@ def test_a_store_that_was_tampered_with_is_told(in_a_file: tuple[str, SqliteStor
     assert not found.consistent
 
 
-def test_a_refresh_that_was_killed_leaves_the_store_as_it_was(
-    places: Places, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refresh_that_was_killed_leaves_the_store_as_it_was(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     table, store = places
     merged(table, rows(("a", 0, 1.0)), "shop", "time")
     refresh_online(BY_TIME, table, store)
@@ -169,32 +166,6 @@ def test_a_type_without_a_place_and_a_store_that_is_not_there_are_refused(places
         refresh_online(BY_TIME, table, store)
     with pytest.raises(FeatureError, match="there is no online store"):
         read_online(store)
-
-
-def test_features_by_key_have_a_row_for_each_key_and_nulls_for_an_unknown_one(places: Places) -> None:
-    table, store = places
-    merged(table, rows(("a", 0, 1.0), ("b", 0, 2.0)), "shop", "time")
-    refresh_online(BY_TIME, table, store)
-    found = features_by_key(store, [{"shop": "b"}, {"shop": "never seen"}, {"shop": "a", "other": 1}, {"shop": "b"}])
-    assert found["amount"].to_list() == [2.0, None, 1.0, 2.0]
-    assert found.schema == delta.schema(table)
-    with pytest.raises(FeatureError, match=r"is not of the types of shop \(String\)"):
-        features_by_key(store, [{"shop": ["a"]}])
-
-
-def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
-    store = RedisStore("redis://someone:secret@127.0.0.1:1/0", "shop/features")
-    with pytest.raises(FeatureError, match=r"the online store at redis://127\.0\.0\.1:1/0 .*gave no answer") as told:
-        read_online(store)
-    assert "secret" not in str(told.value) + repr(store)
-
-
-def test_another_writer_of_the_server_waits_for_its_turn(redis_url: str, tmp_path: Path) -> None:
-    table, store = str(tmp_path / "features"), RedisStore(redis_url, "waits")
-    merged(table, rows(*((f"s{number}", number, 1.0) for number in range(300))), "shop", "time")
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: refresh_online(BY_TIME, table, store), range(4)))
-    assert compare_online(BY_TIME, table, store).consistent
 
 
 def test_features_by_key_have_a_row_for_each_key_and_nulls_for_an_unknown_one(places: Places) -> None:
