@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from mlops_assets.config.base import Duration, Name, Number, StrictModel, Whole, refuse, refuse_unknown
+from mlops_assets.config.gate import GateConfig
 from mlops_assets.config.metric_names import ModelMetric
 from mlops_assets.config.search import SearchRange
 
@@ -29,20 +30,6 @@ def check_model_name(name: str) -> str:
 
 
 ModelName = Annotated[str, AfterValidator(check_model_name)]
-
-
-class GateConfig(StrictModel):
-    """What a challenger has to show against the champion on the same held-out rows."""
-
-    metric: ModelMetric | None = Field(
-        default=None,
-        description="Metric to beat; roc_auc for classification and rmse for regression if not given.",
-    )
-    min_gain: Number = Field(default=0.0, description="Gain over the champion that is needed, in the metric's units.")
-    confidence: Annotated[Number, Field(gt=0, lt=1)] = Field(
-        default=0.95, description="Confidence of the paired bootstrap, between 0 and 1."
-    )
-    bootstrap_samples: Whole = Field(default=1000, ge=100, le=100_000, description="Resamples of the held-out rows.")
 
 
 class TrainingConfig(StrictModel):
@@ -153,6 +140,10 @@ class TrainingConfig(StrictModel):
             raise refuse(f"contradicts split_method '{self.split_method}'", field="stratify")
         if self.calibration != "none" and self.model_type != "classification":
             raise refuse(f"{self.model_type} has no probabilities", field="calibration")
+        if self.gate.fairness and self.model_type != "classification":
+            for bound in self.gate.fairness:
+                if bound.metric == "positive_rate":
+                    raise refuse(f"{self.model_type} predicts no class; name a metric", field="gate")
         if self.search_space and self.model_type in ("clustering", "anomaly_detection"):
             raise refuse(f"{self.model_type} has no labels to score trials by", field="search_space")
         return self

@@ -14,14 +14,26 @@ Statistic = Callable[[Floats], float]
 
 
 def paired_gains(
-    wanted: Metric, challenger: Outcomes, champion: Outcomes, truth: Any, *, samples: int, seed: int = 0
+    wanted: Metric,
+    challenger: Outcomes,
+    champion: Outcomes,
+    truth: Any,
+    *,
+    samples: int,
+    seed: int = 0,
+    groups: NDArray[np.int64] | None = None,
 ) -> Floats:
     """The challenger's value minus the champion's on `samples` resamples of the n rows, shape (samples,).
 
-    Both are measured on the same resample. Resamples in which the metric is undefined are left out.
+    Both are measured on the same resample. With `groups` (n,) whole groups are drawn (the cluster bootstrap, Field and
+    Welsh 2007), so that rows that are alike do not count as so many. Resamples in which the metric is undefined are
+    left out.
     """
     better, worse = statistic(wanted, challenger, truth), statistic(wanted, champion, truth)
-    gains = [better(counts) - worse(counts) for counts in resamples(len(truth), samples, seed)]
+    names, place = (None, None) if groups is None else np.unique(groups, return_inverse=True)
+    drawn = resamples(len(truth) if names is None else len(names), samples, seed)
+    each_row = (counts if place is None else counts[place] for counts in drawn)
+    gains = [better(counts) - worse(counts) for counts in each_row]
     found = np.asarray(gains, dtype=np.float64)
     return found[np.isfinite(found)]
 

@@ -14,16 +14,15 @@ from pathlib import Path
 import polars as pl
 
 from mlops_assets.config import FeatureConfig, TrainingConfig, config_hash
-from mlops_assets.features.frames import signature_types
 from mlops_assets.registry import PASSED, REFUSED, ModelRegistry, ModelVersion, Training
 from mlops_assets.training.challenge import judged, split_text
 from mlops_assets.training.estimators import algorithm_path
 from mlops_assets.training.fit import Fitted, fit, refit
 from mlops_assets.training.gates import GateDecision
 from mlops_assets.training.plots import figures
-from mlops_assets.training.prepared import truth_of
 from mlops_assets.training.record import FILE, TrainingRecord
 from mlops_assets.training.search import Searched, search
+from mlops_assets.training.signature import Signature
 from mlops_assets.training.slices import sliced
 
 
@@ -97,15 +96,15 @@ def train(
     fitted = fit(config, features, rows)
     decision = judged(fitted, config, registry)
     final = refit(fitted) if config.refit and decision.promote else fitted
-    drawn, by_slice = figures(fitted), sliced(fitted)
+    drawn, by_slice, signature = figures(fitted), sliced(fitted), Signature.of(fitted)
     version = registry.log(
         config.registry_model_name,
         config.experiment_name,
         config.run_name,
         Training(
             final.pipeline,
-            inputs=signature_types(fitted.rows.schema, fitted.inputs),
-            outputs=_outputs(fitted, config),
+            inputs=signature.inputs,
+            outputs=signature.outputs,
             params={"algorithm": algorithm_path(config).rpartition(".")[2], **config.hyperparameters},
             metrics={
                 **fitted.metrics,
@@ -134,14 +133,6 @@ def train(
 def _record(config: TrainingConfig, features: FeatureConfig, fitted: Fitted, lineage: Lineage) -> TrainingRecord:
     splits = {name: fitted.splits.row_set_hash(name) for name in fitted.splits.rows}
     return TrainingRecord.of((config, features), lineage.tables, fitted.rows, splits, refitted=fitted.refitted)
-
-
-def _outputs(fitted: Fitted, config: TrainingConfig) -> list[tuple[str, str]]:
-    if config.model_type != "classification":
-        return [("prediction", "double")]
-    kind = str(truth_of(fitted.rows.head(1), config).dtype)
-    label = {"bool": "boolean", "int64": "long"}.get(kind, "string")
-    return [("prediction", label), ("probability", "double")]
 
 
 def _tags(fitted: Fitted, decision: GateDecision, lineage: Lineage) -> dict[str, str]:

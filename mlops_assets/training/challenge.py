@@ -1,7 +1,6 @@
 """The challenge: a fitted model held against the champion on rows that the champion has not learned from."""
 
 import json
-from typing import Any
 
 import polars as pl
 
@@ -9,7 +8,9 @@ from mlops_assets.config.training import TrainingConfig
 from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.training.fit import Fitted
 from mlops_assets.training.gates import GateDecision, decide
+from mlops_assets.training.metrics import gate_metric
 from mlops_assets.training.prepared import truth_of
+from mlops_assets.training.signature import Signature
 from mlops_assets.trusted_types import load_model_file
 
 MINIMUM_COMPARED = 200
@@ -23,11 +24,16 @@ def judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> G
     if champion is None:
         return decide(fitted.pipeline, None, held_out, labels, config, inputs=fitted.inputs, said=fitted.said)
     path = registry.local_path(champion)
+    signature = Signature.logged(path)
+    broken = list(Signature.of(fitted).broken(signature)) if config.gate.signature == "compatible" else []
+    if broken:
+        hint = "set gate.signature: any once they may change"
+        return GateDecision(False, [*broken, hint], gate_metric(config))
     unseen = _unseen(fitted, champion)
     if int(unseen.sum()) < MINIMUM_COMPARED:
         new = int(unseen.sum())
         reason = f"only {new} held-out rows are later than what version {champion.version} learned from"
-        return GateDecision(False, [f"{reason}: {MINIMUM_COMPARED} are needed to compare"], config.gate.metric or "")
+        return GateDecision(False, [f"{reason}: {MINIMUM_COMPARED} are needed to compare"], gate_metric(config))
     return decide(
         fitted.pipeline,
         load_model_file(path / "model.skops"),
@@ -36,7 +42,7 @@ def judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> G
         config,
         inputs=fitted.inputs,
         said=fitted.said,
-        champion_inputs=_names(path),
+        champion_inputs=signature.names,
         unseen=unseen.to_numpy(),
     )
 
@@ -59,11 +65,3 @@ def split_text(fitted: Fitted) -> str:
     """How rows were split; a random or grouped split of the same text keeps each row where it was."""
     config = fitted.config
     return json.dumps([fitted.prepared.method, config.split_ratios, config.random_seed, config.group_column])
-
-
-def _names(path: Any) -> list[str]:
-    """The input columns of a logged model, from its signature."""
-    import yaml
-
-    signature = yaml.safe_load((path / "MLmodel").read_text())["signature"]
-    return [entry["name"] for entry in json.loads(signature["inputs"])]

@@ -39,6 +39,7 @@ def training_frame(
 
 
 def _beside(config: TrainingConfig, feature_config: FeatureConfig) -> Sequence[str]:
-    """Label, weight, time, group and slices, as far as the document has them."""
+    """Label, weight, time, groups and slices, as far as the document has them."""
     named = (config.target_column, config.sample_weight_column, config.time_column, config.group_column)
-    return [*(name for name in named if name), *config.slices]
+    groups = (config.gate.resample_by, *(bound.column for bound in config.gate.fairness))
+    return [*(name for name in (*named, *groups) if name), *config.slices]

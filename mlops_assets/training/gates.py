@@ -1,21 +1,24 @@
 """The gate: whether a challenger may take the champion's place, and why not.
 
-Two things are asked. The document's promotion criteria, in the rule language, over the challenger's metrics
-on the held-out rows. And, where there is a champion, that it is beaten on the same rows by more than
-`min_gain`, with `confidence`: the lower end of a paired bootstrap interval, not a bare difference.
+The document's promotion criteria, in the rule language, have to hold over the challenger's metrics on the held-out
+rows, and its fairness bounds between groups of them. Where there is a champion, it has to be beaten on the same rows by
+more than `min_gain`, with `confidence`: the lower end of a paired bootstrap interval, not a bare difference. No guard
+metric may, with the same confidence, lose more than its bound.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
-from mlops_assets.config.training import GateConfig, TrainingConfig
+from mlops_assets.config.training import TrainingConfig
 from mlops_assets.features.frames import model_frame
+from mlops_assets.features.joins import require_columns
 from mlops_assets.rules import evaluate as holds
 from mlops_assets.training.bootstrap import paired_gains
 from mlops_assets.training.evaluation import Outcomes, evaluate, outcomes
+from mlops_assets.training.fairness import unfair
 from mlops_assets.training.metrics import gate_metric, metric, tracked
 
 
@@ -60,30 +63,26 @@ def decide(
     names = tracked(config)
     new = said if said is not None else outcomes(challenger, model_frame(rows, inputs), config.model_type)
     values = evaluate(new, labels, names)
-    failed = unmet(config.promotion_criteria, values.values, values.reasons)
-    chosen = gate_metric(config)
+    failed = [
+        *unmet(config.promotion_criteria, values.values, values.reasons),
+        *unfair(config.gate.fairness, new, labels, rows),
+    ]
+    chosen, groups = gate_metric(config), _groups(rows, config)
     if champion is None:
         reasons = failed or ["there is no champion yet"]
         return GateDecision(not failed, reasons, chosen, values.values, rows=rows.height)
     old = outcomes(champion, model_frame(rows, champion_inputs or inputs), config.model_type)
     if unseen is not None:
         new, old, labels = new.at(unseen), old.at(unseen), labels[unseen]
-    return _compared(new, old, labels, names, config.gate, chosen, failed, config.random_seed)
+        groups = groups[unseen] if groups is not None else None
+    return _compared(new, old, labels, config, failed, groups)
 
 
 def _compared(
-    new: Outcomes,
-    old: Outcomes,
-    labels: Any,
-    names: Sequence[str],
-    gate: GateConfig,
-    chosen: str,
-    failed: Sequence[str],
-    seed: int,
+    new: Outcomes, old: Outcomes, labels: Any, config: TrainingConfig, failed: Sequence[str], groups: Any
 ) -> GateDecision:
-    import numpy as np
-
-    wanted = metric(chosen)
+    """The decision on rows that both models have not seen; `groups` (n,) numbers what is resampled whole."""
+    chosen, names = gate_metric(config), tracked(config)
     challenger, champion = (evaluate(each, labels, names) for each in (new, old))
     new_value, old_value = challenger.values[chosen], champion.values[chosen]
     evidence = GateDecision(False, [], chosen, challenger.values, champion.values, rows=len(labels))
@@ -91,19 +90,54 @@ def _compared(
         why = {**champion.reasons, **challenger.reasons}[chosen]
         text = f"{chosen} is undefined on the {len(labels)} rows the champion was not trained on: {why}"
         return replace(evidence, reasons=[*failed, text])
-    sign = 1 if wanted.greater_is_better else -1
-    gains = sign * paired_gains(wanted, new, old, labels, samples=gate.bootstrap_samples, seed=seed)
-    tail = (1 - gate.confidence) / 2
-    low, high = map(float, np.quantile(gains, [tail, 1 - tail])) if len(gains) else (np.nan, np.nan)
-    gain = sign * (new_value - old_value)
+    low, high = _interval(chosen, new, old, labels, config, groups)
+    gain = metric(chosen).direction * (new_value - old_value)
+    drawn = f" in {len(set(groups.tolist())):,} groups" if groups is not None else ""
     text = (
-        f"{chosen} {new_value:.4f} against the champion's {old_value:.4f} on {len(labels):,} rows: "
-        f"gain {gain:+.4f}, {gate.confidence:.0%} interval {low:+.4f} to {high:+.4f}"
+        f"{chosen} {new_value:.4f} against the champion's {old_value:.4f} on {len(labels):,} rows{drawn}: "
+        f"gain {gain:+.4f}, {config.gate.confidence:.0%} interval {low:+.4f} to {high:+.4f}"
     )
-    beaten = low > gate.min_gain
-    verdict = f"{text}, {'above' if beaten else 'not surely above'} {gate.min_gain:g}"
-    promote = beaten and not failed
-    return replace(evidence, promote=promote, reasons=[*failed, verdict], gain=gain, low=low, high=high)
+    beaten = low > config.gate.min_gain
+    verdict = f"{text}, {'above' if beaten else 'not surely above'} {config.gate.min_gain:g}"
+    suffered = list(_suffered(new, old, labels, config, groups))
+    reasons = [*failed, *suffered, verdict]
+    return replace(evidence, promote=len(reasons) == 1 and beaten, reasons=reasons, gain=gain, low=low, high=high)
+
+
+def _suffered(new: Outcomes, old: Outcomes, labels: Any, config: TrainingConfig, groups: Any) -> Iterator[str]:
+    """A sentence for each guard metric that may have lost more than it is allowed to, or is undefined."""
+    for name, allowed in config.gate.guard_metrics.items():
+        low, high = _interval(name, new, old, labels, config, groups)
+        if not low >= -allowed:
+            yield f"guard: {name} gains {low:+.4f} to {high:+.4f} over the champion, and may lose {allowed:g} at most"
+
+
+def _interval(
+    name: str, new: Outcomes, old: Outcomes, labels: Any, config: TrainingConfig, groups: Any
+) -> tuple[float, float]:
+    """Both ends of the bootstrap interval of the gain, in the direction that is better; NaN where it is undefined."""
+    import numpy as np
+
+    wanted, gate = metric(name), config.gate
+    gains = wanted.direction * paired_gains(
+        wanted, new, old, labels, samples=gate.bootstrap_samples, seed=config.random_seed, groups=groups
+    )
+    if not len(gains):
+        return float("nan"), float("nan")
+    tail = (1 - gate.confidence) / 2
+    low, high = np.quantile(gains, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _groups(rows: pl.DataFrame, config: TrainingConfig) -> Any:
+    """The number of each row's group, (n,), for `resample_by`; None where rows are resampled one by one."""
+    name = config.gate.resample_by
+    if name is None:
+        return None
+    require_columns([name], rows.columns, "gate.resample_by: the training rows")
+    column = rows[name]
+    column = column.dt.date() if isinstance(column.dtype, pl.Datetime) else column
+    return column.rank("dense").fill_null(0).to_numpy().astype("int64")
 
 
 def unmet(criteria: Sequence[str], values: Mapping[str, float | None], reasons: Mapping[str, str]) -> list[str]:

@@ -35,6 +35,11 @@ class Metric:
     options: Mapping[str, Any] = field(default_factory=dict)
     sign: int = 1
 
+    @property
+    def direction(self) -> int:
+        """1 where more is better, else -1."""
+        return 1 if self.greater_is_better else -1
+
 
 def _averages(name: str, function: str) -> list[Metric]:
     plain = Metric(name, function, LABEL, options={"average": "default"})
@@ -174,7 +179,9 @@ def tracked(config: TrainingConfig) -> list[str]:
     Raises TrainingError for one that is not for such a model, RuleError for a criterion that cannot be read.
     """
     criteria = [name for each in config.promotion_criteria for name in columns(parse(each))]
-    wanted = [*config.metrics, gate_metric(config), *(name for name in sorted(criteria) if name in METRICS)]
+    named = [name for name in sorted(criteria) if name in METRICS]
+    guards = [*config.gate.guard_metrics, *(each.metric for each in config.gate.fairness if each.metric in METRICS)]
+    wanted = [*config.metrics, gate_metric(config), *guards, *named]
     for name in wanted:
         if metric(name).of not in KINDS[config.model_type]:
             fit = ", ".join(each for each in METRICS if METRICS[each].of in KINDS[config.model_type])

@@ -142,7 +142,11 @@ def test_a_candidate_is_trained_once_and_compared_on_rows_its_champion_has_not_s
     rows = two_clouds(3_000, gap=0.7)
     poor = training(["x0"], algorithm="logistic_regression", split_method="time", registry_model_name="loop")
     good = training(
-        ["x0", "x1", "x2"], algorithm="logistic_regression", split_method="time", registry_model_name="loop"
+        ["x0", "x1", "x2"],
+        algorithm="logistic_regression",
+        split_method="time",
+        registry_model_name="loop",
+        gate={"signature": "any"},
     )
 
     def run(config: TrainingConfig, part: pl.DataFrame, version: int) -> Any:

@@ -1,0 +1,54 @@
+"""What a challenger has to show before it may take the champion's place."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mlops_assets.config.base import Name, Number, StrictModel, Whole
+from mlops_assets.config.metric_names import ModelMetric
+
+
+class FairnessBound(StrictModel):
+    """How far a metric of the held-out rows may differ between the groups of a column."""
+
+    column: Name = Field(description="Column whose values are the groups: of the features, or of their source.")
+    metric: ModelMetric | Literal["positive_rate"] = Field(
+        default="positive_rate",
+        description="Metric that is compared; positive_rate is the share of rows that are predicted positive.",
+    )
+    max_gap: Annotated[Number, Field(ge=0)] = Field(
+        description="How much the largest group value may be above the smallest, in the metric's units."
+    )
+    min_rows: Whole = Field(default=100, ge=1, description="Groups of fewer held-out rows are left out.")
+
+
+class GateConfig(StrictModel):
+    """What a challenger has to show against the champion on the same held-out rows."""
+
+    metric: ModelMetric | None = Field(
+        default=None,
+        description="Metric to beat; roc_auc for classification and rmse for regression if not given.",
+    )
+    min_gain: Number = Field(default=0.0, description="Gain over the champion that is needed, in the metric's units.")
+    guard_metrics: dict[ModelMetric, Annotated[Number, Field(gt=0)]] = Field(
+        default={},
+        description="Further metrics that must not suffer, each with the loss against the champion that the bootstrap "
+        "interval has to stay within, in the metric's units.",
+    )
+    fairness: list[FairnessBound] = Field(
+        default=[], description="Bounds on the difference between groups; a model beyond one is refused."
+    )
+    signature: Literal["compatible", "any"] = Field(
+        default="compatible",
+        description="compatible refuses a model that cannot answer the champion's requests: one that takes a column "
+        "the champion does not, or another type. any lets it through.",
+    )
+    confidence: Annotated[Number, Field(gt=0, lt=1)] = Field(
+        default=0.95, description="Confidence of the paired bootstrap, between 0 and 1."
+    )
+    bootstrap_samples: Whole = Field(default=1000, ge=100, le=100_000, description="Resamples of the held-out rows.")
+    resample_by: str | None = Field(
+        default=None,
+        description="Column whose groups are resampled whole, where rows of one group are alike (a shop, a flight's "
+        "day); of an instant, its day in UTC. Rows are resampled one by one if not given.",
+    )
