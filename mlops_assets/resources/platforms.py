@@ -63,7 +63,7 @@ def _databricks() -> Mapping[str, object]:
         "profile": there.profile,
     }
     resources: dict[str, object] = {
-        "lake": WarehouseResource(home=there.volume),
+        "lake": WarehouseResource(home=there.volume, platform="databricks"),
         "registry": RegistryResource(
             tracking_uri="databricks", artifacts=f"{there.volume}/mlartifacts", registry_uri="databricks-uc"
         ),
