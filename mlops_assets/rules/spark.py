@@ -33,6 +33,7 @@ _KINDS: dict[str, Kind] = {
 }
 _NAMES = {"int": "bigint", "float": "double", "bool": "boolean", "null": "void"}
 _ZONE = "spark.sql.session.timeZone"
+_PLACE = "__place"
 
 
 def schema_of(frame: Any) -> Schema:
@@ -87,7 +88,10 @@ def verdicts(checked: Checked, frame: "DataFrame", run: Run) -> list[bool]:
         if checked.table_level:
             verdict = frame.agg(found, functions().count(functions().lit(1)).alias("rows")).collect()[0]
             return [bool(verdict["passes"])] * verdict["rows"]
-        return [bool(row["passes"]) for row in frame.select(found).collect()]
+        # A rule that looks into another table joins it, and a join may put the rows in another order.
+        numbered = frame.withColumn(_PLACE, functions().monotonically_increasing_id())
+        rows = numbered.select(_PLACE, found).collect()
+        return [bool(row["passes"]) for row in sorted(rows, key=lambda row: row[_PLACE])]
 
 
 @contextmanager

@@ -6,6 +6,7 @@ learned from, then metrics and predictions. Other package versions are told, and
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,11 +96,11 @@ def _read(path: str, number: int) -> pl.DataFrame:
     where = f"table {path} cannot be read at Delta version {number}"
     try:
         return delta.scan(path, number).collect()
-    except LakeError as error:
-        raise LakeError(f"{where}: the table is gone") from error
     except FileNotFoundError as error:
         raise LakeError(f"{where}: its files were vacuumed") from error
-    except (DeltaError, TableNotFoundError) as error:
+    except (DeltaError, TableNotFoundError, LakeError) as error:
+        if not Path(path).exists():
+            raise LakeError(f"{where}: the table is gone") from error
         raise LakeError(f"{where}: its log holds no such version ({str(error).splitlines()[0]})") from error
 
 

@@ -289,6 +289,7 @@ def test_endpoints_and_models_belong_to_one_project(write: Write) -> None:
         load_projects(first.parent)
     assert [problem.message for problem in raised.value.problems] == [
         "endpoint 'late-staging' is there twice",
+        "pipeline 'air' is there twice",
         "registered model 'late' is there twice",
     ]
 
