@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from mlops_assets.config import Document, Project
 from mlops_assets.config.shipped import unpacked
 from mlops_assets.features.errors import FeatureError
+from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.locations import Warehouse
+from mlops_assets.lake.polars import POLARS
 from mlops_assets.registry import ModelRegistry, RegistryError
 from mlops_assets.rules import RuleError
 from mlops_assets.secrets import SecretError
@@ -57,15 +59,28 @@ def run_step(
 ) -> StepResult:
     """Run the step of an asset key without its project (`silver/flights`) on the tables below `home`.
 
-    `asked` holds MLflow's `tracking_uri` and may hold its `registry_uri`, the run's `tags`, and what was `chosen` in
-    the Launchpad.
+    `asked` holds MLflow's `tracking_uri` and may hold its `registry_uri`, the `engine` (Polars without it), the
+    run's `tags`, and what was `chosen` in the Launchpad.
     """
     with tempfile.TemporaryDirectory() as folder:
         project = unpacked(shipped, Path(folder))
         run = StepRun(run_id, asked.get("tags", {}), asked.get("chosen", {}))
-        lake = Warehouse(home)
+        lake = Warehouse(home, _engine(asked.get("engine", "polars")))
         registry = ModelRegistry(asked["tracking_uri"], home / "mlartifacts", asked.get("registry_uri"))
         return _found(project, step)(lake, registry, run)
+
+
+def _engine(name: str) -> Engine[Any]:
+    """What moves the rows: the cluster's own Spark session (one is opened where a process has none), or Polars."""
+    if name == "polars":
+        return POLARS
+    from pyspark.sql import SparkSession
+
+    from mlops_assets.config.platform import SparkConfig
+    from mlops_assets.lake.spark.engine import SparkEngine
+    from mlops_assets.lake.spark.session import open_session
+
+    return SparkEngine(SparkConfig(), lambda config: SparkSession.getActiveSession() or open_session(config))
 
 
 def _found(project: Project, step: list[str]) -> Callable[[Warehouse, ModelRegistry, StepRun], StepResult]:

@@ -40,6 +40,9 @@ class DatabricksConfig(StrictModel):
         default=["bronze", "silver", "gold", "model"],
         description="Layers whose steps run in the workspace; the others run where Dagster does.",
     )
+    engine: Literal["polars", "spark"] = Field(
+        default="spark", description="What moves the rows of a step in the workspace: its Spark session, or Polars."
+    )
     wheel: str | None = Field(default=None, description="This project's wheel, on the volume or in workspace files.")
     cluster_id: str | None = Field(default=None, description="Cluster that steps run on; serverless if not given.")
     new_cluster: dict[Name, Any] = Field(

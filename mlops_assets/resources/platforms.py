@@ -88,6 +88,7 @@ def _remote_steps(there: DatabricksConfig, access: Mapping[str, Any]) -> RemoteS
         volume=str(there.volume),
         wheel=there.wheel,
         layers=list(there.remote_layers),
+        engine=there.engine,
         cluster_id=there.cluster_id,
         new_cluster=there.new_cluster,
         timeout_seconds=int(there.timeout.total_seconds()),

@@ -1,7 +1,7 @@
 """Steps as jobs of a Databricks workspace: this project's wheel there, its report here."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -28,6 +28,7 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
     volume: str = Field(description="Volume path (/Volumes/…) that steps read, write and report through.")
     wheel: str = Field(description="This project's wheel, on a volume or in the workspace's files.")
     layers: list[str] = Field(description="Layers whose steps run in the workspace.")
+    engine: Literal["polars", "spark"] = Field(default="spark", description="What moves the rows of a step there.")
     tracking_uri: str = Field(default="databricks", description="MLflow's runs, as the step sees them.")
     registry_uri: str | None = Field(default="databricks-uc", description="MLflow's models, as the step sees them.")
     cluster_id: str | None = Field(default=None, description="Existing cluster; serverless without it.")
@@ -55,6 +56,7 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
             "step": list(step),
             "project": packed(project),
             "home": self.volume,
+            "engine": self.engine,
             "tags": dict(context.run.tags),
             "chosen": dict(context.op_execution_context.op_config or {}),
             "tracking_uri": self.tracking_uri,

@@ -58,6 +58,7 @@ class Remote(Shop):
             "volume": str(self.volume),
             "wheel": str(self.wheel),
             "layers": ["bronze", "silver", "gold"],
+            "engine": "polars",
             "poll_seconds": 0.05,
             "report_seconds": 0.05,
         }
@@ -106,8 +107,9 @@ def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
     }
 
 
-def test_steps_in_the_workspace_make_what_local_ones_make(shop: Remote) -> None:
-    away, here = shop.remote(), shop.run()
+@pytest.mark.parametrize("engine", ["polars", pytest.param("spark", marks=[pytest.mark.slow, pytest.mark.spark])])
+def test_steps_in_the_workspace_make_what_local_ones_make(shop: Remote, engine: str) -> None:
+    away, here = shop.remote(engine=engine), shop.run()
 
     assert away.success, reason(away)
     assert here.success
