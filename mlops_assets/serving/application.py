@@ -17,11 +17,11 @@ from mlops_assets.serving.home import read_hash_key
 from mlops_assets.serving.http import Refusal, as_json, bearer, exception_handlers, read_body
 from mlops_assets.serving.inference_log import InferenceLog
 from mlops_assets.serving.metrics import Metrics
-from mlops_assets.serving.protocol import CreateEndpoint, PatchTags, UpdateConfig
+from mlops_assets.serving.openapi import ROOT, endpoint_description, gateway_description
+from mlops_assets.serving.protocol import CreateEndpoint, PatchTags, Settings, UpdateConfig
 from mlops_assets.serving.shadow import Shadows
 
 Handler = Callable[[Request], Awaitable[Response]]
-ENDPOINTS = "/api/2.0/serving-endpoints"
 
 
 @dataclass
@@ -32,11 +32,17 @@ class Gateway:
     access: Access
     metrics: Metrics
     shadows: Shadows
+    local: bool = True
 
     def authorize(self, request: Request) -> None:
         """Refuse a request without the gateway's own token."""
         if not self.access.may_manage(bearer(request.scope)):
             raise Refusal(403, "Invalid access token.")
+
+    def _refuse_open(self, settings: Settings) -> None:
+        if not self.local and not settings.enable_access_control:
+            problem = "this gateway is reached from other machines: no endpoint of it answers without a token"
+            raise Refusal(400, f"enable_access_control: {problem}", field="enable_access_control")
 
     async def list_endpoints(self, request: Request) -> Response:
         """GET /api/2.0/serving-endpoints."""
@@ -46,7 +52,9 @@ class Gateway:
     async def create(self, request: Request) -> Response:
         """POST /api/2.0/serving-endpoints."""
         self.authorize(request)
-        return as_json(self.fleet.create(await read_body(request, CreateEndpoint)).describe())
+        body = await read_body(request, CreateEndpoint)
+        self._refuse_open(body)
+        return as_json(self.fleet.create(body).describe())
 
     async def get(self, request: Request) -> Response:
         """GET /api/2.0/serving-endpoints/{name}."""
@@ -63,6 +71,7 @@ class Gateway:
         """PUT /api/2.0/serving-endpoints/{name}/config."""
         self.authorize(request)
         body = await read_body(request, UpdateConfig)
+        self._refuse_open(body)
         return as_json(self.fleet.update(request.path_params["name"], body).describe())
 
     async def patch_tags(self, request: Request) -> Response:
@@ -70,6 +79,19 @@ class Gateway:
         self.authorize(request)
         endpoint = self.fleet.patch_tags(request.path_params["name"], await read_body(request, PatchTags))
         return as_json({"tags": [tag.model_dump() for tag in endpoint.record.tags]})
+
+    async def openapi(self, request: Request) -> Response:
+        """GET /api/2.0/serving-endpoints/{name}/openapi: what rows each version takes."""
+        if not self.access.may_query(bearer(request.scope), request.path_params["name"]):
+            raise Refusal(403, "Invalid access token, or one that may not query this endpoint.")
+        endpoint = self.fleet.get(request.path_params["name"])
+        versions = endpoint.serving.versions if endpoint.serving else ()
+        columns = [(version.entity.name, version.columns) for version in versions]
+        return as_json(endpoint_description(endpoint.record.name, columns))
+
+    async def description(self, request: Request) -> Response:
+        """GET /openapi.json: all routes."""
+        return as_json(gateway_description())
 
     async def agreement(self, request: Request) -> Response:
         """GET /api/2.0/serving-endpoints/{name}/agreement: what shadow traffic has shown."""
@@ -91,12 +113,15 @@ class Gateway:
         return Response(self.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def application(fleet: Fleet, token: str) -> Front:
-    """The gateway as an ASGI application; its lifespan is that of the workers."""
+def application(fleet: Fleet, token: str, *, local: bool = True) -> Front:
+    """The gateway as an ASGI application; its lifespan is that of the workers.
+
+    Unless it is `local`, reached from this machine only, every endpoint asks for a token.
+    """
     log = InferenceLog(fleet.home.spool, read_hash_key(fleet.home))
     access, shadows = Access(token, fleet.home.tokens_file), Shadows()
     metrics = Metrics(lambda: fleet.endpoints.values())
-    gateway = Gateway(fleet, access, metrics, shadows)
+    gateway = Gateway(fleet, access, metrics, shadows, local)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -109,20 +134,22 @@ def application(fleet: Fleet, token: str) -> Front:
             await asyncio.to_thread(log.close)
 
     rest = Starlette(routes=_routes(gateway), lifespan=lifespan, exception_handlers=exception_handlers())
-    return Front(rest, fleet, access, metrics, log, shadows)
+    return Front(rest, fleet, access, metrics, log, shadows, local)
 
 
 def _routes(gateway: Gateway) -> list[Route]:
-    one = f"{ENDPOINTS}/{{name}}"
+    one = f"{ROOT}/{{name}}"
     table: list[tuple[str, str, Handler]] = [
-        ("GET", ENDPOINTS, gateway.list_endpoints),
-        ("POST", ENDPOINTS, gateway.create),
-        ("POST", f"{ENDPOINTS}/", gateway.create),  # mlflow.deployments sends the slash
+        ("GET", ROOT, gateway.list_endpoints),
+        ("POST", ROOT, gateway.create),
+        ("POST", f"{ROOT}/", gateway.create),  # mlflow.deployments sends the slash
         ("GET", one, gateway.get),
         ("DELETE", one, gateway.delete),
         ("PUT", f"{one}/config", gateway.update),
         ("PATCH", f"{one}/tags", gateway.patch_tags),
         ("GET", f"{one}/agreement", gateway.agreement),
+        ("GET", f"{one}/openapi", gateway.openapi),
+        ("GET", "/openapi.json", gateway.description),
         ("GET", "/health", gateway.health),
         ("GET", "/ready", gateway.ready),
         ("GET", "/metrics", gateway.scrape),

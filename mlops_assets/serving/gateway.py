@@ -2,8 +2,6 @@
 
 import errno
 import json
-import logging
-import os
 import signal
 import socket
 import sys
@@ -25,6 +23,7 @@ from mlops_assets.serving.home import (
     write_atomically,
 )
 from mlops_assets.serving.hosts import is_loopback
+from mlops_assets.serving.logs import log_to_standard_error
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8787
@@ -64,7 +63,7 @@ def listen(host: str, port: int | None) -> socket.socket:
 
 
 def _serve(home: GatewayHome, host: str, port: int | None) -> None:
-    _log_to_standard_error()
+    log_to_standard_error()
     try:
         token = read_token(home, create=True)
         if not is_loopback(host):
@@ -77,7 +76,7 @@ def _serve(home: GatewayHome, host: str, port: int | None) -> None:
         click.echo(f"Port {DEFAULT_PORT} is taken; using {actual}.")
     server = uvicorn.Server(
         uvicorn.Config(
-            application(Fleet(home), token),
+            application(Fleet(home), token, local=is_loopback(host)),
             access_log=False,
             log_level="warning",
             timeout_keep_alive=75,
@@ -106,16 +105,6 @@ def _address_of_the_first(home: GatewayHome) -> str:
     except FileNotFoundError:
         return "an address it has not written yet"
     return f"http://{address['host']}:{address['port']} (pid {address['pid']})"
-
-
-def _log_to_standard_error() -> None:
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=os.environ.get("LOG_LEVEL", "INFO").upper(),
-        format="%(asctime)s %(levelname)s %(message)s",
-    )
-    # httpx logs every request at INFO.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

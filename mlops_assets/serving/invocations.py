@@ -70,7 +70,7 @@ def record(into: InferenceLog, endpoint: Endpoint, given: Answer, body: bytes, r
         served_model_name=version.entity.name if version else None,
         latency_ms=seconds * 1000,
         status_code=given.status,
-        columns=version.columns if version and by_position else None,
+        columns=[each.name for each in version.columns] if version and by_position else None,
         hashed=settings.hashed_columns,
         dropped=settings.dropped_columns,
     )

@@ -6,6 +6,7 @@ from logging import getLogger
 from mlops_assets.serving.frames import Frame
 from mlops_assets.serving.nursery_process import Nursery, WorkerFailedError
 from mlops_assets.serving.protocol import ServedEntity
+from mlops_assets.serving.signature import Column
 from mlops_assets.serving.worker_link import WorkerGone
 from mlops_assets.serving.worker_process import Worker
 
@@ -38,7 +39,7 @@ class Replicas:
         return any(worker.ready.is_set() for worker in self.workers) or (not self.workers and self._scales_to_zero)
 
     @property
-    def columns(self) -> list[str]:
+    def columns(self) -> list[Column]:
         """The model's columns in order."""
         return self.workers[0].columns if self.workers else []
 

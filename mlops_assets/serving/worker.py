@@ -31,7 +31,7 @@ def work(link: socket.socket, model_path: str) -> None:
         traceback.print_exc()
         link.sendall(_report(500, {"error": f"{type(error).__name__}: {error}"}))
         return
-    link.sendall(_report(200, {"inputs": model.inputs, "plan": model.how}))
+    link.sendall(_report(200, {"columns": model.columns, "plan": model.how}))
     buffer = bytearray()
     while received := link.recv(_RECEIVED):
         buffer += received

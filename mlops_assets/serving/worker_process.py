@@ -9,6 +9,7 @@ from logging import getLogger
 from mlops_assets.serving.frames import Frame
 from mlops_assets.serving.nursery_process import Nursery, WorkerFailedError
 from mlops_assets.serving.protocol import ServedEntity
+from mlops_assets.serving.signature import Column
 from mlops_assets.serving.worker_link import WorkerGone, WorkerLink
 
 START_SECONDS = 120.0
@@ -27,7 +28,7 @@ class Worker:
         self.ready = asyncio.Event()
         self.in_flight = 0
         self.restarts = 0
-        self.columns: list[str] = []
+        self.columns: list[Column] = []
         self.pid: int | None = None
         self.plan = ""
         self._nursery = nursery
@@ -76,7 +77,7 @@ class Worker:
         report = json.loads(first.body)
         if "error" in report:
             raise WorkerFailedError(f"{self.entity.name}: {report['error']}")
-        self.columns, self.plan = list(report["inputs"]), report["plan"]
+        self.columns, self.plan = [Column(*each) for each in report["columns"]], report["plan"]
         self.ready.set()
         log.info("worker %s serves %s (%s)", self.pid, self.entity.name, self.plan)
 
