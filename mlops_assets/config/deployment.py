@@ -18,7 +18,15 @@ from mlops_assets.config.base import (
 )
 from mlops_assets.config.training import ModelName
 
-ROLLOUT_METRICS = ("error_rate", "latency_p50_ms", "latency_p95_ms", "latency_p95_ratio", "agreement", "requests")
+ROLLOUT_METRICS = (
+    "error_rate",
+    "latency_p50_ms",
+    "latency_p95_ms",
+    "latency_p50_ratio",
+    "latency_p95_ratio",
+    "agreement",
+    "requests",
+)
 
 
 class RolloutConfig(StrictModel):

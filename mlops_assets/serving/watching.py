@@ -90,12 +90,13 @@ class Watch:
     def _verdict(self, criteria: Sequence[str], before: tuple[int, int]) -> Verdict:
         requests, failed = (now - then for now, then in zip(self._traffic(), before, strict=True))
         asked = len(self._times["new"])
-        p95 = {which: float(np.percentile(times, 95)) for which, times in self._times.items()}
+        (p50, p95), (old50, old95) = (np.percentile(self._times[which], [50, 95]) for which in ("new", "old"))
         figures = {
             "error_rate": max(self._errors / asked, failed / requests if requests else 0.0),
-            "latency_p50_ms": float(np.percentile(self._times["new"], 50)),
-            "latency_p95_ms": p95["new"],
-            "latency_p95_ratio": p95["new"] / p95["old"],
+            "latency_p50_ms": float(p50),
+            "latency_p95_ms": float(p95),
+            "latency_p50_ratio": float(p50 / old50),
+            "latency_p95_ratio": float(p95 / old95),
             "requests": float(max(requests, asked)),
         }
         if self._compared:
