@@ -145,9 +145,9 @@ def test_the_log_is_one_json_object_a_line(shared: GatewayAddress) -> None:
 def test_schemathesis_finds_no_server_error_behind_the_gateways_own_description(
     shared: GatewayAddress, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{shared.url}/openapi.json", "-n", "40"]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{shared.url}/openapi.json", "-n", "10"]
     command += ["--header", f"Authorization: Bearer {token_of(shared)}", "--checks", "not_a_server_error"]
-    command += ["--exclude-path", "/ready", "--exclude-path-regex", "churn"]
+    command += ["--exclude-path", "/ready", "--phases", "coverage,fuzzing"]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
 

@@ -21,6 +21,8 @@ class KilledError(BaseException):
 class Remembered:
     """Endpoints that only remember what they were told to serve; `answers` by version, an exception is raised."""
 
+    ready_seconds = 1.0
+
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self.answers = answers
         self.now: EndpointSpec | None = None
