@@ -245,6 +245,15 @@ class ModelRegistry:
         found = [version for version in self.versions(name) if version.tag(tag) == value]
         return found[-1] if found else None
 
+    def copied(self, version: ModelVersion, name: str) -> ModelVersion:
+        """The copy of a version as a version of another registered model; the one there is already, where there is."""
+        for known in self.versions(name):
+            if known.run_id == version.run_id:
+                return known
+        self._point_mlflow_here()
+        made = self.client.copy_model_version(f"models:/{version.name}/{version.version}", name)
+        return self.version(name, str(made.version))
+
     def promote(self, version: ModelVersion) -> None:
         """Move the alias `champion` to a version; the time is kept the first time it happens."""
         if not version.promoted:

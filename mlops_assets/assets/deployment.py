@@ -86,20 +86,22 @@ def deployment_asset(
             version = approved(registry, chosen)
             if chosen.requires_approval:
                 registry.require_approval(version, chosen.environment)
-            done = _DEPLOY[chosen.deployment_type](project, chosen, version, lake, registry, serving)
+            served = registry.copied(version, chosen.registered_as) if chosen.registered_as else version
+            done = _DEPLOY[chosen.deployment_type](project, chosen, served, lake, registry, serving)
         results = [*done.tests, *_watched(chosen, done)]
         checks = [_check(key, result) for result in results]
         if not done.passed:
             yield from checks
             raise block(key, _why(done))
-        moved = _promote(registry, chosen, version)
-        context.log.info("%s: version %s (before: %s)", _where(chosen), version.version, done.before)
+        moved = _promote(registry, chosen, version, served)
+        context.log.info("%s: version %s (before: %s)", _where(chosen), served.version, done.before)
         yield dg.MaterializeResult(
             metadata={
                 **(_address(serving, chosen) if chosen.deployment_type == "serving_endpoint" else {}),
-                "version": version.version,
+                "model": served.name,
+                "version": served.version,
                 "version_before": done.before or "none",
-                "changed": done.before != version.version,
+                "changed": done.before != served.version,
                 "champion_moved": moved,
                 **{
                     name: value
@@ -157,7 +159,7 @@ def _serve(
     model = load_served_model(registry.local_path(version))
 
     def spec_of(number: str) -> EndpointSpec:
-        return _spec(project, config, registry.version(config.model_name, number), lake, registry)
+        return _spec(project, config, registry.version(version.name, number), lake, registry)
 
     with serving.endpoints() as endpoints:
         wanted = spec_of(version.version)
@@ -202,7 +204,7 @@ def _spec(
     least = config.min_replicas if scales else max(1, config.min_replicas)
     return EndpointSpec(
         name=config.endpoint_name,
-        model_name=config.model_name,
+        model_name=version.name,
         version=version.version,
         model_path=str(registry.local_path(version)),
         environment_variables=all_resolved(config.environment_variables),
@@ -225,10 +227,14 @@ def _probe_rows(training_set: str) -> pl.DataFrame:
     return delta.scan(training_set).tail(PROBE_ROWS).collect()
 
 
-def _promote(registry: ModelRegistry, config: DeploymentConfig, version: ModelVersion) -> bool:
-    """In production the alias `champion` moves to the version that passed; True where it was elsewhere."""
+def _promote(registry: ModelRegistry, config: DeploymentConfig, version: ModelVersion, served: ModelVersion) -> bool:
+    """In production the alias `champion` moves to the version that passed, and to the copy that is served where that is
+    another; True where it was elsewhere.
+    """
     if config.environment != "production":
         return False
+    if served.name != version.name:
+        registry.promote(served)
     champion = registry.champion(config.model_name)
     if champion is not None and champion.version == version.version:
         return False

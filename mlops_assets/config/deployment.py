@@ -195,6 +195,11 @@ class DeploymentConfig(StrictModel):
     tests: list[EndpointTest] = Field(
         default=DEFAULT_TESTS, description="What an endpoint has to pass over HTTP before it takes traffic."
     )
+    registered_as: ModelName | None = Field(
+        default=None,
+        description="Registered model of this environment that the version is copied to first, without training again "
+        "(prod.ml.churn); model_name serves if not given.",
+    )
     requires_approval: bool = Field(
         default=False,
         description="Whether a person has to approve the version first, by the alias `approved` or a tag on it.",

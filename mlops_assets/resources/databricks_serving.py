@@ -34,10 +34,10 @@ class DatabricksServing:
         """
         if not deployment.enable_access_control:
             raise ServingError("enable_access_control: Databricks asks everyone for a token; leave it true")
-        if deployment.model_name.count(".") != 2:
-            raise ServingError(
-                f"model_name: '{deployment.model_name}' is no Unity Catalog name; write catalog.schema.model"
-            )
+        field = "registered_as" if deployment.registered_as else "model_name"
+        name = getattr(deployment, field)
+        if name.count(".") != 2:
+            raise ServingError(f"{field}: '{name}' is no Unity Catalog name; write catalog.schema.model")
         if "timeout_seconds" in deployment.model_fields_set and deployment.timeout_seconds > 300:
             raise ServingError(f"timeout_seconds: Databricks ends a request after {MAX_TIMEOUT_SECONDS} s")
 

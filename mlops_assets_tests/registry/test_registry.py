@@ -217,3 +217,15 @@ def test_mlflow_itself_answers_prediction_and_probability(
     expected = load_served_model(registry.local_path(logged)).predict(rows)
     assert answered.to_dict("records") == expected
     assert set(answered) == {"prediction", "probability"}
+
+
+def test_a_version_is_copied_to_another_environments_model_once_and_answers_the_same(
+    registry: ModelRegistry, logged: ModelVersion, fitted: Fitted
+) -> None:
+    copy = registry.copied(logged, "prod_clouds")
+
+    assert (copy.name, copy.version, copy.tag("lineage")) == ("prod_clouds", "1", logged.tag("lineage"))
+    assert registry.copied(logged, "prod_clouds") == copy
+    again = load_model_file(registry.local_path(copy) / "model.skops")
+    table = model_frame(fitted.rows, fitted.inputs)
+    np.testing.assert_array_equal(again.predict_proba(table), fitted.pipeline.predict_proba(table))
