@@ -68,7 +68,7 @@ class Front:
         self.metrics.observe(name, who, given.status, given.rows, seconds)
         request_id = uuid4().hex
         record(self.log, endpoint, given, body, request_id, seconds)
-        if endpoint.serving is not None and endpoint.serving.shadow_percentage and given.status == 200:
+        if not served and endpoint.serving is not None and endpoint.serving.shadow_percentage and given.status == 200:
             self.shadows.compare(endpoint, given, body)
         if given.status >= 500:
             log.warning("request %s of %s: %d from %s", request_id, name, given.status, who or "nobody")

@@ -27,6 +27,9 @@ def with_proven_plan(model: ServedModel) -> ServedModel:
         plan = plan_of(model.estimator, model.columns)
     except Unplanned as part:
         return replace(model, how=f"scikit-learn: no fast plan for {part}")
+    except (ValueError, TypeError) as error:
+        # An encoder that refuses unseen texts has no outcome for them to be looked up.
+        return replace(model, how=f"scikit-learn: no fast plan, an encoder refuses texts ({type(error).__name__})")
     rows = answered_rows(model, plan)
     if rows is None:
         return replace(model, how="scikit-learn: the fast plan answers too few rows to be proven")
