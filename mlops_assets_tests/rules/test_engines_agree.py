@@ -1,7 +1,10 @@
 """Random rules over random rows mean the same on Polars as in the plain Python interpreter."""
 
 from collections import Counter
+from collections.abc import Iterator
+from datetime import date
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 
@@ -35,8 +38,23 @@ def differences(world: World, texts: list[str], seen: Counter[str]) -> list[str]
     ]
 
 
+def traits(frame: pl.DataFrame) -> Iterator[str]:
+    """What is unusual among a frame's values."""
+    for column in frame:
+        values = [value for value in column.to_list() if value is not None]
+        yield from ["null"] if column.null_count() else []
+        yield from ["decimal"] if isinstance(column.dtype, pl.Decimal) else []
+        for value in values:
+            if isinstance(value, float):
+                yield from ["NaN"] if value != value else ["infinity"] if abs(value) == float("inf") else []
+            elif isinstance(value, str):
+                yield "empty text" if not value else "unicode" if not value.isascii() else "text"
+            elif isinstance(value, date):
+                yield from ["extreme date"] if value.year in (1, 9999) else []
+
+
 def agree(examples: int) -> tuple[Counter[str], set[str]]:
-    """Holds Polars against the interpreter; the operations that were used, and the rules."""
+    """Holds Polars against the interpreter; the operations and values that were used, and the rules."""
     seen: Counter[str] = Counter()
     rules_seen: set[str] = set()
 
@@ -44,6 +62,8 @@ def agree(examples: int) -> tuple[Counter[str], set[str]]:
     @given(cases([*KINDS, *POLARS_ONLY], RULES_A_FRAME))
     def hold(case: tuple[World, list[str]]) -> None:
         rules_seen.update(case[1])
+        seen.update({*traits(case[0].frame)})
+        seen["pairs"] += len(case[1])
         assert differences(*case, seen) == []
 
     hold()
@@ -57,7 +77,8 @@ def every_operation() -> set[str]:
 def test_polars_agrees_with_the_interpreter_on_5000_random_rules_that_use_every_operation() -> None:
     seen, texts = agree(520)
     assert every_operation() - set(seen) == set()
-    assert len(texts) >= 3000
+    assert {"null", "NaN", "infinity", "empty text", "unicode", "extreme date", "decimal"} - set(seen) == set()
+    assert (seen["pairs"] >= 5000, len(texts) >= 3000) == (True, True)
 
 
 @pytest.mark.slow

@@ -160,6 +160,7 @@ HOSTILE = {
     "minuses": "-" * 4000 + "1",
     "sum": "+".join(["age"] * 1000) + " > 1",
     "long": "age > 1 and " * 2000 + "age > 1",
+    "megabyte": "age > 1" + " or age > 1" * 100_000,
     "calls": "abs(" * 1000 + "age" + ")" * 1000,
     "dots": "a" + ".b" * 2000,
     "items": "age in [" + ",".join(["1"] * 1100) + "]",

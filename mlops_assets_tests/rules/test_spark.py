@@ -89,10 +89,12 @@ def test_spark_agrees_with_the_interpreter_on_500_random_rules(spark: "SparkSess
         world, texts = case
         frame = to_spark(spark, world.frame)
         checked = [check(text, engine.schema_of(frame), tables=SCHEMAS) for text in texts]
+        seen["pairs"] += len(texts)
         seen.update(n.operation for c in checked for n in typed.walk(c.root) if isinstance(n, typed.Apply))
         wanted = [interpreter.evaluate(c, world.frame.to_dicts(), PLAIN_RUN) for c in checked]
         found = answers(frame, checked, run)
         assert [t for t, a, b in zip(texts, found, wanted, strict=True) if a != b] == []
 
     hold()
+    assert seen["pairs"] >= 500
     assert len(seen) >= 40
