@@ -132,12 +132,14 @@ def braked(cursor: Cursor, retraining: RetrainingConfig, now: datetime, refused:
 
 
 def latest_alarm(instance: dg.DagsterInstance, project: Project, what: str) -> Alarm | None:
-    """The alarm of the latest record of a monitoring check, if it failed."""
+    """The alarm of the latest evaluation of a monitoring check, if it failed."""
     key = dg.AssetCheckKey(monitoring_key(project, what), ALARM)
-    record = instance.get_latest_asset_check_evaluation_record(key)
-    evaluation = record.evaluation if record else None
-    # The latest record may be of a check that is only planned.
-    if not isinstance(evaluation, dg.AssetCheckEvaluation) or evaluation.passed:
+    history = instance.event_log_storage.get_asset_check_execution_history(key, limit=MEMORY)
+    # A run that waits or is under way has a record of a check that is only planned: monitors that queue would hide
+    # every alarm.
+    evaluations = (record.evaluation for record in history)
+    evaluation = next((each for each in evaluations if isinstance(each, dg.AssetCheckEvaluation)), None)
+    if evaluation is None or evaluation.passed:
         return None
     told = {name: str(value.value) for name, value in evaluation.metadata.items()}
     return Alarm(what, told["window"], told["champion"], told["reason"], told.get("since", ""))
