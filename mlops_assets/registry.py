@@ -370,7 +370,7 @@ def _log_model(training: Training) -> Any:
         sk_model=training.estimator,
         serialization_format="skops",
         skops_trusted_types=trusted,
-        pip_requirements=_requirements(),
+        pip_requirements=_requirements(training.estimator),
         signature=ModelSignature(inputs=inputs, outputs=outputs),
     )
 
@@ -390,13 +390,15 @@ class _AnsweringProbabilities:
         mlflow_model.save(str(Path(path) / "MLmodel"))
 
 
-def _requirements() -> list[str]:
+def _requirements(estimator: Any) -> list[str]:
     """What the model needs where it is served; MLflow would spend 14 seconds on finding out."""
-    from importlib.metadata import version
+    from importlib.metadata import packages_distributions, version
 
-    return [
-        f"{package}=={version(package)}" for package in ("scikit-learn", "skops", "numpy", "pandas", "mlops-assets")
-    ]
+    packages = ["scikit-learn", "skops", "numpy", "pandas", "mlops-assets"]
+    library = type(estimator[-1] if hasattr(estimator, "steps") else estimator).__module__.split(".")[0]
+    if library not in ("sklearn", "mlops_assets"):
+        packages += packages_distributions().get(library, [])[:1]
+    return [f"{package}=={version(package)}" for package in packages]
 
 
 def _dataset(table: str, version: int) -> Any:

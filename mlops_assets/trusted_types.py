@@ -25,6 +25,16 @@ NAMES = frozenset(
         "scipy._lib.array_api_compat.numpy._aliases.asarray",
     }
 )
+# Their trees are bytes that the library's own reader takes apart: a model file of theirs is as safe as that reader, and
+# as the registry that it comes from.
+BOOSTERS = frozenset(
+    {
+        "lightgbm.basic.Booster",
+        *(f"lightgbm.sklearn.{name}" for name in ("LGBMClassifier", "LGBMRegressor", "LGBMRanker", "LGBMModel")),
+        "xgboost.core.Booster",
+        *(f"xgboost.sklearn.{name}" for name in ("XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor")),
+    }
+)
 FUNCTION_MODULES = ("sklearn.feature_selection.", "sklearn.metrics.", "sklearn.cluster.")
 REFUSED_MODULES = frozenset({"tests", "testing", "_testing", "datasets", "externals", "conftest"})
 
@@ -66,7 +76,7 @@ def load_model_file(path: Path | str) -> Any:
 
 def is_trusted(name: str) -> bool:
     """Whether the dotted type `name` is allowed: a class of an allowed package, or a name listed here."""
-    if name in NAMES:
+    if name in NAMES or name in BOOSTERS:
         return True
     module, _, attribute = name.rpartition(".")
     if not name.startswith(PACKAGES) or REFUSED_MODULES.intersection(name.split(".")):
@@ -84,7 +94,8 @@ def _allowed(names: list[str], where: str) -> list[str]:
     if refused:
         raise UntrustedModelError(
             f"{where} holds {', '.join(refused)}, which a model may not hold; "
-            "allowed are scikit-learn, sparse and spline types, plain values and mlops_assets.features."
+            "allowed are scikit-learn, xgboost, lightgbm, sparse and spline types, plain values and "
+            "mlops_assets.features."
         )
     return names
 

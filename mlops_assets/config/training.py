@@ -73,6 +73,11 @@ class TrainingConfig(StrictModel):
     )
     cross_validation_folds: Whole = Field(default=0, ge=0, description="Number of cross-validation folds; 0 is none.")
     sample_weight_column: str = Field(default="", description="Column to use for weighted training.")
+    class_balance: Literal["none", "balanced"] = Field(
+        default="none",
+        description="balanced gives the training rows of each class the same total weight, beside their own weights; "
+        "metrics count each row once.",
+    )
     metrics: list[ModelMetric] = Field(default=[], description="Metrics to track during training.")
     promotion_criteria: list[Name] = Field(
         default=[], description="Conditions over the test metrics that a model has to meet, one or a list."
@@ -140,6 +145,8 @@ class TrainingConfig(StrictModel):
             raise refuse(f"contradicts split_method '{self.split_method}'", field="stratify")
         if self.calibration != "none" and self.model_type != "classification":
             raise refuse(f"{self.model_type} has no probabilities", field="calibration")
+        if self.class_balance != "none" and self.model_type != "classification":
+            raise refuse(f"{self.model_type} has no classes", field="class_balance")
         if self.gate.fairness and self.model_type != "classification":
             for bound in self.gate.fairness:
                 if bound.metric == "positive_rate":

@@ -106,12 +106,23 @@ def estimator(config: TrainingConfig) -> Any:
     known = _parameters(found)
     for field, names in (("hyperparameters", config.hyperparameters), ("search_space", config.search_space)):
         for name in names:
-            if known is not None and name not in known:
-                hint = did_you_mean(name, known) or f"it takes {', '.join(known)}"
+            if hint := _unknown(name, found, known):
                 raise TrainingError(f"{field}: {found.__name__} has no '{name}'; {hint}")
     seed = {"random_state": config.random_seed} if known is None or "random_state" in known else {}
     stopping = _early_stopping(found, known) if config.early_stopping else {}
-    return found(**{**seed, **stopping, **config.hyperparameters})
+    # LightGBM tells of every fit on the standard output.
+    quiet = {"verbosity": -1} if found.__module__.startswith("lightgbm.") else {}
+    return found(**{**seed, **quiet, **stopping, **config.hyperparameters})
+
+
+def _unknown(name: str, found: type[Any], known: list[str] | None) -> str:
+    """What would be right where a constructor does not take `name`; empty where it does, or takes any that is not
+    nearly one of its own.
+    """
+    if known is not None:
+        return "" if name in known else did_you_mean(name, known) or f"it takes {', '.join(known)}"
+    named = list(found().get_params())
+    return "" if name in named else did_you_mean(name, named)
 
 
 def _early_stopping(found: type[Any], known: list[str] | None) -> dict[str, Any]:
@@ -133,8 +144,8 @@ def check_hyperparameters(config: TrainingConfig) -> list[str]:
     try:
         made = estimator(config)
         kind = get_tags(made).estimator_type
-        validate = getattr(made, "_validate_params", lambda: None)
-        validate()
+        if hasattr(made, "_parameter_constraints"):
+            made._validate_params()
     except (TrainingError, TypeError, ValueError, NotFittedError) as error:
         return [str(error) if isinstance(error, TrainingError) else f"hyperparameters: {error}"]
     wanted = {"classification": "classifier", "regression": "regressor"}.get(config.model_type)

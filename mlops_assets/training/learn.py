@@ -61,11 +61,18 @@ def calibration_folds(rows: Rows, prepared: Prepared) -> list[tuple[Rows, Rows]]
 
 
 def _weights(final: Any, data: Data, rows: Rows, prepared: Prepared) -> dict[str, Any]:
+    from sklearn.utils.class_weight import compute_sample_weight
     from sklearn.utils.validation import has_fit_parameter
 
-    if data.weights is None:
+    config = prepared.config
+    weights = None if data.weights is None else data.weights[rows]
+    if config.class_balance == "balanced":
+        balance = compute_sample_weight("balanced", data.truth[rows])
+        weights = balance if weights is None else balance * weights
+    if weights is None:
         return {}
-    final = final.estimator if prepared.config.calibration != "none" else final
+    final = final.estimator if config.calibration != "none" else final
     if not has_fit_parameter(final, "sample_weight"):
-        raise TrainingError(f"sample_weight_column: {type(final).__name__} takes no weights")
-    return {"model__sample_weight": data.weights[rows]}
+        field = "sample_weight_column" if config.sample_weight_column else "class_balance"
+        raise TrainingError(f"{field}: {type(final).__name__} takes no weights")
+    return {"model__sample_weight": weights}

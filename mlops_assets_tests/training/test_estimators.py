@@ -3,10 +3,7 @@ import pytest
 from mlops_assets.training.estimators import ALGORITHMS, check_hyperparameters, estimator
 from mlops_assets_tests.training.documents import training
 
-OPTIONAL = ("xgboost.", "lightgbm.")
-NAMES = [
-    (kind, name) for kind, known in ALGORITHMS.items() for name, path in known.items() if not path.startswith(OPTIONAL)
-]
+NAMES = [(kind, name) for kind, known in ALGORITHMS.items() for name in known]
 
 
 @pytest.mark.parametrize(("kind", "name"), NAMES)
@@ -30,6 +27,8 @@ def test_the_seed_reaches_the_estimator_and_a_hyperparameter_wins_over_it() -> N
         ),
         ({"algorithm": "sklearn.ensemble.RandomForestClasifier"}, "did you mean 'RandomForestClassifier'?"),
         ({"algorithm": "no_such_package.Forest"}, "install no_such_package"),
+        ({"algorithm": "lightgbm", "hyperparameters": {"learning_rat": 0.1}}, "did you mean 'learning_rate'?"),
+        ({"algorithm": "xgboost", "hyperparameters": {"max_dept": 3}}, "did you mean 'max_depth'?"),
         ({"algorithm": "sklearn.preprocessing.StandardScaler"}, "is no estimator: it needs fit and predict"),
     ],
 )

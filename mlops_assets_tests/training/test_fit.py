@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 from sklearn import datasets, ensemble, linear_model, metrics, pipeline, preprocessing
+from sklearn.utils import class_weight
 
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.training.errors import TrainingError
@@ -120,6 +121,20 @@ def test_weights_reach_the_estimator() -> None:
     plain = fit(config, features(), rows)
     weighted = fit(config.model_copy(update={"sample_weight_column": "weight"}), features(), rows)
     assert weighted.pipeline[-1].intercept_[0] > plain.pipeline[-1].intercept_[0] + 1
+
+
+def test_balanced_classes_weigh_the_same_beside_the_rows_own_weights() -> None:
+    rows = two_clouds(400).with_columns(w=pl.col("id") % 3 + 1.0)
+    config = training(columns(rows), algorithm="logistic_regression", sample_weight_column="w")
+    found = fit(config.model_copy(update={"class_balance": "balanced"}), features(), rows)
+    table, label = parts(found, "train")
+    balance = class_weight.compute_sample_weight("balanced", label)
+    weights = rows["w"].to_numpy()[found.splits.rows["train"]]
+    by_hand = linear_model.LogisticRegression(random_state=0).fit(table, label, sample_weight=balance * weights)
+    assert np.allclose(found.pipeline[-1].coef_, by_hand.coef_, atol=1e-12)
+    assert not np.allclose(found.pipeline[-1].coef_, fit(config, features(), rows).pipeline[-1].coef_, atol=1e-3)
+    with pytest.raises(TrainingError, match="class_balance: KNeighborsClassifier takes no weights"):
+        fit(training(["x0"], algorithm="k_nearest_neighbors", class_balance="balanced"), features(), rows)
 
 
 def test_each_fold_has_its_metrics_and_the_window_keeps_the_newest_rows() -> None:
