@@ -71,6 +71,9 @@ class TrainingConfig(StrictModel):
     training_window: Duration | None = Field(
         default=None, description="Only rows at most this long before the newest are used."
     )
+    max_rows: Annotated[Whole, Field(ge=1)] | None = Field(
+        default=None, description="Rows that are learned from at most: beyond it a sample, the same for the same keys."
+    )
     cross_validation_folds: Whole = Field(default=0, ge=0, description="Number of cross-validation folds; 0 is none.")
     sample_weight_column: str = Field(default="", description="Column to use for weighted training.")
     class_balance: Literal["none", "balanced"] = Field(

@@ -45,8 +45,11 @@ def _values(column: pl.Series) -> Any:
 
 
 def _objects(column: pl.Series) -> Any:
+    """The values as Python objects, one for all cells that are equal."""
     import numpy as np
 
-    values = np.empty(len(column), dtype=object)
-    values[:] = column.to_list()
-    return values
+    known = column.unique()
+    objects = np.empty(len(known), dtype=object)
+    objects[:] = known.to_list()
+    numbers = column.replace_strict(known, pl.int_range(len(known), eager=True), return_dtype=pl.UInt32)
+    return objects[numbers.to_numpy()]

@@ -19,6 +19,7 @@ from mlops_assets.training.candidate import Candidate, lineage_of, train
 from mlops_assets.training.dataset import training_frame
 from mlops_assets.training.metrics import metric
 from mlops_assets.training.search import Searched
+from mlops_assets.training.size import training_rows
 
 GATE = "gate"
 SHOWN_TRIALS = 10
@@ -71,7 +72,7 @@ def model(
     done = train(
         config,
         documents.features.config,
-        delta.scan(table, version).collect(),
+        training_rows(delta.scan(table, version), config, documents.features.config),
         registry,
         lineage_of(config, documents.features.config, {table: version}),
         cause=_cause(run.tags),

@@ -6,13 +6,12 @@ learned from, then metrics and predictions. Other package versions are told, and
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from mlops_assets.config import FeatureConfig, TrainingConfig
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.frames import model_frame
 from mlops_assets.lake import delta
@@ -21,6 +20,7 @@ from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.fit import Fitted, fit, refit
 from mlops_assets.training.record import FILE, TrainingRecord, changed, column_hashes, packages
+from mlops_assets.training.size import training_rows
 from mlops_assets.trusted_types import load_model_file
 
 
@@ -75,7 +75,7 @@ def replayed(registry: ModelRegistry, version: ModelVersion, record: TrainingRec
     notes = [f"{name} was {then.get(name, 'not there')} and is {now.get(name)}" for name in changed(then, now)]
     (path, number), *_ = record.tables.items()
     try:
-        rows = _read(path, number)
+        rows = _read(path, number, *record.documents)
         fitted = fit(*record.documents, rows)
     except (LakeError, TrainingError, FeatureError) as error:
         return Replay(version, inputs=[str(error)], notes=notes)
@@ -91,17 +91,16 @@ def replayed(registry: ModelRegistry, version: ModelVersion, record: TrainingRec
     return Replay(version, inputs, outcome, notes, len(table), len(fitted.metrics))
 
 
-def _read(path: str, number: int) -> pl.DataFrame:
+def _read(path: str, number: int, config: TrainingConfig, features: FeatureConfig) -> pl.DataFrame:
     """The rows of a table at a version. Raises LakeError saying why it cannot be read any more."""
     where = f"table {path} cannot be read at Delta version {number}"
     try:
-        return delta.scan(path, number).collect()
+        return training_rows(delta.scan(path, number), config, features)
+    except LakeError as error:
+        why = f"its log holds no such version ({error})" if delta.exists(path) else "the table is gone"
+        raise LakeError(f"{where}: {why}") from error
     except FileNotFoundError as error:
         raise LakeError(f"{where}: its files were vacuumed") from error
-    except (DeltaError, TableNotFoundError, LakeError) as error:
-        if not Path(path).exists():
-            raise LakeError(f"{where}: the table is gone") from error
-        raise LakeError(f"{where}: its log holds no such version ({str(error).splitlines()[0]})") from error
 
 
 def _inputs(record: TrainingRecord, fitted: Fitted) -> Iterator[str]:
