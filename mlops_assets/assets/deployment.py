@@ -18,7 +18,7 @@ from mlops_assets.assets.metadata import numbers
 from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.rule_checks import block
 from mlops_assets.config import DeploymentConfig, Document, Project
-from mlops_assets.config.lineage import training_set_name
+from mlops_assets.config.lineage import model_documents, training_set_name
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
@@ -219,7 +219,16 @@ def _spec(
         logged_fraction=logged.fraction,
         hashed_columns=tuple(logged.hash_columns),
         dropped_columns=tuple(logged.drop_columns),
+        online_features=online_features(project, config.model_name),
     )
+
+
+def online_features(project: Project, model: str) -> str | None:
+    """The feature table whose rows a request may name by key, as project/table; None where it has no online store."""
+    for documents in model_documents(project):
+        if documents.model == model and documents.features.config.online_store_enabled:
+            return f"{project.name}/{documents.features.name}"
+    return None
 
 
 def _probe_rows(training_set: str) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from mlops_assets.serving.inference_log import InferenceLog
 from mlops_assets.serving.invocations import Answer, answer, record
 from mlops_assets.serving.limits import Bucket, retry_after
 from mlops_assets.serving.metrics import Metrics
+from mlops_assets.serving.online_features import completed
 from mlops_assets.serving.shadow import Shadows
 
 log = getLogger("mlops_assets.gateway")
@@ -58,6 +59,8 @@ class Front:
         endpoint = self._allowed(scope, name)
         body = await limited_body(scope, receive)
         begun = time.perf_counter()
+        if endpoint.record.settings.online_features is not None:
+            body = await self._with_features(endpoint, endpoint.record.settings.online_features, body)
         try:
             given = await answer(endpoint, body, served or None)
         except LookupError as error:
@@ -73,6 +76,14 @@ class Front:
         if given.status >= 500:
             log.warning("request %s of %s: %d from %s", request_id, name, given.status, who or "nobody")
         return _headers(request_id, who, given.body), given
+
+    async def _with_features(self, endpoint: Endpoint, table: str, body: bytes) -> bytes:
+        columns = (
+            {name: None for version in endpoint.serving.versions for name in version.columns}
+            if endpoint.serving
+            else {}
+        )
+        return await completed(self.fleet.home.root, table, body, list(columns))
 
     def _allowed(self, scope: Scope, name: str) -> Endpoint:
         known = self.fleet.endpoints.get(name)

@@ -117,6 +117,7 @@ class Settings(Body):
     timeout_seconds: float = Field(default=300, gt=0, le=MAX_TIMEOUT_SECONDS)
     enable_access_control: bool = True
     requests_per_minute: int | None = Field(default=None, ge=1)
+    online_features: str | None = Field(default=None, pattern=r"^[^/]+/[^/]+$")
 
 
 class CreateEndpoint(Settings):

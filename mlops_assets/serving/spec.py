@@ -52,6 +52,7 @@ class EndpointSpec(BaseModel):
     logged_fraction: float = 1.0
     hashed_columns: tuple[str, ...] = ()
     dropped_columns: tuple[str, ...] = ()
+    online_features: str | None = None
 
     @property
     def config(self) -> EndpointConfig:

@@ -1,5 +1,6 @@
 """The online store in a run of the graph."""
 
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from mlops_assets.assets.deployment import online_features
 from mlops_assets.assets.features import ONLINE
+from mlops_assets.config import load_project
 from mlops_assets.features.online import read_online
 from mlops_assets.features.online_redis import RedisStore
 from mlops_assets.features.online_sqlite import SqliteStore
@@ -48,3 +51,11 @@ def test_a_platform_document_puts_the_store_on_a_redis_server(
         assert online_check(shop.run()).passed
     assert read_online(RedisStore(redis_url, "shop/order_features"), [{"id": 3}])["amount"].to_list() == [7.0]
     assert not (tmp_path / "home" / "online").exists()
+
+
+def test_an_endpoint_looks_up_the_features_of_its_model_where_their_table_is_online(tmp_path: Path) -> None:
+    folder = shutil.copytree(Path(__file__).parents[2] / "configs" / "flights", tmp_path / "flights")
+    assert online_features(load_project(folder), "flight_delay") is None
+    with (folder / "features.yaml").open("a") as features:
+        features.write("\nonline_store_enabled: true\n")
+    assert online_features(load_project(folder), "flight_delay") == "flights/flight_features"
