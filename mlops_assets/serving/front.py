@@ -78,11 +78,8 @@ class Front:
         return _headers(request_id, who, given.body), given
 
     async def _with_features(self, endpoint: Endpoint, table: str, body: bytes) -> bytes:
-        columns = (
-            {name: None for version in endpoint.serving.versions for name in version.columns}
-            if endpoint.serving
-            else {}
-        )
+        versions = endpoint.serving.versions if endpoint.serving else ()
+        columns = dict.fromkeys(column.name for version in versions for column in version.columns)
         return await completed(self.fleet.home.root, table, body, list(columns))
 
     def _allowed(self, scope: Scope, name: str) -> Endpoint:
