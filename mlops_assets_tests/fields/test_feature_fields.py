@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from mlops_assets.features.online import online_path, read_online
+from mlops_assets.features.online import read_online
+from mlops_assets.features.online_store import online_store
 from mlops_assets.lake import delta
 from mlops_assets.training.fit import fit
 from mlops_assets_tests.fields.life import ROWS, Life, customers, life_in
@@ -102,8 +103,8 @@ def asset(life: Life, **features: Any) -> dg.AssetsDefinition:
 def test_the_online_store_answers_where_it_is_enabled(life: Life, enabled: bool) -> None:
     table = f"online_{enabled}".lower()
     gold(life, table, online_store_enabled=enabled)
-    store = online_path(life.home, "shop", table)
-    assert store.exists() == enabled
+    store = online_store(life.home, "shop", table)
+    assert (store.held() is not None) == enabled
     if enabled:
         assert read_online(store, [{"id": 7}])["tenure"].to_list() == [customers(0)["tenure"][7]]
 
