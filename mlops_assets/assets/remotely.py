@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from mlops_assets.config import Project
+from mlops_assets.config.lineage import model_documents
 
 if TYPE_CHECKING:
     from mlops_assets.resources.remote_steps import RemoteSteps
@@ -14,9 +15,13 @@ RESOURCE = "remote_steps"
 
 
 def remotely(project: Project, asset: dg.AssetsDefinition, layers: Sequence[str]) -> dg.AssetsDefinition:
-    """The asset with its step in the workspace where its layer is one of `layers`, else the asset itself."""
+    """The asset with its step in the workspace where its layer is one of `layers`, else the asset itself.
+
+    Scoring stays here: it needs the champion's files, which the workspace's steps do not bring.
+    """
     _, *step = asset.key.path
-    if step[0] not in layers:
+    scoring = [["gold", documents.predictions] for documents in model_documents(project)]
+    if step[0] not in layers or step in scoring:
         return asset
 
     @dg.multi_asset(

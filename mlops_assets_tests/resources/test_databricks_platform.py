@@ -59,6 +59,16 @@ def test_a_project_is_the_same_assets_and_checks_on_either_platform(platform: Pa
         assert (one.parent_keys, one.group_name, one.owners) == (other.parent_keys, other.group_name, other.owners)
 
 
+def test_scoring_stays_where_dagster_runs(platform: Path) -> None:
+    write(platform, remote_layers=["gold"])
+
+    definitions = build_definitions([load_project(FLIGHTS)], resources_for("databricks"))
+
+    assets = definitions.resolve_asset_graph().assets_defs
+    remote = {asset.key.path[-1] for asset in assets if "remote_steps" in asset.required_resource_keys}
+    assert remote == {"flight_features", "training_set"}
+
+
 def test_without_remote_layers_every_step_runs_where_dagster_does(platform: Path) -> None:
     write(platform, remote_layers=[], wheel=None)
 
