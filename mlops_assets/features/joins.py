@@ -131,11 +131,16 @@ def _require_key(right: pl.LazyFrame, keys: Sequence[str], where: str) -> None:
     found = twice.select(pl.len(), *(pl.col(key).first() for key in keys)).collect()
     count, *values = found.row(0)
     if count:
-        example = ", ".join(f"{key}={value!r}" for key, value in zip(keys, values, strict=True))
-        raise FeatureError(
-            f"{where}: {count} keys stand in several rows, such as {example}; a lookup needs one row per "
-            "key: add a key column, or give as_of where the table has a history"
-        )
+        raise repeated(where, count, dict(zip(keys, values, strict=True)))
+
+
+def repeated(where: str, count: int, example: Mapping[str, object]) -> FeatureError:
+    """The refusal of a lookup whose keys stand in several rows."""
+    shown = ", ".join(f"{key}={value!r}" for key, value in example.items())
+    return FeatureError(
+        f"{where}: {count} keys stand in several rows, such as {shown}; a lookup needs one row per "
+        "key: add a key column, or give as_of where the table has a history"
+    )
 
 
 def _comparable(column: pl.Expr, left: pl.DataType, right: pl.DataType, where: str) -> pl.Expr:

@@ -7,13 +7,13 @@ later, and a source row that comes late, change rows that are built afterwards; 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import polars as pl
+from typing import Any
 
 from mlops_assets.config.features import FeatureConfig
-from mlops_assets.features.aggregates import past_of
-from mlops_assets.features.table import duplicate_keys, feature_frame, null_keys
+from mlops_assets.features.build import build
 from mlops_assets.lake import delta
+from mlops_assets.lake.engine import Engine
+from mlops_assets.lake.polars import POLARS
 
 SOURCE = "source"  # the transaction that says up to which version of the source the rows are built
 
@@ -30,7 +30,13 @@ class Refreshed:
 
 
 def refresh(
-    config: FeatureConfig, *, source: str, joined: Mapping[str, str], table: str, everything: bool = False
+    config: FeatureConfig,
+    *,
+    source: str,
+    joined: Mapping[str, str],
+    table: str,
+    engine: Engine[Any] = POLARS,
+    everything: bool = False,
 ) -> Refreshed:
     """Build what is missing in the feature `table` from the Delta tables at `source` and `joined` (path by reference).
 
@@ -41,19 +47,14 @@ def refresh(
     done = None if everything else delta.transaction_version(table, SOURCE)
     if done == newest:
         return Refreshed()
-    rows = delta.changes(source, done, newest, keys=config.primary_keys)
-    tables = {name: delta.scan(path) for name, path in joined.items()}
-    history = past_of(rows, delta.scan(source, newest), config) if config.aggregates else None
-    frame = feature_frame(rows.lazy(), config, tables, history=history).collect()
-    duplicates, nulls = duplicate_keys(frame.lazy(), config), null_keys(frame.lazy(), config)
-    if duplicates or nulls:
-        return Refreshed(rows.height, duplicates=duplicates, nulls=nulls)
-    written = _write(table, frame, config, newest, everything=everything)
-    return Refreshed(rows.height, written.inserted, written.updated)
-
-
-def _write(table: str, frame: pl.DataFrame, config: FeatureConfig, version: int, *, everything: bool) -> delta.Written:
-    options: delta.Commit = {"transactions": {SOURCE: version}, "partition_by": config.partition_columns}
+    rows = engine.changes(source, done, newest, keys=config.primary_keys)
+    tables = {name: engine.scan(path) for name, path in joined.items()}
+    built = build(rows, engine.scan(source, newest), config, tables, engine.keep)
+    if built.duplicates or built.nulls:
+        return Refreshed(built.read, duplicates=built.duplicates, nulls=built.nulls)
+    options: delta.Commit = {"transactions": {SOURCE: newest}, "partition_by": config.partition_columns}
     if everything:
-        return delta.overwrite(table, frame, **options)
-    return delta.merge(table, frame, keys=config.primary_keys, **options)
+        written = engine.overwrite(table, built.frame, **options)
+    else:
+        written = engine.merge(table, built.frame, keys=config.primary_keys, **options)
+    return Refreshed(built.read, written.inserted, written.updated)

@@ -53,6 +53,9 @@ class Engine(Protocol[F]):
         (the row's place in its source, from 0).
         """
 
+    def keep(self, frame: F) -> F:
+        """Said of a frame that is read more than once: it need not be made again until `changes` are asked for next."""
+
     def changes(self, path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()) -> F:
         """Rows inserted or updated after version `after` (None: all) up to `until` (None: now); of those with the same
         `keys`, where given, the newest form only.

@@ -13,7 +13,7 @@ from mlops_assets.registry import ARTIFACTS, ModelRegistry
 from mlops_assets.resources.registry import RegistryResource
 from mlops_assets.resources.remote_steps import RemoteSteps
 from mlops_assets.resources.serving import ServingResource
-from mlops_assets.resources.warehouse import WarehouseResource
+from mlops_assets.resources.warehouse import SparkWarehouseResource, WarehouseResource
 
 
 def resources_for(platform: str | None = None) -> Mapping[str, object]:
@@ -39,9 +39,18 @@ def embedded_registry() -> ModelRegistry:
 
 
 def _embedded() -> Mapping[str, object]:
-    registry, gateway = embedded_registry(), load_platform("embedded").gateway
+    return _on_this_machine("embedded", WarehouseResource(home=str(home())))
+
+
+def _spark() -> Mapping[str, object]:
+    return _on_this_machine("spark", SparkWarehouseResource(home=str(home().absolute())))
+
+
+def _on_this_machine(platform: str, lake: object) -> Mapping[str, object]:
+    """MLflow and the gateway below MLOPS_HOME; the tables wherever `lake` has them."""
+    registry, gateway = embedded_registry(), load_platform(platform).gateway
     return {
-        "lake": WarehouseResource(home=str(home())),
+        "lake": lake,
         "registry": RegistryResource(tracking_uri=registry.tracking_uri, artifacts=str(registry.artifacts)),
         "serving": ServingResource(home=str(home()), host=gateway.host, port=gateway.port),
     }
@@ -96,4 +105,8 @@ def _remote_steps(there: DatabricksConfig, access: Mapping[str, Any]) -> RemoteS
     )
 
 
-_PLATFORMS: Mapping[str, Callable[[], Mapping[str, object]]] = {"embedded": _embedded, "databricks": _databricks}
+_PLATFORMS: Mapping[str, Callable[[], Mapping[str, object]]] = {
+    "embedded": _embedded,
+    "spark": _spark,
+    "databricks": _databricks,
+}

@@ -131,6 +131,7 @@ def _split(frame: "DataFrame", rules: Sequence[_Compiled], outcomes: tuple[RuleO
     f = functions()
     broken = fold(or_, [f.lit(False), *(c.fails for c in rules if c.rule.severity in QUARANTINES)])
     names = [f.when(c.fails, f.lit(c.rule.name)) for c in rules] or [f.lit(None).cast("string")]
-    listed = f.filter(f.array(*names), lambda name: name.isNotNull())
+    # Not `filter`: a rule may ask another table, and a function over an array takes no subquery.
+    listed = f.array_except(f.array(*names), f.array(f.lit(None).cast("string")))
     failed = frame.where(broken).withColumn(FAILED_RULES, listed)
     return SparkValidation(frame.where(~broken), failed, outcomes)

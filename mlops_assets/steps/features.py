@@ -30,6 +30,7 @@ def features(
         source=locate(project, config.source_table, lake),
         joined=locate_all(project, [join.table for join in config.joins], lake),
         table=table,
+        engine=lake.engine,
         everything=everything,
     )
     unique = _unique_check(config, done)

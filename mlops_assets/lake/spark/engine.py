@@ -68,7 +68,9 @@ class SparkEngine:
     def changes(
         self, path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()
     ) -> "DataFrame":
-        """Rows inserted or updated between two versions."""
+        """Rows inserted or updated between two versions. What was kept for earlier ones is let go."""
+        while self._kept:
+            self._kept.pop().unpersist()
         return delta.changes(self.session, path, after, until, keys=keys)
 
     def prepare(
@@ -79,11 +81,10 @@ class SparkEngine:
         others: Mapping[str, Any],
         rules: Sequence[Rule] | None = None,
     ) -> Batch["DataFrame"]:
-        """Bronze rows shaped and validated. What an earlier batch kept in memory is let go."""
-        while self._kept:
-            self._kept.pop().unpersist()
-        return prepare(config, bronze, run, others, rules, self._keep)
+        """Bronze rows shaped and validated."""
+        return prepare(config, bronze, run, others, rules, self.keep)
 
-    def _keep(self, frame: "DataFrame") -> "DataFrame":
+    def keep(self, frame: "DataFrame") -> "DataFrame":
+        """The frame, held by the workers once it has been made."""
         self._kept.append(frame.persist())
         return frame

@@ -9,6 +9,7 @@ from mlops_assets.lake.types import COLUMN_TYPES, cast
 from mlops_assets.rules.spark_operations import Expr, functions
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
     from pyspark.sql.types import DataType, StructType
 
 SPARK_TYPES = {
@@ -44,6 +45,11 @@ def polars_type(stored: "DataType") -> pl.DataType:
 
     found = pl.Series(pl.from_arrow(pa.array([], to_arrow_type(stored)))).dtype
     return pl.Datetime("us", "UTC") if isinstance(found, pl.Datetime) and found.time_zone else found
+
+
+def polars_schema(frame: "DataFrame") -> pl.Schema:
+    """The Polars types of a Spark frame's columns."""
+    return pl.Schema({field.name: polars_type(field.dataType) for field in frame.schema})
 
 
 def spark_schema(schema: pl.Schema) -> "StructType":
