@@ -126,17 +126,17 @@ def test_a_table_grown_bit_by_bit_equals_one_built_at_once(tmp_path: Path) -> No
 
 
 def test_only_the_past_within_the_longest_window_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mlops_assets.features import refresh as refreshing
+    from mlops_assets.features import build
 
     heights = []
-    kept = refreshing.past_of
+    kept = build.past_of
 
     def counted(*arguments: Any) -> pl.LazyFrame:
         found = kept(*arguments)
         heights.append(found.collect().height)
         return found
 
-    monkeypatch.setattr(refreshing, "past_of", counted)
+    monkeypatch.setattr(build, "past_of", counted)
     whole = events()
     built(tmp_path, [whole[:390], whole[390:]])
     assert heights[0] == 390
