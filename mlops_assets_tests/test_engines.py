@@ -9,8 +9,6 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from mlops_assets.assets.data import tables_of
-from mlops_assets.assets.tables import locate, locate_all, path_of
 from mlops_assets.config import Project, load_project
 from mlops_assets.config.platform import SparkConfig
 from mlops_assets.config.rule_types import rule_tables
@@ -24,6 +22,7 @@ from mlops_assets.lake.polars import POLARS
 from mlops_assets.lake.refine import Refined, refine
 from mlops_assets.lake.spark.engine import SparkEngine
 from mlops_assets.samples import land
+from mlops_assets.steps.tables import locate, locate_all, path_of, tables_of
 from mlops_assets_tests.flights import CONFIGS
 from mlops_assets_tests.spark_session import session
 
