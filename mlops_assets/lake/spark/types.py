@@ -43,7 +43,7 @@ def polars_type(stored: "DataType") -> pl.DataType:
     """The Polars type of a Spark type's values."""
     from pyspark.sql.pandas.types import to_arrow_type
 
-    found = pl.Series(pl.from_arrow(pa.array([], to_arrow_type(stored)))).dtype
+    found = pl.Series(pl.from_arrow(pa.array([], to_arrow_type(stored, timezone="UTC")))).dtype
     return pl.Datetime("us", "UTC") if isinstance(found, pl.Datetime) and found.time_zone else found
 
 
