@@ -1,10 +1,12 @@
-"""The one Spark session of a test run: with the real Delta jars where Maven Central answers, and what there is else."""
+"""The one Spark session of a test run: with the Delta jars where Maven Central answers, and without them elsewhere."""
 
 from functools import cache
 from typing import TYPE_CHECKING
 
+import pytest
+
 from mlops_assets.config.platform import SparkConfig
-from mlops_assets.lake.spark.session import open_session
+from mlops_assets.lake.spark.session import LOCAL, QUERIES, delta_jars, open_session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -20,5 +22,26 @@ SMALL = {
 
 
 @cache
+def opened() -> "tuple[SparkSession, bool]":
+    """The session, and whether it has Delta: `spark-submit` ends at once where it cannot resolve the jars."""
+    from pyspark.errors import PySparkRuntimeError
+    from pyspark.sql import SparkSession
+
+    try:
+        return open_session(SparkConfig(master="local[2]", settings=SMALL)), True
+    except PySparkRuntimeError:
+        plain = SparkSession.builder.master("local[2]").config(map={**QUERIES, **LOCAL, **SMALL})
+        return plain.getOrCreate(), False
+
+
 def session() -> "SparkSession":
-    return open_session(SparkConfig(master="local[2]", settings=SMALL))
+    """Spark, for tests that read no table."""
+    return opened()[0]
+
+
+def delta_session() -> "SparkSession":
+    """Spark with Delta; the test is skipped, by name of the jars, where they are not to be had."""
+    found, has_delta = opened()
+    if not has_delta:
+        pytest.skip(f"Maven Central does not give {delta_jars()}")
+    return found

@@ -12,7 +12,7 @@ from mlops_assets.lake.ingest import Ingested, ingest
 from mlops_assets.lake.polars import POLARS
 from mlops_assets.lake.refine import DataTables, Refined, refine
 from mlops_assets.lake.spark.engine import SparkEngine
-from mlops_assets_tests.spark_session import session
+from mlops_assets_tests.spark_session import delta_session
 
 
 class Lake:
@@ -53,7 +53,7 @@ class Lake:
 @pytest.fixture(params=["polars", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])])
 def lake(tmp_path: Path, request: pytest.FixtureRequest) -> Lake:
     """The same documents and files on each engine."""
-    return Lake(tmp_path, SparkEngine(SparkConfig(), lambda _: session()) if request.param == "spark" else POLARS)
+    return Lake(tmp_path, SparkEngine(SparkConfig(), lambda _: delta_session()) if request.param == "spark" else POLARS)
 
 
 Make = Callable[..., DataConfig]
