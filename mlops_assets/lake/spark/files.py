@@ -45,7 +45,7 @@ def _text(session: "SparkSession", file: SourceFile, config: "DataConfig", known
         table = numbered.to_arrow(compat_level=pl.CompatLevel.oldest())
         yield from table.cast(arrow).to_batches(max_chunksize=100_000)
 
-    return session.range(1).coalesce(1).mapInArrow(rows, spark_schema(schema).toDDL())
+    return session.range(1).coalesce(1).mapInArrow(rows, spark_schema(schema))
 
 
 def _parquet(session: "SparkSession", file: SourceFile, config: "DataConfig") -> "DataFrame":
