@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from mlops_assets_tests.redis_server import redis_server
 from mlops_assets_tests.spark_session import session
@@ -43,6 +44,9 @@ def redis_url() -> Iterator[str]:
 def pytest_configure(config: pytest.Config) -> None:
     # Models and dashboards of tests are nobody's to count.
     os.environ.setdefault("DO_NOT_TRACK", "true")
+    # The same examples on every machine, and none that fails because the machine was busy.
+    settings.register_profile("everywhere", derandomize=True, deadline=None)
+    settings.load_profile("everywhere")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -14,7 +14,8 @@ mean( current_date() é _ __class__ lambda if : null_rate(age) [1,2] () '\\ \x00
 PIECES = [*WORDS.split(), "\n", "\t", "not in ['a']"]
 FRAME = pl.DataFrame({"age": [1, None], "email": ["a", None], "price": [0.5, None], "x y": [True, None]})
 SCHEMA = schema_of(FRAME)
-SETTINGS = settings(max_examples=1500, derandomize=True, deadline=200, database=None)
+# A text that takes a second hangs; a busy machine does not make it take one.
+SETTINGS = settings(max_examples=1500, derandomize=True, deadline=2000, database=None)
 
 
 def refused(text: str) -> RuleError | None:
