@@ -5,12 +5,14 @@ Day 0 is learned from, day 1 is like it, and on day 2 charges are higher by more
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
 import pytest
 
+from mlops_assets.lake import delta
 from mlops_assets.monitoring import delivery
 from mlops_assets_tests.fields.life import Life, customers, life_in
 from mlops_assets_tests.monitoring import servers
@@ -105,6 +107,22 @@ def test_drift_is_what_the_document_calls_drift(life: Life, fields: dict[str, An
     watched(life, data_drift_detection=fields, metrics=["feature_drift", "prediction_drift"])
     assert drifted(life) == found
     assert set(drift(life)["method"]) == {fields.get("method", "ks_test")}
+
+
+def test_a_reference_path_where_nothing_is_is_given_the_champions_training_rows(life: Life, tmp_path: Path) -> None:
+    path = str(tmp_path / "baseline.delta")
+    watched(life, data_drift_detection={"method": "psi", "reference_dataset": path})
+    assert life.read("gold", "training_set").height == delta.rows(path)
+    assert delta.version(path) == 0
+    watched(life, data_drift_detection={"method": "psi", "reference_dataset": path})
+    assert delta.version(path) == 0
+
+
+def test_data_quality_is_looked_at_where_it_is_asked_for(life: Life) -> None:
+    result = watched(life, metrics=["feature_drift", "data_quality"])
+    (whole,) = [each for each in result.get_asset_check_evaluations() if each.check_name == "whole"]
+    assert whole.passed
+    assert set(life.read("monitoring", "quality")["window"]) == {"2024-01-02", "2024-01-03"}
 
 
 @field("monitoring.model_performance_tracking", "Which table keeps the metrics, and which run they are compared with.")
