@@ -79,7 +79,7 @@ def _chosen(project: Project, config: ReplayKnobs) -> list[Document[DataConfig]]
     if config.table is None:
         if config.release or config.repair or config.where:
             raise dg.Failure(f"release, repair and where need a table: one of {', '.join(names)}", allow_retries=False)
-        return [document for document in project.data if document.config.write_mode != "overwrite"]
+        return [document for document in project.data if not document.config.mode.startswith("overwrite")]
     if config.table not in names:
         hint = did_you_mean(config.table, names) or f"known are {', '.join(names)}"
         raise dg.Failure(f"project {project.name} has no silver table '{config.table}'; {hint}", allow_retries=False)

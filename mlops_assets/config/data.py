@@ -1,7 +1,7 @@
 """A data document: where rows come from, how they are reshaped and checked, and the table they land in."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -14,7 +14,6 @@ from mlops_assets.config.base import (
     StrictModel,
     Whole,
     check_table_name,
-    later,
     refuse,
 )
 from mlops_assets.config.transform_steps import ColumnType, TransformStep
@@ -45,7 +44,9 @@ class ReaderOptions(StrictModel):
 
     header: bool = Field(default=True, description="Whether the first line names the columns.")
     delimiter: OneCharacter = Field(default=",", description="Character between values.")
-    encoding: Literal["utf8", "utf8-lossy", "latin1"] = Field(default="utf8", description="Encoding of the files.")
+    encoding: Literal["utf8", "utf8-lossy", "utf16", "latin1", "cp1252"] = Field(
+        default="utf8", description="Encoding of the files; utf8-lossy replaces what is no UTF-8 by a sign."
+    )
     null_values: list[str] = Field(default=[""], description="Texts that mean null.")
     quote_char: OneCharacter | None = Field(default='"', description="Character around quoted values.")
     date_format: str | None = Field(default=None, description="strptime format of dates; ISO 8601 where not given.")
@@ -55,23 +56,41 @@ class ReaderOptions(StrictModel):
 
 
 class PartitionsConfig(StrictModel):
-    """Into which partitions a table's runs are cut."""
+    """Into which partitions a table's runs are cut; a run of one takes the rows of that one."""
 
     type: Literal["hourly", "daily", "weekly", "monthly", "static", "dynamic"] = Field(
-        description="Length of a time partition, or static or dynamic keys."
+        description="Length of a time partition (weeks begin on Sunday), or static or dynamic keys."
     )
-    start: str | None = Field(default=None, description="First instant, ISO 8601; needed by time partitions.")
+    column: Name = Field(
+        description="Column of the source that says which partition a row belongs to: a date or datetime, or the key."
+    )
+    start: str | None = Field(default=None, description="First instant, ISO 8601, UTC; needed by time partitions.")
     end: str | None = Field(default=None, description="Instant after the last, ISO 8601; open where not given.")
     keys: list[Name] = Field(default=[], description="Keys of static partitions.")
-    column: str | None = Field(default=None, description="Column that says which partition a row belongs to.")
+
+    @property
+    def timed(self) -> bool:
+        """Whether the partitions are stretches of time."""
+        return self.type not in ("static", "dynamic")
 
     @model_validator(mode="after")
     def _has_what_its_type_needs(self) -> Self:
         if self.type == "static" and not self.keys:
             raise refuse("static partitions need keys", field="type")
-        if self.type not in ("static", "dynamic") and self.start is None:
+        if self.timed and self.start is None:
             raise refuse(f"{self.type} partitions need a start", field="type")
+        for name, text in (("start", self.start), ("end", self.end)):
+            if text is not None and not _is_instant(text):
+                raise refuse(f"'{text}' is no instant", "write 2024-01-01 or 2024-01-01T06:00", field=name)
         return self
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 class FreshnessConfig(StrictModel):
@@ -127,10 +146,16 @@ class DataConfig(StrictModel):
     )
     validation_rules: list[ValidationRule] = Field(default=[], description="Data quality validation rules.")
     primary_keys: list[Name] = Field(default=[], description="Columns that identify a row of the table.")
-    write_mode: Literal["append", "overwrite", "overwrite_partitions", "merge", "scd2"] | None = later(
-        None,
-        "How rows enter the table; merge where primary_keys are declared and append otherwise, if not given.",
-        values=("overwrite_partitions", "scd2"),
+    write_mode: Literal["append", "overwrite", "overwrite_partitions", "merge", "scd2"] | None = Field(
+        default=None,
+        description="How rows enter the table; merge where primary_keys are declared and append otherwise, if not "
+        "given. overwrite_partitions replaces the partitions that a run has rows of; scd2 keeps a key's history in "
+        "valid_from, valid_to and is_current.",
+    )
+    sequence_by: Name | None = Field(
+        default=None,
+        description="Column whose greater value is the newer row of a key, so that a late row replaces no newer one "
+        "(merge) and takes its place in the history (scd2); order of arrival where not given.",
     )
     max_error_fraction: Fraction = Field(
         default=0.05, description="Share of quarantined rows (0 to 1) above which the table's check fails."
@@ -139,21 +164,39 @@ class DataConfig(StrictModel):
     partitioning_columns: list[Name] = Field(
         default=[], description="Columns to partition by; partition_columns means the same."
     )
-    z_order_by: list[Name] = later([], "Columns to optimize using Z-ordering.")
+    z_order_by: list[Name] = Field(default=[], description="Columns to optimize using Z-ordering.")
     sensitive_columns: list[Name] = Field(default=[], description="Columns whose values are masked in examples.")
-    source_version: Whole | None = later(None, "Version of a Delta source to read; the newest where not given.", ge=0)
-    on_changed_source: Literal["ignore", "replace", "fail"] = later(
-        "fail", "What happens when a file that was read has changed.", values=("replace",)
+    source_version: Whole | None = Field(
+        default=None, ge=0, description="Version of a Delta source to read; the newest where not given."
+    )
+    on_changed_source: Literal["ignore", "replace", "fail"] = Field(
+        default="fail",
+        description="What happens when a source that was read has changed: fail names it, ignore keeps the rows that "
+        "are in the tables, replace puts the corrected rows in their place.",
     )
     schema_evolution: Literal["fail", "add", "ignore"] = Field(
         default="fail",
         description="What happens when the source has columns that are neither declared nor, where none are declared, "
         "in the table: fail names them, add widens the tables, ignore leaves them out.",
     )
-    partitions: PartitionsConfig | None = later(None, "Into which partitions the table's runs are cut.")
+    partitions: PartitionsConfig | None = Field(
+        default=None, description="Into which partitions the table's runs are cut."
+    )
     freshness: FreshnessConfig | None = Field(default=None, description="How old the table may grow.")
-    change_data_feed: bool = later(False, "Whether the Delta table keeps a change data feed.")
-    retention: Duration | None = later(None, "How long old versions of the table are kept.")
+    change_data_feed: bool = Field(
+        default=False,
+        description="Whether the table keeps a change data feed; one whose rows are changed (merge, scd2, "
+        "overwrite_partitions, replace) keeps it anyhow, for the tables that are made from it.",
+    )
+    retention: Duration | None = Field(
+        default=None,
+        description="How long old versions of the tables are kept for time travel; Delta's own 7 days of files and 30 "
+        "of log where not given. Maintenance removes what is older.",
+    )
+    column_descriptions: dict[Name, str] = Field(
+        default={}, description="What a column of the table means; written as its comment."
+    )
+    table_properties: dict[Name, str] = Field(default={}, description="Properties of the Delta table, as they are.")
     sample: SampleConfig | None = Field(
         default=None, description="Packaged example data that lands where the source is missing."
     )
@@ -167,11 +210,74 @@ class DataConfig(StrictModel):
     def _name_bare_rules(cls, rules: Any) -> Any:
         return named_rules(rules) if isinstance(rules, list) else rules
 
+    @property
+    def mode(self) -> str:
+        """How rows enter the table."""
+        return self.write_mode or ("merge" if self.primary_keys else "append")
+
+    @property
+    def sequence(self) -> str | None:
+        """The column that says which row of a key is the newer one, where arrival does not."""
+        return self.sequence_by or (self.partitions.column if self.partitions and self.mode == "merge" else None)
+
+    @property
+    def file_column(self) -> str | None:
+        """The table's column that says which file a row came from."""
+        return self.arrival_columns.get("_source_file")
+
     @model_validator(mode="after")
-    def _keys_for_a_merge(self) -> Self:
-        if self.write_mode in ("merge", "scd2") and not self.primary_keys:
-            raise refuse(f"'{self.write_mode}' needs primary_keys", field="write_mode")
+    def _fields_fit_each_other(self) -> Self:
+        for wrong, message, hint, field in self._misfits():
+            if wrong:
+                raise refuse(message, hint, field=field)
         return self
+
+    def _misfits(self) -> list[tuple[bool, str, str, str]]:
+        """What is wrong between two fields: whether, the message, the hint, the field."""
+        mode, replace = self.mode, self.on_changed_source == "replace"
+        keyless = mode in ("merge", "scd2") and not self.primary_keys
+        no_file = replace and mode == "append" and self.file_column is None
+        keep_file = "say `arrival_columns: {_source_file: source_file}`"
+        return [
+            (keyless, f"'{mode}' needs primary_keys", "", "write_mode"),
+            (
+                mode == "overwrite_partitions" and not self.partitioning_columns,
+                "'overwrite_partitions' needs partitioning_columns",
+                "",
+                "write_mode",
+            ),
+            (no_file, "'replace' must find a file's rows in a table without keys", keep_file, "on_changed_source"),
+            (
+                replace and mode == "scd2",
+                "a history keeps what was known: a correction is a new file",
+                "",
+                "write_mode",
+            ),
+            (
+                self.sequence_by is not None and mode not in ("merge", "scd2"),
+                f"'{mode}' keeps every row; sequence_by is for merge and scd2",
+                "",
+                "sequence_by",
+            ),
+            (
+                self.partitions is not None and mode.startswith("overwrite"),
+                f"partitions of runs and '{mode}' exclude each other",
+                "say append or merge",
+                "write_mode",
+            ),
+            (
+                self.partitions is not None and replace,
+                "a corrected file has rows of many partitions; give it another name",
+                "say `on_changed_source: fail`",
+                "on_changed_source",
+            ),
+            (
+                self.source_version is not None and self.format != "delta",
+                f"a {self.format} source has no versions",
+                "leave source_version out",
+                "source_version",
+            ),
+        ]
 
 
 _WORDS = {

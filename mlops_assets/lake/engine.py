@@ -3,15 +3,16 @@
 What a table's log says (versions, transactions, schema, row counts) is read by delta-rs on every engine: `lake.delta`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import polars as pl
 
 from mlops_assets.lake.batch import Batch, Run
 from mlops_assets.lake.sources import SourceFile
+from mlops_assets.lake.stretches import Stretch
 from mlops_assets.lake.writing import CONFIGURATION, Seen, Written
-from mlops_assets.rules import Rule
+from mlops_assets.rules import Rule, RuleOutcome
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
@@ -55,6 +56,39 @@ class Engine(Protocol[F]):
 
     def keep(self, frame: F) -> F:
         """Said of a frame that is read more than once: it need not be made again until `changes` are asked for next."""
+
+    rows_at_once: int | None
+    """About how many rows a stretch may have; None where the engine finds room for any."""
+
+    def arrivals(self, path: str, stretch: Stretch) -> F:
+        """A stretch's rows in the order of their arrival."""
+
+    def corrected(self, path: str, stretch: Stretch) -> Sequence[str]:
+        """The source files whose rows a correcting stretch takes the place of."""
+
+    def without(self, frame: F, path: str) -> F:
+        """The rows of a frame that are not in the table at `path`, by `_source_file` and `_row_id`."""
+
+    def with_vanished(self, config: "DataConfig", frame: F, bronze: str, quarantine: str, stretch: Stretch) -> F:
+        """What a merge must write for the rows of a correcting stretch: `_gone` is false for them, null for the newest
+        other rows of keys that the correction no longer has, true for keys that are nowhere else.
+        """
+
+    def history(self, config: "DataConfig", frame: F, silver: str) -> F:
+        """What a merge on the primary keys and `valid_from` must write, so that the keys' histories have the rows of
+        `frame`; `_gone` is true for versions that are no more.
+        """
+
+    def table_outcomes(
+        self, config: "DataConfig", parts: Iterable[F], run: Run, others: Mapping[str, Any], rules: Sequence[Rule]
+    ) -> Sequence[RuleOutcome]:
+        """Table-level rules over all rows of `parts` together."""
+
+    def distinct(self, frame: F, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """The values that rows have in some columns, each once."""
+
+    def count(self, frame: F) -> int:
+        """The number of rows."""
 
     def changes(self, path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()) -> F:
         """Rows inserted or updated after version `after` (None: all) up to `until` (None: now); of those with the same

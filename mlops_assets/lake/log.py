@@ -31,11 +31,15 @@ class Added:
 
 @dataclass(frozen=True)
 class Commit:
-    """What a commit did to the table's rows; rewriting files without changing rows, as optimizing does, is nothing."""
+    """What a commit did to the table's rows; rewriting files without changing rows, as optimizing does, is nothing.
+
+    `inserted` are the rows that its writer says it added, or those of the files that it added.
+    """
 
     version: int
     added: tuple[Added, ...]
     removed: int
+    inserted: int
 
     @property
     def appends(self) -> bool:
@@ -67,13 +71,16 @@ def recorded(path: str) -> dict[str, int]:
 
 
 def _commit(path: str, version: int) -> Commit:
-    added, removed = [], 0
+    added, removed, inserted = [], 0, None
     for kind, action in _lines(path, version):
+        if kind == "commitInfo":
+            inserted = (action.get("operationMetrics") or {}).get("num_added_rows")
         if kind in ("add", "remove") and action.get("dataChange", True):
             removed += kind == "remove"
             if kind == "add":
                 added.append(_added(path, action))
-    return Commit(version, tuple(added), removed)
+    counted = sum(file.rows or 0 for file in added) if inserted is None else int(inserted)
+    return Commit(version, tuple(added), removed, counted)
 
 
 def _added(path: str, action: Mapping[str, Any]) -> Added:

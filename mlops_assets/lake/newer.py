@@ -29,7 +29,7 @@ def superseded(
     Only a table that keeps one row a key asks this; the cost is that of the bronze rows since the oldest of `chosen`.
     """
     nobody = pl.repeat(False, rows.height, eager=True)
-    if not config.primary_keys or config.write_mode not in (None, "merge") or rows.is_empty():
+    if config.mode != "merge" or config.sequence or rows.is_empty():
         return nobody
     good = rows.select(config.primary_keys).with_columns(_arrival(chosen, origin).alias("mine"))
     newest = _arrivals(config, bronze, waiting, chosen, as_of)

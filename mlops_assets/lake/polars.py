@@ -2,47 +2,71 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 
 from mlops_assets.lake import delta
+from mlops_assets.lake.arrivals import arrivals, corrected, with_vanished, without
 from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.files import read_file
-from mlops_assets.lake.prepare import prepare
+from mlops_assets.lake.history import history
+from mlops_assets.lake.prepare import prepare, table_outcomes
 from mlops_assets.lake.shape import without_duplicates
+
+Frame = pl.DataFrame | pl.LazyFrame
 
 
 class PolarsEngine:
-    """Frames are `polars.DataFrame`; other tables are lazy."""
+    """Frames are Polars'; those that only pass through are lazy, and stream from the source into the table."""
+
+    rows_at_once: int | None = 2_000_000
 
     scan = staticmethod(delta.scan)
     read_file = staticmethod(read_file)
+    appended = staticmethod(delta.appended)
     changes = staticmethod(delta.changes)
+    arrivals = staticmethod(arrivals)
+    corrected = staticmethod(corrected)
+    without = staticmethod(without)
+    with_vanished = staticmethod(with_vanished)
+    history = staticmethod(history)
+    table_outcomes = staticmethod(table_outcomes)
     prepare = staticmethod(prepare)
     without_duplicates = staticmethod(without_duplicates)
     append = staticmethod(delta.append)
     overwrite = staticmethod(delta.overwrite)
     merge = staticmethod(delta.merge)
 
-    def appended(self, path: str, after: int | None, until: int) -> pl.DataFrame:
-        """Rows of the files that were added to a Delta table between two versions."""
-        return delta.appended(path, after, until).collect()
-
     def keep(self, frame: pl.DataFrame) -> pl.DataFrame:
         """A frame is in memory already."""
         return frame
 
-    def columns(self, frame: pl.DataFrame) -> list[str]:
+    def columns(self, frame: Frame) -> list[str]:
         """The frame's columns, in order."""
-        return frame.columns
+        return frame.collect_schema().names()
 
-    def stamped(self, frame: pl.DataFrame, source: str, left_out: Sequence[str]) -> pl.DataFrame:
+    def stamped(self, frame: Frame, source: str, left_out: Sequence[str]) -> Frame:
         """The frame without some columns, with where and when its rows arrived."""
-        return frame.drop(left_out).with_columns(
-            pl.lit(source).alias("_source_file"),
-            pl.lit(datetime.now(UTC)).dt.cast_time_unit("us").alias("_ingested_at"),
-            pl.int_range(pl.len(), dtype=pl.Int64).alias("_row_id"),
+        return (
+            frame.lazy()
+            .drop(left_out)
+            .with_row_index("_row_id")
+            .select(
+                pl.exclude("_row_id"),
+                pl.lit(source).alias("_source_file"),
+                pl.lit(datetime.now(UTC)).dt.cast_time_unit("us").alias("_ingested_at"),
+                pl.col("_row_id").cast(pl.Int64),
+            )
         )
 
+    def distinct(self, frame: pl.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """The values that rows have in some columns, each once."""
+        return frame.select(columns).unique(maintain_order=True).to_dicts()
 
-POLARS: Engine[pl.DataFrame] = PolarsEngine()
+    def count(self, frame: pl.DataFrame) -> int:
+        """The number of rows."""
+        return frame.height
+
+
+POLARS: Engine[Any] = PolarsEngine()

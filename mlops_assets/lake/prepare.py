@@ -1,6 +1,6 @@
 """Bronze rows shaped, validated, and shared out between silver and the quarantine, with Polars."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -8,7 +8,7 @@ import polars as pl
 from mlops_assets.config.base import last_part
 from mlops_assets.lake.batch import Batch, Run, silver_rules
 from mlops_assets.lake.shape import FAILED, ROW, arrived, shape
-from mlops_assets.rules import Rule, validate
+from mlops_assets.rules import Rule, RuleOutcome, columns, parse, validate
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
@@ -62,5 +62,26 @@ def prepared(
         good, origin = good.filter(whole), origin.filter(whole)
         lost = shaped.frame.height - good.height - broken[ROW].n_unique()
         added["explode"] -= lost + shaped.folded
+    if config.mode == "scd2" and config.sequence is None:
+        # A version is valid from its arrival, also where it waited in quarantine.
+        good = good.with_columns(bronze["_ingested_at"][origin].alias("valid_from"))
     batch = Batch(good, bad, good.height, bad.height, validation.outcomes, bronze.height, added, shaped.removed)
     return batch, origin
+
+
+def table_outcomes(
+    config: "DataConfig",
+    parts: Iterable[pl.DataFrame],
+    run: Run,
+    others: Mapping[str, pl.LazyFrame],
+    rules: Sequence[Rule],
+) -> Sequence[RuleOutcome]:
+    """Table-level rules over all rows of `parts` together, of which only the columns that they read are kept."""
+    read = {column for rule in rules for column in columns(parse(rule.condition))}
+    kept = []
+    for part in parts:
+        frame = shape(config, arrived(config, part), run.as_of).frame.drop(ROW)
+        # The others are only counted.
+        kept.append(frame.with_columns(pl.lit(None).alias(name) for name in frame.columns if name not in read))
+    table = last_part(config.destination_path)
+    return validate(pl.concat(kept), rules, as_of=run.as_of, table=table, tables=others).outcomes

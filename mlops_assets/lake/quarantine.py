@@ -22,8 +22,9 @@ from mlops_assets.lake.errors import LakeError, nearest
 from mlops_assets.lake.newer import superseded
 from mlops_assets.lake.polars import POLARS
 from mlops_assets.lake.prepare import prepared
-from mlops_assets.lake.refine import DataTables, Refined, write_silver
+from mlops_assets.lake.refine import DataTables, Refined
 from mlops_assets.lake.rowcount import RowCount
+from mlops_assets.lake.silver import write_silver
 from mlops_assets.rules import Rule, is_table_level, parse, schema_of
 from mlops_assets.rules import polars as rules
 
@@ -130,7 +131,7 @@ def waiting_rows(path: str) -> int:
 
 
 def _refuse_what_cannot_be(config: "DataConfig", overrides: Overrides) -> None:
-    if config.write_mode == "overwrite":
+    if config.mode.startswith("overwrite"):
         raise LakeError("a table with write_mode overwrite holds its last run only; mend its source and run it again")
     keys = {key_rule(key) for key in config.primary_keys}
     known = [rule.name for rule in silver_rules(config) if rule.name not in keys]
@@ -208,7 +209,9 @@ def _write(
 ) -> tuple[int, dict[str, int]]:
     """The good rows (with their places in `chosen`) that no newer row of their key has replaced, into silver."""
     old = superseded(config, tables.bronze, waiting(tables.quarantine), chosen, *good, as_of)
-    written, removed = write_silver(config, tables.silver, good[0].filter(~old), {REPLAY: number}, POLARS)
+    written, removed = write_silver(
+        config, tables.silver, good[0].filter(~old), {"transactions": {REPLAY: number}}, POLARS
+    )
     return written, {**removed, "merge": removed.get("merge", 0) + int(old.sum())}
 
 

@@ -1,25 +1,37 @@
 """Silver: bronze's new rows in their declared types, transformed, validated, de-duplicated and merged on key, in that
 order.
 
-The quarantine keeps bronze's columns untouched. Both tables record the bronze version up to which they are done, and
-the quarantine is written first: after a kill between the two, the half that is missing is written, and no row twice.
-
+The quarantine keeps bronze's columns untouched. Both tables record how far in bronze they have come, and the quarantine
+is written first: after a kill between the two, silver gets the rows that the quarantine has not, and no row twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Batch, Run
 from mlops_assets.lake.engine import Engine
+from mlops_assets.lake.errors import Overtaken
 from mlops_assets.lake.rowcount import RowCount
+from mlops_assets.lake.silver import correct_silver, quarantine_properties, write_silver
+from mlops_assets.lake.stretches import Position, Scope, Stretch, between, position, stretches
+from mlops_assets.lake.survey import Survey, blocking, survey
+from mlops_assets.lake.writing import quoted
 from mlops_assets.rules import RuleOutcome
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
 
-BRONZE = "bronze"  # the transaction that both tables record
+EVERYTHING = Scope()
+at_once = retry(
+    retry=retry_if_exception_type(Overtaken),
+    wait=wait_random_exponential(multiplier=0.1, max=3),
+    stop=stop_after_attempt(20),
+    reraise=True,
+)
 
 
 @dataclass(frozen=True)
@@ -40,80 +52,132 @@ class Refined:
     blocked: tuple[str, ...] = ()
 
 
-def refine(
-    config: "DataConfig", tables: DataTables, run: Run, others: Mapping[str, Any], engine: Engine[Any]
-) -> Refined:
-    """Bring the bronze rows that silver does not have yet into silver or the quarantine.
+@dataclass(frozen=True)
+class Work:
+    """What a run works on and with."""
 
-    `others` are the engine's frames of the tables that rules may name (`tailnum in planes.tailnum`).
+    config: "DataConfig"
+    tables: DataTables
+    run: Run
+    others: Mapping[str, Any]
+    engine: Engine[Any]
+    scope: Scope
+
+
+@at_once
+def refine(
+    config: "DataConfig",
+    tables: DataTables,
+    run: Run,
+    others: Mapping[str, Any],
+    engine: Engine[Any],
+    scope: Scope = EVERYTHING,
+) -> Refined:
+    """Bring the bronze rows of `scope` that silver does not have yet into silver or the quarantine.
+
+    `others` are the engine's frames of the tables that rules may name (`tailnum in planes.tailnum`). Where another run
+    does the same at the same time, each row is brought by one of the two.
 
     Raises:
         LakeError, RuleError: a step or a rule does not fit the table's columns. Nothing was written.
     """
+    work = Work(config, tables, run, others, engine, scope)
     newest = delta.version(tables.bronze)
-    done = delta.transaction_version(tables.silver, BRONZE)
-    held = delta.transaction_version(tables.quarantine, BRONZE)
-    if held is not None and (done is None or held > done):
-        # A run was killed between its two commits: the quarantine has its rows already.
-        missing = engine.prepare(config, engine.changes(tables.bronze, done, held), run, others)
-        write_silver(config, tables.silver, missing.good, {BRONZE: held}, engine)
-        done = held
-    if newest is None or done == newest:
+    if newest is None:
         return Refined(RowCount())
-    batch = engine.prepare(config, engine.changes(tables.bronze, done, newest), run, others)
-    blocked = _blocking(config, batch, delta.rows(tables.silver))
-    if blocked:
-        return Refined(RowCount(batch.read, quarantined=batch.bad_rows), batch.outcomes, blocked)
-    rows = _write(config, tables, batch, newest, engine)
-    rows.check()
-    return Refined(rows, batch.outcomes)
+    done = _finished(work)
+    size = None if _needs_all_at_once(config) else engine.rows_at_once
+    found = stretches(tables.bronze, done, newest, scope, size) if done is None or done < Position(newest) else []
+    if not found:
+        return Refined(RowCount())
+    return _one(work, found[0]) if len(found) == 1 else _many(work, found)
 
 
-def _blocking(config: "DataConfig", batch: Batch[Any], present: int) -> tuple[str, ...]:
-    """Why nothing downstream may run; empty where all is well."""
-    reasons = []
-    if batch.bad_share > config.max_error_fraction:
-        allowed = f"more than max_error_fraction {config.max_error_fraction:.2%}"
-        reasons.append(f"{batch.bad_share:.2%} of {batch.read} rows break error rules, {allowed}")
-    if present + batch.good_rows < config.min_rows:
-        reasons.append(f"{present + batch.good_rows} rows, fewer than min_rows {config.min_rows}")
-    for outcome in batch.outcomes:
-        severe = outcome.rule.severity == "critical" or (outcome.table_level and outcome.rule.severity == "error")
-        if severe and not outcome.passed:
-            reasons.append(
-                f"rule '{outcome.rule.name}' ({outcome.rule.severity}) does not hold: {outcome.rule.condition}"
-            )
-    return tuple(reasons)
-
-
-def _write(config: "DataConfig", tables: DataTables, batch: Batch[Any], until: int, engine: Engine[Any]) -> RowCount:
-    """Both commits; the rows written are counted in the tables themselves."""
-    held = delta.rows(tables.quarantine)
-    engine.append(tables.quarantine, batch.bad, transactions={BRONZE: until}, add_columns=True)
-    written, removed = write_silver(config, tables.silver, batch.good, {BRONZE: until}, engine)
-    return RowCount(
-        batch.read,
-        written,
-        delta.rows(tables.quarantine) - held,
-        batch.added,
-        {name: count for name, count in {**batch.removed, **removed}.items() if count},
+def _needs_all_at_once(config: "DataConfig") -> bool:
+    """Whether what becomes of a row depends on all rows of its run."""
+    return config.mode.startswith("overwrite") or any(
+        step.type == "deduplicate" for step in config.transformation_steps
     )
 
 
-def write_silver(
-    config: "DataConfig", silver: str, good: Any, transactions: Mapping[str, int], engine: Engine[Any]
-) -> tuple[int, dict[str, int]]:
-    """Bring rows into the table. Returns the rows that it gained, and those that deduplicate and merge removed."""
-    unique, removed = engine.without_duplicates(config, good)
-    before = delta.rows(silver)
-    options: delta.Commit = {"transactions": transactions, "partition_by": config.partitioning_columns}
-    match config.write_mode or ("merge" if config.primary_keys else "append"):
-        case "merge":
-            done = engine.merge(silver, unique, keys=config.primary_keys, **options)
-            removed["merge"] = removed.get("merge", 0) + done.updated
-        case "overwrite":
-            engine.overwrite(silver, unique, **options)
-            before = 0
-        case _:
-            engine.append(silver, unique, **options, add_columns=True)
-    return delta.rows(silver) - before, removed
+def _finished(work: Work) -> Position | None:
+    """How far silver has come, after a half that a killed run left has been written."""
+    done = position(work.tables.silver, work.scope.name)
+    held = position(work.tables.quarantine, work.scope.name)
+    if held is None or (done is not None and held <= done):
+        return done
+    for stretch in between(work.tables.bronze, done, held, work.scope):
+        arrived = work.engine.without(work.engine.arrivals(work.tables.bronze, stretch), work.tables.quarantine)
+        # What went on then goes on now, whatever the rules, the day or other tables say by now.
+        batch = work.engine.prepare(work.config, arrived, work.run, work.others, [])
+        if batch.bad_rows:
+            work.engine.append(work.tables.quarantine, batch.bad, transactions={}, add_columns=True)
+        _write_silver(work, stretch, batch.good)
+    return held
+
+
+def _one(work: Work, stretch: Stretch) -> Refined:
+    """A run whose rows fit into memory reads them once."""
+    batch = _prepared(work, stretch)
+    found = Survey.of(batch)
+    blocked = blocking(work.config, found, delta.rows(work.tables.silver))
+    if blocked:
+        return Refined(RowCount(batch.read, quarantined=batch.bad_rows), batch.outcomes, blocked)
+    return Refined(_written(work, stretch, batch), batch.outcomes)
+
+
+def _many(work: Work, found: Sequence[Stretch]) -> Refined:
+    """A larger run looks at all stretches before it writes the first: what blocks must block all of it."""
+    seen = survey(work, found)
+    blocked = blocking(work.config, seen, delta.rows(work.tables.silver))
+    if blocked:
+        return Refined(RowCount(seen.read, quarantined=seen.bad), seen.outcomes, blocked)
+    rows = RowCount()
+    for stretch in found:
+        rows += _written(work, stretch, _prepared(work, stretch, seen.row_rules))
+    return Refined(rows, seen.outcomes)
+
+
+def _prepared(work: Work, stretch: Stretch, rules: Any = None) -> Batch[Any]:
+    arrived = work.engine.arrivals(work.tables.bronze, stretch)
+    return work.engine.prepare(work.config, arrived, work.run, work.others, rules)
+
+
+def _written(work: Work, stretch: Stretch, batch: Batch[Any]) -> RowCount:
+    """Both commits; the rows written are counted by what the tables' logs say."""
+    quarantined = _write_quarantine(work, stretch, batch)
+    written, removed = _write_silver(work, stretch, batch.good)
+    removed = {name: count for name, count in {**batch.removed, **removed}.items() if count}
+    rows = RowCount(batch.read, written, quarantined, batch.added, removed)
+    rows.check()
+    return rows
+
+
+def _write_quarantine(work: Work, stretch: Stretch, batch: Batch[Any]) -> int:
+    name = work.scope.name
+    commit: delta.Commit = {
+        "transactions": stretch.end.recorded(name),
+        "seen": _seen(work, stretch),
+        "properties": quarantine_properties(work.config),
+    }
+    path = work.tables.quarantine
+    files = work.engine.corrected(work.tables.bronze, stretch) if stretch.corrects else ()
+    if files and delta.exists(path):
+        where = f"_source_file IN ({', '.join(map(quoted, files))})"
+        return work.engine.overwrite(path, batch.bad, where=where, **commit).inserted
+    return work.engine.append(path, batch.bad, add_columns=True, **commit).inserted
+
+
+def _write_silver(work: Work, stretch: Stretch, good: Any) -> tuple[int, dict[str, int]]:
+    commit: delta.Commit = {"transactions": stretch.end.recorded(work.scope.name), "seen": _seen(work, stretch)}
+    tables = work.tables
+    if stretch.corrects:
+        paths = (tables.bronze, tables.silver, tables.quarantine)
+        return correct_silver(work.config, paths, stretch, good, commit, work.engine)
+    return write_silver(work.config, tables.silver, good, commit, work.engine)
+
+
+def _seen(work: Work, stretch: Stretch) -> Mapping[str, int | None]:
+    name = work.scope.name
+    nothing = stretch.start in (None, Position())
+    return {name: None} if nothing or stretch.start is None else stretch.start.recorded(name)

@@ -73,8 +73,9 @@ def without_duplicates(config: "DataConfig", frame: pl.DataFrame) -> tuple[pl.Da
     for step in steps:
         unique = transform(unique.lazy(), step, datetime.now(UTC)).collect()
     removed = {"deduplicate": frame.height - unique.height}
-    if config.primary_keys and config.write_mode in (None, "merge"):
-        once = unique.unique(subset=list(config.primary_keys), keep="last", maintain_order=True)
+    if config.mode == "merge":
+        ordered = unique.sort(config.sequence, maintain_order=True, nulls_last=False) if config.sequence else unique
+        once = ordered.unique(subset=list(config.primary_keys), keep="last", maintain_order=True)
         return once, {**removed, "merge": unique.height - once.height}
     return unique, removed
 

@@ -41,12 +41,24 @@ def stream(frame: pl.DataFrame | pl.LazyFrame, failures: Failures) -> pl.DataFra
 
 def _batches(rows: pl.LazyFrame, failures: Failures) -> Iterator[pa.RecordBatch]:
     try:
-        for batch in rows.collect_batches(chunk_size=BATCH, maintain_order=True):
+        for batch in _gathered(rows.collect_batches(chunk_size=BATCH, maintain_order=True)):
             yield from _arrow(batch).to_batches()
     except (pl.exceptions.PolarsError, OSError) as error:
         # The writer would tell of it in its own words, around this generator's.
         failures.append(error)
         raise
+
+
+def _gathered(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The engine's morsels put together: a writer takes each batch as a whole, and may store them in any order."""
+    held: list[pl.DataFrame] = []
+    for part in parts:
+        held.append(part)
+        if sum(each.height for each in held) >= BATCH:
+            yield pl.concat(held, rechunk=True)
+            held = []
+    if held:
+        yield pl.concat(held, rechunk=True)
 
 
 def _arrow(frame: pl.DataFrame) -> pa.Table:

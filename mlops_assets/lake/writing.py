@@ -166,7 +166,7 @@ def merge(
     wide = _widened(path, frame.drop(gone) if gone else frame)
     table = _target(path, seen)
     if table is None:
-        kept = frame.filter(~pl.col(gone)).drop(gone) if gone else frame
+        kept = frame.filter(~pl.col(gone).fill_null(False)).drop(gone) if gone else frame
         return append(path, kept, transactions=transactions, partition_by=partition_by, properties=properties)
     columns = wide.columns
     with told(path):
@@ -180,10 +180,12 @@ def merge(
             commit_properties=_committed(transactions),
         )
         if gone:
-            merger = merger.when_matched_delete(f"source.`{gone}`")
+            merger = merger.when_matched_delete(f"coalesce(source.`{gone}`, false)")
         values = {f"`{name}`": f"source.`{name}`" for name in columns}
         merger = merger.when_matched_update(values, predicate=newer)
-        result = merger.when_not_matched_insert(values, predicate=f"NOT source.`{gone}`" if gone else None).execute()
+        result = merger.when_not_matched_insert(
+            values, predicate=f"NOT coalesce(source.`{gone}`, false)" if gone else None
+        ).execute()
     return Written(
         table.version(),
         inserted=int(result["num_target_rows_inserted"]),
@@ -209,4 +211,4 @@ def _written(path: str, table: DeltaTable | None) -> Written:
     """The rows that the commit says it added, as the log has them."""
     number = (table or opened(path)).version()
     [commit] = log.commits(path, number - 1, number)
-    return Written(number, inserted=sum(file.rows or 0 for file in commit.added))
+    return Written(number, inserted=commit.inserted)

@@ -47,7 +47,7 @@ def validate_stream(
         )
         take(validation)
         found.append(validation.outcomes)
-    figures = iter([_added(outcomes, examples) for outcomes in zip(*found, strict=True)])
+    figures = iter([added(outcomes, examples) for outcomes in zip(*found, strict=True)])
     return tuple(next(facts) if rule in table_level else next(figures) for rule in rules)
 
 
@@ -76,7 +76,7 @@ def _facts(frame: pl.LazyFrame, rules: Sequence[Rule], run: Run, table: str | No
     return [table_outcome(rule, each, row["rows"], row[f"rule {index}"]) for index, (rule, each) in pairs]
 
 
-def _added(outcomes: Sequence[RuleOutcome], examples: int) -> RuleOutcome:
+def added(outcomes: Sequence[RuleOutcome], examples: int) -> RuleOutcome:
     """One rule's figures over all batches."""
     shown = [row for outcome in outcomes for row in outcome.examples][:examples]
     rows = sum(outcome.rows for outcome in outcomes)

@@ -29,7 +29,7 @@ def table_checks(document: Document[DataConfig], path: str) -> Iterator[Check]:
 
 def key_may_repeat(config: DataConfig) -> bool:
     """A merge keeps one row a key by itself."""
-    return bool(config.primary_keys) and config.write_mode not in (None, "merge")
+    return bool(config.primary_keys) and config.mode not in ("merge", "scd2")
 
 
 def _columns_check(document: Document[DataConfig], path: str) -> Check:

@@ -126,7 +126,7 @@ def test_the_monitoring_example_keeps_its_secret() -> None:
 
 def test_the_examples_pending_fields_are_named() -> None:
     assert pending_fields(parsed("deployment")) == []
-    assert pending_fields(parsed("data")) == ["z_order_by"]
+    assert pending_fields(parsed("data")) == []
 
 
 def test_the_six_examples_together_have_two_references_that_lead_nowhere(write: Write) -> None:

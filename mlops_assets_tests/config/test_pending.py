@@ -18,20 +18,23 @@ from mlops_assets.config import (
 from mlops_assets.config.base import PENDING, StrictModel, later
 
 
-def test_fields_without_effect_are_named_where_they_are_set() -> None:
+def test_every_field_of_a_data_document_has_an_effect() -> None:
     config = DataConfig.model_validate(
         {
             "source_path": "a",
             "destination_path": "b",
             "write_mode": "scd2",
             "primary_keys": ["id"],
+            "sequence_by": "at",
             "on_changed_source": "ignore",
+            "source_version": 3,
             "retention": "30d",
-            "z_order_by": [],
-            "change_data_feed": False,
+            "z_order_by": ["id"],
+            "change_data_feed": True,
+            "partitions": {"type": "daily", "start": "2024-01-01", "column": "day"},
         }
     )
-    assert pending_fields(config) == ["write_mode", "retention"]
+    assert pending_fields(config) == []
 
 
 def test_everything_a_deployment_says_but_the_approval_has_an_effect() -> None:

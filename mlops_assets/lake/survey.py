@@ -1,0 +1,79 @@
+"""What a run's rows look like before any is written, and whether that must stop it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.lake.batch import Batch, silver_rules
+from mlops_assets.lake.stretches import Stretch
+from mlops_assets.rules import Rule, RuleOutcome, is_table_level, parse
+from mlops_assets.rules.stream import added
+
+if TYPE_CHECKING:
+    from mlops_assets.config import DataConfig
+    from mlops_assets.lake.refine import Work
+
+EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A run's figures; `row_rules` are the rules that can be asked again of a part of its rows."""
+
+    read: int
+    good: int
+    bad: int
+    outcomes: tuple[RuleOutcome, ...]
+    row_rules: tuple[Rule, ...] = ()
+
+    @staticmethod
+    def of(batch: Batch[Any]) -> "Survey":
+        """The figures of a run in one batch."""
+        return Survey(batch.read, batch.good_rows, batch.bad_rows, batch.outcomes)
+
+
+def survey(work: "Work", found: Sequence[Stretch]) -> Survey:
+    """All stretches read and validated, one at a time; table-level rules are asked of all of them together."""
+    rules = silver_rules(work.config)
+    table_rules = [rule for rule in rules if is_table_level(parse(rule.condition))]
+    row_rules = tuple(rule for rule in rules if rule not in table_rules)
+    batches = []
+    for stretch in found:
+        batch = work.engine.prepare(
+            work.config, work.engine.arrivals(work.tables.bronze, stretch), work.run, work.others, row_rules
+        )
+        batches.append(Survey.of(batch))
+    by_row = iter([added(outcomes, EXAMPLES) for outcomes in zip(*(each.outcomes for each in batches), strict=True)])
+    by_table = iter(_of_the_table(work, found, table_rules))
+    return Survey(
+        sum(each.read for each in batches),
+        sum(each.good for each in batches),
+        sum(each.bad for each in batches),
+        tuple(next(by_table) if rule in table_rules else next(by_row) for rule in rules),
+        row_rules,
+    )
+
+
+def _of_the_table(work: "Work", found: Sequence[Stretch], rules: Sequence[Rule]) -> Sequence[RuleOutcome]:
+    if not rules:
+        return []
+    parts = (work.engine.arrivals(work.tables.bronze, stretch) for stretch in found)
+    return work.engine.table_outcomes(work.config, parts, work.run, work.others, rules)
+
+
+def blocking(config: "DataConfig", found: Survey, present: int) -> tuple[str, ...]:
+    """Why nothing downstream may run; empty where all is well. `present` are the rows that silver has."""
+    reasons = []
+    share = found.bad / found.read if found.read else 0.0
+    if share > config.max_error_fraction:
+        allowed = f"more than max_error_fraction {config.max_error_fraction:.2%}"
+        reasons.append(f"{share:.2%} of {found.read} rows break error rules, {allowed}")
+    if present + found.good < config.min_rows:
+        reasons.append(f"{present + found.good} rows, fewer than min_rows {config.min_rows}")
+    for outcome in found.outcomes:
+        severe = outcome.rule.severity == "critical" or (outcome.table_level and outcome.rule.severity == "error")
+        if severe and not outcome.passed:
+            reasons.append(
+                f"rule '{outcome.rule.name}' ({outcome.rule.severity}) does not hold: {outcome.rule.condition}"
+            )
+    return tuple(reasons)
