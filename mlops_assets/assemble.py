@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
+from mlops_assets.assets.maintenance import maintenance_job
 from mlops_assets.assets.project import project_assets
 from mlops_assets.assets.remotely import RESOURCE, remotely
 from mlops_assets.assets.replay import replay_job
@@ -39,7 +40,7 @@ def _definitions_of(project: Project, projects: Sequence[Project], remote_layers
     names = [job.name for job in jobs]
     return dg.Definitions(
         assets=assets,
-        jobs=[*jobs, *([replaying] if (replaying := replay_job(project)) else [])],
+        jobs=[*jobs, *(job for job in (replay_job(project), maintenance_job(project)) if job)],
         schedules=project_schedules(project, names),
         sensors=project_sensors(project, names, projects),
     )

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.assets.column_lineage import silver_lineage, with_lineage
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, shared, table_key
 from mlops_assets.assets.launchpad import Knobs, knobs, with_knobs
+from mlops_assets.assets.partitions import add_partitions, chosen_partitions, partitions_of
 from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.reported import reported
 from mlops_assets.assets.rule_checks import rule_check_specs
@@ -20,6 +22,7 @@ from mlops_assets.lake.locations import Warehouse
 from mlops_assets.samples import land
 from mlops_assets.steps import data as steps
 from mlops_assets.steps.result import StepRun
+from mlops_assets.steps.tables import tables_of
 
 
 class SourceKnobs(Knobs):
@@ -83,6 +86,7 @@ def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
             warn_pending(context, project.pipeline)
         with told():
             done = steps.bronze(project, document, lake)
+        add_partitions(context, project, document, done.metadata.get("partitions", ()))
         yield from reported(context, key, done)
 
     return bronze
@@ -104,6 +108,7 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         ],
         check_specs=[*rule_check_specs(key, document.config), *table_check_specs(key, document)],
         freshness_policy=_freshness(document.config),
+        partitions_def=partitions_of(project, document),
         description=document.config.description,
         metadata={
             "destination_path": document.config.destination_path,
@@ -117,7 +122,11 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         chosen = with_knobs(document.config, config)
         with told():
-            done = steps.silver(project, document, chosen, lake, StepRun(context.run.run_id))
+            run = StepRun(context.run.run_id, partitions=chosen_partitions(context))
+            done = steps.silver(project, document, chosen, lake, run)
+        if not done.blocked:
+            tables = tables_of(lake, project, document.name)
+            done = with_lineage(done, silver_lineage(chosen, table_key(project, "bronze", document.name), tables))
         yield from reported(context, key, done)
 
     return silver

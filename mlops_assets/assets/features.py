@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.assets.column_lineage import gold_lineage, with_lineage
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, shared, table_key
 from mlops_assets.assets.launchpad import Knobs
@@ -43,6 +44,8 @@ def feature_asset(project: Project, document: Document[FeatureConfig]) -> dg.Ass
         warn_pending(context, document)
         with told(FeatureError):
             done = steps.features(project, document, lake, everything=config.full_refresh)
+        if not done.blocked:
+            done = with_lineage(done, gold_lineage(project, document, lake))
         yield from reported(context, key, done)
 
     return features

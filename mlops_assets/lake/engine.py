@@ -55,7 +55,11 @@ class Engine(Protocol[F]):
         """
 
     def keep(self, frame: F) -> F:
-        """Said of a frame that is read more than once: it need not be made again until `changes` are asked for next."""
+        """Said of a frame that is read more than once: it need not be made again until `changes` or `arrivals` are asked for next.
+        """
+
+    def parted(self, config: "DataConfig", frame: F) -> F:
+        """The frame with `_partition`, the key of each row's partition; null where it belongs to none."""
 
     rows_at_once: int | None
     """About how many rows a stretch may have; None where the engine finds room for any."""

@@ -1,5 +1,8 @@
 """Reading source files with Polars, as they are: text stays text where the document declares what it should be."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -14,68 +17,114 @@ INFERRED = 10_000  # rows of a CSV file that say what its undeclared columns are
 
 
 def read_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None, rows: int | None = None) -> pl.DataFrame:
-    """One source file's rows, or the first `rows` of a CSV file. Declared columns of a text format are text;
-    undeclared ones take the type that the table has (`known`), or else the one that their values suggest.
+    """One source file's rows, or the first `rows`; meaning and errors as in `scan_file`."""
+    with told(file, config.format):
+        frame = scan_file(file, config, known)
+        return (frame if rows is None else frame.head(rows)).collect()
+
+
+def scan_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.LazyFrame:
+    """One source file's rows, lazily. Declared columns of a text format are text; undeclared ones take the type that
+    the table has (`known`), or else the one that their values suggest.
 
     Raises:
-        LakeError: the file cannot be read, or lacks a declared column.
+        LakeError: the file cannot be read, lacks a declared column, or has one of another type than the table.
     """
-    try:
-        frame = _READERS[config.format](file, config, known, rows)
-    except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise LakeError(f"{file.path}: not readable as {config.format}: {first}") from error
+    with told(file, config.format):
+        if file.path.stat().st_size == 0:
+            raise LakeError(f"{file.address}: the file is empty; remove it, or write it again")
+        frame = _READERS[config.format](file, config, known)
+        schema = frame.collect_schema()
+        stated = {name: value for name, value in file.folders.items() if name not in schema}
+        frame = frame.with_columns(pl.lit(value, pl.String).alias(name) for name, value in stated.items())
+        present = [*schema.names(), *stated]
     for column in config.columns:
-        if column not in frame.columns:
-            raise LakeError(
-                f"{file.path}: no column '{column}', which the document declares{nearest(column, frame.columns)}"
-            )
+        if column not in present:
+            hint = nearest(column, present)
+            raise LakeError(f"{file.address}: no column '{column}', which the document declares{hint}")
+    _require_types(file, schema, known)
     return frame
 
 
-def _csv(file: SourceFile, config: "DataConfig", known: pl.Schema | None, rows: int | None) -> pl.DataFrame:
+def _require_types(file: SourceFile, schema: pl.Schema, known: pl.Schema | None) -> None:
+    for name, dtype in schema.items():
+        stored = known.get(name) if known else None
+        if stored is not None and not _fits(dtype, stored):
+            raise LakeError(
+                f"{file.address}: column '{name}' is {dtype}, and the table has it as {stored}; "
+                "write the file again with that type, or ingest it into a new destination"
+            )
+
+
+def _fits(dtype: pl.DataType, stored: pl.DataType) -> bool:
+    """Whether values of one type are stored as the other without loss of meaning."""
+    from mlops_assets.lake.storable import stored_type
+
+    own = stored_type(dtype)
+    return own == stored or dtype == pl.Null or (own.is_integer() and stored.is_integer()) or (
+        own.is_float() and stored.is_float()
+    )  # fmt: skip
+
+
+@contextmanager
+def told(file: SourceFile, format: str) -> Iterator[None]:  # noqa: A002 - the documents' own word
+    """Turn what the reader says, while it opens the file or later, into a LakeError that names the file."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as error:
+        raise LakeError(f"{file.address}: not readable as {format}: {_said(error, format)}") from error
+
+
+def _said(error: Exception, format: str) -> str:  # noqa: A002 - the documents' own word
+    text = str(error).strip()
+    if "invalid utf-8" in text:
+        return "it is not UTF-8; say `reader: {encoding: latin1}` or the encoding that it has"
+    found = re.match(r"could not parse `(.*?)` as dtype `(\w+)` at column '(.*?)'", text, re.DOTALL)
+    if found:
+        value = found[1].splitlines()[0][:40]
+        if found[2] == "str":
+            return f"a quote in column '{found[3]}' is not closed, from {value!r} on; see `reader: {{quote_char: …}}`"
+        return f"{value!r} in column '{found[3]}' is no {found[2]}; declare the column as string in `columns`"
+    if "more fields than defined" in text:
+        return "a line has more values than the header; see `reader: {delimiter: …, quote_char: …}`"
+    if format == "parquet" and "specification" in text:
+        return "it is cut off or no Parquet file; copy it again"
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _csv(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.LazyFrame:
     reader = config.reader
-    types = dict.fromkeys(config.columns, pl.String) | _undeclared(known, config)
+    declared: dict[str, pl.DataType] = {name: pl.String() for name in config.columns if name not in file.folders}
     if not reader.header and not config.columns:
-        raise LakeError(f"{file.path}: a file without a header needs the document's `columns`")
-    return pl.read_csv(
-        _text(file, reader.encoding),
+        raise LakeError(f"{file.address}: a file without a header needs the document's `columns`")
+    return pl.scan_csv(
+        file.path,
         has_header=reader.header,
-        new_columns=None if reader.header else list(config.columns),
+        new_columns=None if reader.header else list(declared),
         separator=reader.delimiter,
         quote_char=reader.quote_char,
+        encoding="utf8-lossy" if reader.encoding == "utf8-lossy" else "utf8",
         null_values=list(reader.null_values),
-        schema_overrides=types if reader.header else None,
+        schema_overrides=declared | _undeclared(file, known, config) if reader.header else None,
         infer_schema=reader.header,
         infer_schema_length=INFERRED,
-        n_rows=rows,
-        missing_columns="raise",
     )
 
 
-def _undeclared(known: pl.Schema | None, config: "DataConfig") -> dict[str, pl.DataType]:
+def _undeclared(file: SourceFile, known: pl.Schema | None, config: "DataConfig") -> dict[str, pl.DataType]:
     return {
-        name: dtype for name, dtype in (known or {}).items() if name not in config.columns and not name.startswith("_")
+        name: dtype
+        for name, dtype in (known or {}).items()
+        if not (name in config.columns or name in file.folders or name.startswith("_"))
     }
 
 
-def _text(file: SourceFile, encoding: str) -> bytes:
-    """The file as UTF-8; a byte that the declared encoding does not know is an error, never a replacement sign."""
-    data = file.path.read_bytes()
-    return data.decode(encoding).encode() if encoding.lower().replace("-", "") != "utf8" else _checked(data)
+def _json(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.LazyFrame:
+    return pl.scan_ndjson(file.path, schema_overrides=_undeclared(file, known, config), infer_schema_length=None)
 
 
-def _checked(data: bytes) -> bytes:
-    data.decode()
-    return data
-
-
-def _json(file: SourceFile, config: "DataConfig", known: pl.Schema | None, rows: int | None) -> pl.DataFrame:
-    return pl.read_ndjson(file.path, schema_overrides=_undeclared(known, config), infer_schema_length=None)
-
-
-def _parquet(file: SourceFile, config: "DataConfig", known: pl.Schema | None, rows: int | None) -> pl.DataFrame:
-    return pl.read_parquet(file.path)
+def _parquet(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.LazyFrame:
+    return pl.scan_parquet(file.path, hive_partitioning=False)
 
 
 _READERS = {"csv": _csv, "json": _json, "parquet": _parquet}

@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from mlops_assets.lake import delta
 from mlops_assets.lake.arrivals import arrivals, corrected, with_vanished, without
 from mlops_assets.lake.engine import Engine
-from mlops_assets.lake.files import read_file
+from mlops_assets.lake.files import scan_file
 from mlops_assets.lake.history import history
+from mlops_assets.lake.partition import partition_key
 from mlops_assets.lake.prepare import prepare, table_outcomes
 from mlops_assets.lake.shape import without_duplicates
+from mlops_assets.lake.stretches import PARTITION
+
+if TYPE_CHECKING:
+    from mlops_assets.config import DataConfig
 
 Frame = pl.DataFrame | pl.LazyFrame
 
@@ -23,7 +28,7 @@ class PolarsEngine:
     rows_at_once: int | None = 2_000_000
 
     scan = staticmethod(delta.scan)
-    read_file = staticmethod(read_file)
+    read_file = staticmethod(scan_file)
     appended = staticmethod(delta.appended)
     changes = staticmethod(delta.changes)
     arrivals = staticmethod(arrivals)
@@ -59,6 +64,10 @@ class PolarsEngine:
                 pl.col("_row_id").cast(pl.Int64),
             )
         )
+
+    def parted(self, config: "DataConfig", frame: Frame) -> Frame:
+        """The frame with each row's partition."""
+        return frame.with_columns(partition_key(config, frame.collect_schema()).alias(PARTITION))
 
     def distinct(self, frame: pl.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
         """The values that rows have in some columns, each once."""

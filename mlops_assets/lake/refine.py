@@ -17,10 +17,10 @@ from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.errors import Overtaken
 from mlops_assets.lake.rowcount import RowCount
 from mlops_assets.lake.silver import correct_silver, quarantine_properties, write_silver
-from mlops_assets.lake.stretches import Position, Scope, Stretch, between, position, stretches
+from mlops_assets.lake.stretches import Position, Scope, Stretch, between, position, seen, stretches
 from mlops_assets.lake.survey import Survey, blocking, survey
 from mlops_assets.lake.writing import quoted
-from mlops_assets.rules import RuleOutcome
+from mlops_assets.rules import Rule, RuleOutcome
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
@@ -120,7 +120,8 @@ def _one(work: Work, stretch: Stretch) -> Refined:
     """A run whose rows fit into memory reads them once."""
     batch = _prepared(work, stretch)
     found = Survey.of(batch)
-    blocked = blocking(work.config, found, delta.rows(work.tables.silver))
+    nowhere_to_go = work.scope.parted and work.scope.partition is None
+    blocked = () if nowhere_to_go else blocking(work.config, found, delta.rows(work.tables.silver))
     if blocked:
         return Refined(RowCount(batch.read, quarantined=batch.bad_rows), batch.outcomes, blocked)
     return Refined(_written(work, stretch, batch), batch.outcomes)
@@ -128,19 +129,27 @@ def _one(work: Work, stretch: Stretch) -> Refined:
 
 def _many(work: Work, found: Sequence[Stretch]) -> Refined:
     """A larger run looks at all stretches before it writes the first: what blocks must block all of it."""
-    seen = survey(work, found)
-    blocked = blocking(work.config, seen, delta.rows(work.tables.silver))
+    whole = survey(work, found)
+    blocked = blocking(work.config, whole, delta.rows(work.tables.silver))
     if blocked:
-        return Refined(RowCount(seen.read, quarantined=seen.bad), seen.outcomes, blocked)
+        return Refined(RowCount(whole.read, quarantined=whole.bad), whole.outcomes, blocked)
     rows = RowCount()
     for stretch in found:
-        rows += _written(work, stretch, _prepared(work, stretch, seen.row_rules))
-    return Refined(rows, seen.outcomes)
+        rows += _written(work, stretch, _prepared(work, stretch, whole.row_rules))
+    return Refined(rows, whole.outcomes)
 
 
 def _prepared(work: Work, stretch: Stretch, rules: Any = None) -> Batch[Any]:
     arrived = work.engine.arrivals(work.tables.bronze, stretch)
+    if work.scope.parted and work.scope.partition is None:
+        rules = [nowhere(work.config)]
     return work.engine.prepare(work.config, arrived, work.run, work.others, rules)
+
+
+def nowhere(config: "DataConfig") -> Rule:
+    """The rule that a row without a partition breaks."""
+    column = config.partitions.column if config.partitions else ""
+    return Rule(f"{column}_is_in_a_partition", "1 == 2", description="Rows of no partition wait in quarantine.")
 
 
 def _written(work: Work, stretch: Stretch, batch: Batch[Any]) -> RowCount:
@@ -157,7 +166,7 @@ def _write_quarantine(work: Work, stretch: Stretch, batch: Batch[Any]) -> int:
     name = work.scope.name
     commit: delta.Commit = {
         "transactions": stretch.end.recorded(name),
-        "seen": _seen(work, stretch),
+        "seen": seen(work.tables.quarantine, stretch.start, name),
         "properties": quarantine_properties(work.config),
     }
     path = work.tables.quarantine
@@ -169,15 +178,12 @@ def _write_quarantine(work: Work, stretch: Stretch, batch: Batch[Any]) -> int:
 
 
 def _write_silver(work: Work, stretch: Stretch, good: Any) -> tuple[int, dict[str, int]]:
-    commit: delta.Commit = {"transactions": stretch.end.recorded(work.scope.name), "seen": _seen(work, stretch)}
+    commit: delta.Commit = {
+        "transactions": stretch.end.recorded(work.scope.name),
+        "seen": seen(work.tables.silver, stretch.start, work.scope.name),
+    }
     tables = work.tables
     if stretch.corrects:
         paths = (tables.bronze, tables.silver, tables.quarantine)
         return correct_silver(work.config, paths, stretch, good, commit, work.engine)
     return write_silver(work.config, tables.silver, good, commit, work.engine)
-
-
-def _seen(work: Work, stretch: Stretch) -> Mapping[str, int | None]:
-    name = work.scope.name
-    nothing = stretch.start in (None, Position())
-    return {name: None} if nothing or stretch.start is None else stretch.start.recorded(name)

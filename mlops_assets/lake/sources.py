@@ -1,40 +1,89 @@
-"""What a documented source consists of now: files with fingerprints, or a Delta table's versions."""
+"""What a documented source consists of now: files with fingerprints, on this machine or in an object store."""
 
 import hashlib
-from dataclasses import dataclass
-from functools import cached_property
+import re
+from codecs import getreader
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from glob import glob, has_magic
-from pathlib import Path
-from urllib.parse import urlparse
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlparse
 
 from mlops_assets.lake.errors import LakeError, SourceMissing, nearest
+from mlops_assets.lake.stores import copy, entries
 
-EXTENSIONS = {"csv": (".csv",), "parquet": (".parquet",), "json": (".json", ".jsonl", ".ndjson")}
+EXTENSIONS = {"csv": (".csv", ".csv.gz"), "parquet": (".parquet",), "json": (".json", ".jsonl", ".ndjson")}
 CHUNK = 1 << 20
 REMOTE_SCHEMES = ("s3", "s3a", "gs", "abfs", "abfss", "az", "adl", "https", "http")
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file of a source. `name` is its path below the source's folder, which does not move with the home folder."""
+    """One file of a source, at a path or URL. `name` is its path below the source's folder, which does not move with
+    the home folder; `stamp` changes whenever the store says that the file may have changed; `here` is a copy of it on
+    this machine, in UTF-8 where it is text.
+    """
 
-    path: Path
+    address: str
     name: str
+    stamp: str
+    here: Path | None = None
 
-    @cached_property
+    @property
+    def path(self) -> Path:
+        """Where the file can be read."""
+        return self.here or Path(self.address)
+
+    @property
     def state(self) -> int:
         """A number that changes whenever size or time of change do: cheap, may change without the content."""
-        stat = self.path.stat()
-        return _number(f"{stat.st_size}:{stat.st_mtime_ns}".encode())
+        return _number(self.stamp.encode())
 
-    @cached_property
+    @property
+    def folders(self) -> dict[str, str | None]:
+        """Columns that the names of its folders state, as `day=2024-01-01` does."""
+        stated = [part.split("=", 1) for part in PurePosixPath(self.name).parts[:-1] if "=" in part]
+        return {column: None if value == NO_VALUE else unquote(value) for column, value in stated}
+
     def content(self) -> int:
         """A number that changes exactly when the bytes do: reads the file."""
-        digest = hashlib.sha256()
-        with self.path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-        return _number(digest.digest())
+        with self.fetched() as file, file.path.open("rb") as stream:
+            return _number(hashlib.file_digest(stream, "sha256").digest())
+
+    @contextmanager
+    def fetched(self) -> Iterator["SourceFile"]:
+        """The file on this machine; a remote one is copied for as long as it is needed."""
+        if self.here or not is_remote(self.address):
+            yield self
+            return
+        with TemporaryDirectory() as folder:
+            target = Path(folder) / PurePosixPath(self.name).name
+            copy(self.address, target)
+            yield replace(self, here=target)
+
+    @contextmanager
+    def as_utf8(self, encoding: str) -> Iterator["SourceFile"]:
+        """The same file, or a copy in UTF-8 where it is text in another encoding.
+
+        Raises:
+            LakeError: a byte that the encoding does not know.
+        """
+        if encoding.startswith("utf8"):
+            yield self
+            return
+        with TemporaryDirectory() as folder:
+            target = Path(folder) / self.path.name
+            try:
+                with self.path.open("rb") as raw, target.open("w", encoding="utf8", newline="") as to:
+                    reader = getreader(encoding)(raw)
+                    while text := reader.read(CHUNK):
+                        to.write(text)
+            except UnicodeError as error:
+                raise LakeError(f"{self.address}: not readable as {encoding}: {error}") from error
+            yield replace(self, here=target)
 
 
 def _number(data: bytes) -> int:
@@ -52,13 +101,22 @@ def source_files(location: str, format: str) -> list[SourceFile]:  # noqa: A002 
 
     Raises:
         SourceMissing: nothing is there, naming the nearest thing that is.
+        LakeError: an object store does not answer.
     """
     if is_remote(location):
-        raise LakeError(f"{location}: this version reads sources on this machine only; copy the files into a folder")
-    root, files = _listed(location, EXTENSIONS[format])
+        files, present = _remote_files(location, EXTENSIONS[format]), ""
+    else:
+        root, paths = _listed(location, EXTENSIONS[format])
+        files, present = [local_file(path, root) for path in paths], "" if paths else _present(location)
     if not files:
-        raise SourceMissing(f"no {format} file at {location}{_present(location)}")
-    return [SourceFile(path, path.relative_to(root).as_posix()) for path in sorted(files)]
+        raise SourceMissing(f"no {format} file at {location}{present}")
+    return sorted(files, key=lambda file: file.name)
+
+
+def local_file(path: Path, root: Path) -> SourceFile:
+    """A file on this machine, below the folder that its name is said from."""
+    stat = path.stat()
+    return SourceFile(str(path), path.relative_to(root).as_posix(), f"{stat.st_size}:{stat.st_mtime_ns}")
 
 
 def _listed(location: str, extensions: tuple[str, ...]) -> tuple[Path, list[Path]]:
@@ -67,8 +125,33 @@ def _listed(location: str, extensions: tuple[str, ...]) -> tuple[Path, list[Path
         root = Path(*path.parts[: next(i for i, part in enumerate(path.parts) if has_magic(part))])
         return root, [Path(name) for name in glob(location, recursive=True) if Path(name).is_file()]
     if path.is_dir():
-        return path, [file for file in path.rglob("*") if file.suffix in extensions and file.is_file()]
+        below = (file for file in path.rglob("*") if _wanted(file.relative_to(path).as_posix(), extensions))
+        return path, [file for file in below if file.is_file()]
     return path.parent, [path] if path.is_file() else []
+
+
+def _wanted(name: str, extensions: tuple[str, ...]) -> bool:
+    """Of a folder's files those of the format, but not what a writer has there for itself (`_temporary/…`)."""
+    return name.endswith(extensions) and not any(part.startswith(("_", ".")) for part in name.split("/"))
+
+
+def _remote_files(location: str, extensions: tuple[str, ...]) -> list[SourceFile]:
+    parts = location.split("/")
+    fixed = next((i for i, part in enumerate(parts) if has_magic(part)), len(parts))
+    root, pattern = "/".join(parts[:fixed]), "/".join(parts[fixed:])
+    found = entries(root)
+    if pattern:
+        found = [entry for entry in found if re.fullmatch(_expression(pattern), entry.name)]
+    elif [entry.address for entry in found] != [root]:
+        found = [entry for entry in found if _wanted(entry.name, extensions)]
+    return [SourceFile(entry.address, entry.name, entry.stamp) for entry in found]
+
+
+def _expression(pattern: str) -> str:
+    """A glob as a regular expression: `*` stays within a folder, `**` goes below."""
+    signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[[^]]+\])", pattern)
+    return "".join(signs.get(part) or (part if part.startswith("[") else re.escape(part)) for part in parts)
 
 
 def _present(location: str) -> str:

@@ -25,6 +25,11 @@ def normalised(frame: Frame) -> Frame:
     )
 
 
+def stored_type(dtype: pl.DataType) -> pl.DataType:
+    """The type that a column of `dtype` is stored as."""
+    return _storable_type(dtype) or dtype
+
+
 def _storable_type(dtype: pl.DataType) -> pl.DataType | None:
     """The type to store in place of `dtype`, or None where it can stay."""
     if isinstance(dtype, pl.Enum | pl.Categorical) or dtype == pl.Null:

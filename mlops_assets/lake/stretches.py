@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from mlops_assets.lake import log
-from mlops_assets.lake.errors import LakeError
+from mlops_assets.lake.errors import LakeError, Overtaken
 from mlops_assets.lake.foreign import exists, opened
 
+ROWS = 40  # bits
 PARTITION = "_partition"  # bronze's column of a document with partitions
 
 
@@ -25,8 +26,8 @@ class Position:
     rows: int = 0
 
     def recorded(self, name: str) -> dict[str, int]:
-        """The transactions that say so."""
-        return {name: self.version, f"{name}:rows": self.rows}
+        """The transactions that say so; the rows are said of their version, and hold no longer than it."""
+        return {name: self.version, **({f"{name}:rows": (self.version + 1 << ROWS) + self.rows} if self.rows else {})}
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,32 @@ class Scope:
 
 def position(path: str, name: str) -> Position | None:
     """How far the table at `path` has come, or None where it has nothing."""
-    if not exists(path):
+    return _decoded(recorded(path, name), name)
+
+
+def recorded(path: str, name: str) -> dict[str, int | None]:
+    """What the table says of it, as it is recorded."""
+    table = opened(path) if exists(path) else None
+    return {each: table.transaction_version(each) if table else None for each in (name, f"{name}:rows")}
+
+
+def seen(path: str, start: Position | None, name: str) -> dict[str, int | None]:
+    """What a table says that has come to `start`, for the writer to find unchanged.
+
+    Raises:
+        Overtaken: it has come to somewhere else.
+    """
+    found = recorded(path, name)
+    if (_decoded(found, name) or Position()) != (start or Position()):
+        raise Overtaken(f"{path}: another run has come to {_decoded(found, name)}; this one was at {start}")
+    return found
+
+
+def _decoded(found: Mapping[str, int | None], name: str) -> Position | None:
+    version, rows = found[name], found[f"{name}:rows"] or 0
+    if version is None:
         return None
-    table = opened(path)
-    version = table.transaction_version(name)
-    return None if version is None else Position(version, table.transaction_version(f"{name}:rows") or 0)
+    return Position(version, rows & (1 << ROWS) - 1 if rows >> ROWS == version + 1 else 0)
 
 
 def stretches(path: str, start: Position | None, until: int, scope: Scope, size: int | None) -> list[Stretch]:
@@ -77,6 +99,8 @@ def stretches(path: str, start: Position | None, until: int, scope: Scope, size:
     size = None if scope.parted else size
     if start is None:
         found = _from_the_beginning(path, until, scope)
+        if found is None and not _has_rows(path, until, scope):
+            return []
         if found is None:
             return [Stretch(None, Position(until), partition=scope.partition, parted=scope.parted)]
         return _cut(found, Position(), scope, size) or [_stretch(Position(), Position(until), (), 0, None, scope)]
@@ -138,6 +162,14 @@ def _stretch(
     start: Position, end: Position, files: Sequence[log.Added], skip: int, take: int | None, scope: Scope
 ) -> Stretch:
     return Stretch(start, end, tuple(files), skip, take, partition=scope.partition, parted=scope.parted)
+
+
+def _has_rows(path: str, until: int, scope: Scope) -> bool:
+    """Whether the table has a file of the partition."""
+    if not scope.parted:
+        return True
+    wanted = scope.partition or ""
+    return any(str(each.get(PARTITION) or "") == wanted for each in opened(path, until).partitions())
 
 
 def partitions_since(path: str, start: Mapping[str, int], until: int) -> list[str]:

@@ -9,7 +9,7 @@ import polars as pl
 
 from mlops_assets.lake import delta
 from mlops_assets.lake.errors import LakeError
-from mlops_assets.lake.sources import EXTENSIONS, SourceFile, source_files
+from mlops_assets.lake.sources import EXTENSIONS, SourceFile, local_file, source_files
 from mlops_assets.lake.types import COLUMN_TYPES, cast
 from mlops_assets.scaffold.errors import ScaffoldError
 
@@ -51,7 +51,7 @@ def read_table(path: Path) -> Table:
 
 def _files(path: Path) -> Table:
     kind = _format(path)
-    files = source_files(str(path), kind) if path.is_dir() else [SourceFile(path, path.name)]
+    files = source_files(str(path), kind) if path.is_dir() else [local_file(path, path.parent)]
     if kind == "csv":
         return _csv(path, files)
     read = pl.read_parquet if kind == "parquet" else pl.read_ndjson

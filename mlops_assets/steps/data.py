@@ -4,9 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from mlops_assets.config import DataConfig, Document, Project
 from mlops_assets.config.rule_types import rule_tables
+from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Run
-from mlops_assets.lake.ingest import ingest
+from mlops_assets.lake.ingest import ingest, partitions_of
 from mlops_assets.lake.locations import Warehouse
+from mlops_assets.lake.maintenance import size_of
+from mlops_assets.lake.partition_runs import refine_partitions
+from mlops_assets.lake.properties import describe_bronze, describe_quarantine, describe_silver
 from mlops_assets.lake.quarantine import waiting_rows
 from mlops_assets.lake.refine import refine
 from mlops_assets.rules import columns, parse
@@ -25,14 +29,21 @@ def bronze(project: Project, document: Document[DataConfig], lake: Warehouse) ->
     """
     config = document.config
     table = tables_of(lake, project, document.name).bronze
+    before = delta.version(table)
+    # A feed must be on before the first correction.
+    describe_bronze(config, table)
     done = ingest(config, lake.source(config.source_path), table, lake.engine)
+    describe_bronze(config, table)
     return StepResult(
         metadata={
             **table_metadata(table),
+            **_size(table),
+            **({"partitions": partitions_of(table, before, done.version)} if config.partitions else {}),
             "rows_read": done.rows,
             "files_read": list(done.files),
             "files_known": done.known,
             "files_ignored": list(done.ignored),
+            "files_replaced": list(done.replaced),
             "columns_ignored": list(done.columns_ignored),
             "columns_ignored_count": len(done.columns_ignored),
         },
@@ -52,13 +63,19 @@ def silver(
     tables = tables_of(lake, project, document.name)
     others = rule_tables(project, document)
     frames = {name: lake.engine.scan(path_of(project, ref, lake)) for name, ref in others.items()}
-    done = refine(config, tables, Run(run.run_id), frames, lake.engine)
+    if config.partitions:
+        done = refine_partitions(config, tables, Run(run.run_id), frames, lake.engine, run.partitions)
+    else:
+        done = refine(config, tables, Run(run.run_id), frames, lake.engine)
     checks = rule_checks(config, done)
     if done.blocked:
         return StepResult(checks=checks, blocked=done.blocked)
+    describe_silver(config, tables.silver)
+    describe_quarantine(config, tables.quarantine)
     return StepResult(
         metadata={
             **table_metadata(tables.silver, keys=config.primary_keys, constraints=_constraints(config)),
+            **_size(tables.silver),
             **row_metadata(done.rows),
             "quarantine": tables.quarantine,
             "quarantine_rows": waiting_rows(tables.quarantine),
@@ -67,6 +84,11 @@ def silver(
         checks=[*checks, *table_checks(document, tables.silver)],
         log=str(done.rows),
     )
+
+
+def _size(table: str) -> dict[str, int]:
+    found = size_of(table)
+    return {"files": found.files, "bytes": found.size}
 
 
 def _constraints(config: DataConfig) -> Mapping[str, Sequence[str]]:

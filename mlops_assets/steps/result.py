@@ -38,8 +38,11 @@ class StepResult:
 
 @dataclass(frozen=True)
 class StepRun:
-    """The run that a step belongs to: its id, its tags, and what a person chose for it in the Launchpad."""
+    """The run that a step belongs to: its id, its tags, and what a person chose for it in the Launchpad, and
+    the partitions that it is of (None: it is of none).
+    """
 
     run_id: str
     tags: Mapping[str, str] = field(default_factory=dict)
     chosen: Mapping[str, Any] = field(default_factory=dict)
+    partitions: Sequence[str] | None = None

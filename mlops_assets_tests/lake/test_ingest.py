@@ -103,8 +103,3 @@ def test_no_nan_is_ever_stored(tmp_path: Path) -> None:
     table = str(tmp_path / "t")
     delta.append(table, pl.DataFrame({"x": [1.0, float("nan")]}), transactions={})
     assert delta.scan(table).collect()["x"].null_count() == 1
-
-
-def test_a_source_on_an_object_store_is_refused_by_name_rather_than_found_missing(lake: Lake) -> None:
-    with pytest.raises(LakeError, match=r"s3://bucket/x\.csv: this version reads sources on this machine only"):
-        lake.ingest(lake.config(source_path="s3://bucket/x.csv"))

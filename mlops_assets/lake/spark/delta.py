@@ -155,9 +155,9 @@ def _merged(path: str, frame: "DataFrame", keys: Sequence[str], newer: str | Non
     try:
         return session.sql(
             f"MERGE INTO delta.{_name(path)} AS target USING {source} AS source ON {same} "
-            + (f"WHEN MATCHED AND source.{_name(gone)} THEN DELETE " if gone else "")
+            + (f"WHEN MATCHED AND coalesce(source.{_name(gone)}, false) THEN DELETE " if gone else "")
             + f"WHEN MATCHED {f'AND ({newer}) ' if newer else ''}THEN UPDATE SET {update} "
-            + f"WHEN NOT MATCHED {f'AND NOT source.{_name(gone)} ' if gone else ''}"
+            + f"WHEN NOT MATCHED {f'AND NOT coalesce(source.{_name(gone)}, false) ' if gone else ''}"
             + f"THEN INSERT ({', '.join(columns)}) VALUES ({values})"
         ).collect()[0]
     finally:

@@ -1,20 +1,24 @@
 """The engine behind the `lake` resource of a Spark platform."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from mlops_assets.config.platform import SparkConfig
 from mlops_assets.lake.batch import Batch, Run
+from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.sources import SourceFile
 from mlops_assets.lake.spark import delta
+from mlops_assets.lake.spark.arrivals import arrivals, corrected, without
 from mlops_assets.lake.spark.files import ROW_ID, read_file
 from mlops_assets.lake.spark.prepare import prepare, without_duplicates
 from mlops_assets.lake.spark.session import open_session
-from mlops_assets.rules import Rule
+from mlops_assets.lake.spark.types import quoted
+from mlops_assets.lake.stretches import Stretch
+from mlops_assets.rules import Rule, RuleOutcome
 from mlops_assets.rules.spark_operations import functions
 
 if TYPE_CHECKING:
@@ -72,6 +76,55 @@ class SparkEngine:
         while self._kept:
             self._kept.pop().unpersist()
         return delta.changes(self.session, path, after, until, keys=keys)
+
+    rows_at_once: int | None = None
+
+    def parted(self, config: "DataConfig", frame: "DataFrame") -> "DataFrame":
+        """Refused: only the embedded platform cuts runs into partitions."""
+        raise LakeError(f"{config.source_path}: partitions of runs are the embedded platform's; leave them out here")
+
+    def arrivals(self, path: str, stretch: Stretch) -> "DataFrame":
+        """A stretch's rows."""
+        return arrivals(self.session, path, stretch)
+
+    def corrected(self, path: str, stretch: Stretch) -> Sequence[str]:
+        """The source files whose rows a correcting stretch takes the place of."""
+        return corrected(self.session, path, stretch)
+
+    def without(self, frame: "DataFrame", path: str) -> "DataFrame":
+        """The rows of a frame that are not in the table at `path`."""
+        return without(self.session, frame, path)
+
+    def with_vanished(
+        self, config: "DataConfig", frame: "DataFrame", bronze: str, quarantine: str, stretch: Stretch
+    ) -> "DataFrame":
+        """Refused: only the embedded platform looks for what a correction leaves of a key."""
+        raise LakeError(f"{bronze}: a corrected file of a merged table is taken in by the embedded platform only")
+
+    def history(self, config: "DataConfig", frame: "DataFrame", silver: str) -> "DataFrame":
+        """Refused: only the embedded platform keeps histories."""
+        raise LakeError(f"{silver}: write_mode scd2 is the embedded platform's; say merge, or run it there")
+
+    def table_outcomes(
+        self,
+        config: "DataConfig",
+        parts: Iterable["DataFrame"],
+        run: Run,
+        others: Mapping[str, Any],
+        rules: Sequence[Rule],
+    ) -> Sequence[RuleOutcome]:
+        """Table-level rules over all rows of `parts` together."""
+        return self.prepare(
+            config, reduce(lambda one, other: one.unionByName(other), parts), run, others, rules
+        ).outcomes
+
+    def distinct(self, frame: "DataFrame", columns: Sequence[str]) -> list[dict[str, Any]]:
+        """The values that rows have in some columns, each once."""
+        return [row.asDict() for row in frame.select(*map(quoted, columns)).distinct().collect()]
+
+    def count(self, frame: "DataFrame") -> int:
+        """The number of rows."""
+        return int(frame.count())
 
     def prepare(
         self,

@@ -89,8 +89,9 @@ def without_duplicates(config: "DataConfig", frame: "DataFrame") -> tuple["DataF
             after = frame.count()
             removed["deduplicate"] += before - after
             before = after
-    if config.primary_keys and config.write_mode in (None, "merge"):
-        frame = _first_of_each(frame, config.primary_keys, (), "last")
+    if config.mode == "merge":
+        order = [config.sequence] if config.sequence else []
+        frame = _first_of_each(frame, config.primary_keys, order, "last")
         removed["merge"] = before - frame.count()
     return frame.drop(*INTERNAL), removed
 

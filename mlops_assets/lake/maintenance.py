@@ -1,0 +1,83 @@
+"""Care of a Delta table: small files put together or in Z-order, files of old versions removed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+
+import polars as pl
+from deltalake import DeltaTable
+
+from mlops_assets.lake.foreign import opened, refuse_to_write
+from mlops_assets.lake.streams import told
+from mlops_assets.lake.writing import on_conflict
+
+WRITES = ("WRITE", "MERGE", "DELETE", "UPDATE", "RESTORE", "CREATE")
+
+
+@dataclass(frozen=True)
+class Size:
+    """A table's data files, and their bytes."""
+
+    files: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Maintained:
+    """What was done to a table: its size before and after, how its files were put in order, files removed."""
+
+    before: Size
+    after: Size
+    order: str
+    removed: int
+
+
+def size_of(path: str) -> Size:
+    """The data files of the newest version, from its log."""
+    return _size(opened(path))
+
+
+def _size(table: DeltaTable) -> Size:
+    sizes = pl.DataFrame(table.get_add_actions(flatten=True))["size_bytes"]
+    return Size(sizes.len(), int(sizes.sum()))
+
+
+@on_conflict
+def maintain(path: str, z_order_by: Sequence[str] = (), retention: timedelta | None = None) -> Maintained:
+    """Optimize a table whose rows have changed since it last was, and remove what no version within `retention` (None:
+    what the table says, or a week) needs.
+
+    Raises:
+        LakeError: the table cannot be written, or has no such columns to order by.
+    """
+    table = opened(path)
+    refuse_to_write(table, path)
+    before = _size(table)
+    with told(path):
+        order = _optimized(table, z_order_by)
+        hours = None if retention is None else ceil(retention / timedelta(hours=1))
+        removed = table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)
+    return Maintained(before, _size(opened(path)), order, len(removed))
+
+
+def _optimized(table: DeltaTable, z_order_by: Sequence[str]) -> str:
+    """What was done, in a word."""
+    if not _changed_since(table):
+        return "nothing new"
+    if z_order_by:
+        table.optimize.z_order(list(z_order_by))
+        return f"z-order by {', '.join(z_order_by)}"
+    table.optimize.compact()
+    return "compact"
+
+
+def _changed_since(table: DeltaTable) -> bool:
+    """Whether rows were written after the last time that the table was optimized."""
+    for entry in table.history():
+        operation = str(entry.get("operation", ""))
+        if operation.startswith("OPTIMIZE"):
+            return False
+        if operation.startswith(WRITES):
+            return True
+    return True

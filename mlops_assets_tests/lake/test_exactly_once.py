@@ -1,0 +1,181 @@
+"""Kills at any moment, writers at once, runs at once: no row is lost and none comes twice."""
+
+import random
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from mlops_assets.config import DataConfig
+from mlops_assets.lake import delta
+from mlops_assets.lake.batch import Run
+from mlops_assets.lake.ingest import ingest
+from mlops_assets.lake.polars import POLARS, PolarsEngine
+from mlops_assets.lake.refine import DataTables, Refined, refine
+
+FIELDS: dict[str, Any] = {
+    "destination_path": "main.shop.orders",
+    "format": "csv",
+    "columns": {"id": "int", "amount": "float", "day": "date"},
+    "validation_rules": [{"name": "positive", "condition": "amount > 0"}],
+    "max_error_fraction": 1,
+}
+MODES: dict[str, dict[str, Any]] = {
+    "append": {},
+    "merge": {"primary_keys": ["id"]},
+    "scd2": {"primary_keys": ["id"], "write_mode": "scd2", "sequence_by": "day"},
+}
+SCRIPT = """
+import sys
+from mlops_assets_tests.lake.test_exactly_once import load
+load(sys.argv[1], sys.argv[2])
+print("done")
+"""
+
+
+class Small(PolarsEngine):
+    """A few rows at once, so that files are cut into many stretches."""
+
+    rows_at_once = 7
+
+
+def write_source(folder: Path, files: int = 4, rows: int = 30) -> None:
+    folder.mkdir()
+    for number in range(files):
+        lines = [f"{(number * 17 + row) % 60},{row - 3},2024-01-{number + 1:02}" for row in range(rows)]
+        (folder / f"{number}.csv").write_text("id,amount,day\n" + "\n".join(lines) + "\n")
+
+
+def tables(home: str) -> DataTables:
+    return DataTables(*(f"{home}/{name}" for name in ("bronze", "silver", "quarantine")))
+
+
+def load(home: str, mode: str) -> Refined:
+    source = str(Path(home).parent / "source")
+    config = DataConfig.model_validate({"source_path": source, **FIELDS, **MODES[mode]})
+    engine: Any = Small()
+    ingest(config, source, tables(home).bronze, engine)
+    return refine(config, tables(home), Run("run"), {}, engine)
+
+
+def contents(home: str) -> list[pl.DataFrame]:
+    found = tables(home)
+    frames = [delta.scan(path).collect() for path in (found.bronze, found.silver, found.quarantine)]
+    plain = [frame.drop("_ingested_at", strict=False) for frame in frames]
+    return [frame.select(sorted(frame.columns)).sort(pl.all(), nulls_last=True) for frame in plain]
+
+
+def killed_and_run_again(folder: Path, mode: str, kills: int, seed: int) -> int:
+    """Runs that are killed at random moments, each followed by one that is not; how many were killed in time."""
+    write_source(folder / "source")
+    load(str(folder / "undisturbed"), mode)
+    expected = contents(str(folder / "undisturbed"))
+    moments, hit = random.Random(seed), 0
+    for number in range(kills):
+        home = str(folder / f"killed{number}")
+        for _ in range(2):
+            process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-c", SCRIPT, home, mode], stdout=subprocess.PIPE
+            )
+            assert process.stdout is not None
+            # The first commit says that the imports are over.
+            limit = time.monotonic() + 60
+            while process.poll() is None and not Path(home).exists() and time.monotonic() < limit:
+                time.sleep(0.001)
+            time.sleep(moments.uniform(0, 0.6))
+            process.kill()
+            hit += b"done" not in process.stdout.read()
+            process.wait()
+        load(home, mode)
+        for name, found, wanted in zip(("bronze", "silver", "quarantine"), contents(home), expected, strict=True):
+            assert found.equals(wanted), f"{name} after kill {number} of seed {seed}, {mode}"
+    return hit
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_killed_at_random_moments_every_table_ends_as_without_a_kill(tmp_path: Path, mode: str) -> None:
+    assert killed_and_run_again(tmp_path, mode, kills=3, seed=4) > 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("commits", range(1, 9))
+def test_stopped_before_any_commit_every_table_ends_as_without_a_stop(
+    tmp_path: Path, mode: str, commits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_source(tmp_path / "source", files=2, rows=20)
+    load(str(tmp_path / "undisturbed"), mode)
+    home, left = str(tmp_path / "stopped"), [commits]
+
+    def counted(own: Any) -> Any:
+        def write(*args: Any, **more: Any) -> Any:
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+            return own(*args, **more)
+
+        return staticmethod(write)
+
+    with monkeypatch.context() as stopped:
+        for name in ("append", "merge", "overwrite"):
+            stopped.setattr(Small, name, counted(getattr(POLARS, name)), raising=False)
+        with pytest.raises(KeyboardInterrupt):
+            load(home, mode)
+    load(home, mode)
+    for found, wanted in zip(contents(home), contents(str(tmp_path / "undisturbed")), strict=True):
+        assert found.equals(wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+def test_four_runs_at_once_bring_each_row_once(tmp_path: Path, mode: str) -> None:
+    write_source(tmp_path / "source")
+    load(str(tmp_path / "undisturbed"), mode)
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        done = [pool.submit(load, str(tmp_path / "shared"), mode) for _ in range(4)]
+        read = sum(each.result().rows.read for each in done)
+    for found, wanted in zip(contents(str(tmp_path / "shared")), contents(str(tmp_path / "undisturbed")), strict=True):
+        assert found.equals(wanted)
+    assert read <= 120
+
+
+def append_some(path: str, writer: int) -> None:
+    for number in range(10):
+        rows = pl.DataFrame({"writer": [writer] * 5, "number": [number] * 5})
+        delta.append(path, rows, transactions={f"writer {writer}": number})
+
+
+@pytest.mark.slow
+def test_four_writers_at_once_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    path = str(tmp_path / "table")
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        list(pool.map(append_some, [path] * 4, range(4)))
+    counted = delta.scan(path).group_by("writer", "number").len().collect()
+    assert counted.height == 40
+    assert counted["len"].unique().to_list() == [5]
+
+
+def test_a_file_larger_than_a_stretch_is_refined_in_parts_with_the_same_figures(tmp_path: Path) -> None:
+    write_source(tmp_path / "source", files=1, rows=40)
+    done = load(str(tmp_path / "home"), "append")
+    assert (done.rows.read, done.rows.written, done.rows.quarantined) == (40, 36, 4)
+    assert [outcome.failed_rows for outcome in done.outcomes] == [4]
+    assert delta.version(str(tmp_path / "home" / "silver")) == 5
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    kills, seed = int(sys.argv[1]), int(sys.argv[2])
+    for each in MODES:
+        with tempfile.TemporaryDirectory() as place:
+            (Path(place) / "x").mkdir()
+            share = (kills + len(MODES) - 1) // len(MODES)
+            in_time = killed_and_run_again(Path(place) / "x", each, share, seed)
+            print(f"{each}: {share} times killed twice ({in_time} of {2 * share} before the end), all tables equal")
