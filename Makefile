@@ -49,6 +49,11 @@ test: $(VENV)/.dev  ## run the tests
 test-slow: $(VENV)/.dev  ## run the long proofs
 	@$(BIN)/python -m pytest -m slow
 
+KILLS ?= 100
+SEED ?= $(shell date +%s)
+kill-test: $(VENV)/.dev  ## kill the pipeline at 100 random moments: KILLS=, SEED=
+	@$(BIN)/python -m mlops_assets_tests.lake.test_exactly_once $(KILLS) $(SEED)
+
 lint: $(VENV)/.dev  ## check style, types and layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
@@ -78,4 +83,4 @@ replay-quarantine: setup  ## let quarantined rows that now pass into silver: PRO
 clean:  ## remove what runs left (MLOPS_HOME)
 	@rm -rf $(MLOPS_HOME)
 
-.PHONY: help setup demo ui check replay-quarantine test test-slow lint format bench schema docs lock clean
+.PHONY: help setup demo ui check replay-quarantine test test-slow kill-test lint format bench schema docs lock clean

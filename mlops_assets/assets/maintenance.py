@@ -23,7 +23,8 @@ def maintenance_job(project: Project) -> dg.JobDefinition | None:
         return None
 
     @dg.op(
-        name="maintain",
+        # Of all projects together, no two ops may have one name.
+        name=f"{project.name}_maintain",
         out=dg.Out(dg.Nothing),
         description="Puts small files together, in Z-order where the document says so; removes old versions' files.",
     )

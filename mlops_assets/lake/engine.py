@@ -55,8 +55,7 @@ class Engine(Protocol[F]):
         """
 
     def keep(self, frame: F) -> F:
-        """Said of a frame that is read more than once: it need not be made again until `changes` or `arrivals` are asked for next.
-        """
+        """Said of a frame that is read more than once: it need not be made again until other rows are asked for."""
 
     def parted(self, config: "DataConfig", frame: F) -> F:
         """The frame with `_partition`, the key of each row's partition; null where it belongs to none."""

@@ -68,8 +68,7 @@ def _optimized(table: DeltaTable, z_order_by: Sequence[str]) -> str:
     if z_order_by:
         table.optimize.z_order(list(z_order_by))
         return f"z-order by {', '.join(z_order_by)}"
-    table.optimize.compact()
-    return "compact"
+    return "compact" if table.optimize.compact()["numFilesRemoved"] else "nothing new"
 
 
 def _changed_since(table: DeltaTable) -> bool:

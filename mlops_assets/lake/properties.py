@@ -40,7 +40,8 @@ def describe_quarantine(config: "DataConfig", path: str) -> None:
 def _kept(config: "DataConfig") -> Mapping[str, str]:
     if config.retention is None:
         return {}
-    return dict.fromkeys((FILES, LOG), interval(config.retention))
+    # The log says what the next table has still to read, and is kept for Delta's own 30 days at least.
+    return {FILES: interval(config.retention), LOG: interval(max(config.retention, timedelta(days=30)))}
 
 
 def interval(duration: timedelta) -> str:

@@ -72,9 +72,8 @@ class SparkEngine:
     def changes(
         self, path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()
     ) -> "DataFrame":
-        """Rows inserted or updated between two versions. What was kept for earlier ones is let go."""
-        while self._kept:
-            self._kept.pop().unpersist()
+        """Rows inserted or updated between two versions."""
+        self._let_go()
         return delta.changes(self.session, path, after, until, keys=keys)
 
     rows_at_once: int | None = None
@@ -85,6 +84,7 @@ class SparkEngine:
 
     def arrivals(self, path: str, stretch: Stretch) -> "DataFrame":
         """A stretch's rows."""
+        self._let_go()
         return arrivals(self.session, path, stretch)
 
     def corrected(self, path: str, stretch: Stretch) -> Sequence[str]:
@@ -141,3 +141,8 @@ class SparkEngine:
         """The frame, held by the workers once it has been made."""
         self._kept.append(frame.persist())
         return frame
+
+    def _let_go(self) -> None:
+        """Free what was kept of earlier rows."""
+        while self._kept:
+            self._kept.pop().unpersist()
