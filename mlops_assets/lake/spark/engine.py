@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 class SparkEngine:
     """Frames are `pyspark.sql.DataFrame`. No JVM starts before a step needs one."""
 
+    rows_at_once: int | None = None
+
     def __init__(self, config: SparkConfig, session: "Callable[[SparkConfig], SparkSession]" = open_session) -> None:
         """The session is opened, or found, at the first use."""
         self._config, self._open = config, session
@@ -75,8 +77,6 @@ class SparkEngine:
         """Rows inserted or updated between two versions."""
         self._let_go()
         return delta.changes(self.session, path, after, until, keys=keys)
-
-    rows_at_once: int | None = None
 
     def parted(self, config: "DataConfig", frame: "DataFrame") -> "DataFrame":
         """Refused: only the embedded platform cuts runs into partitions."""
