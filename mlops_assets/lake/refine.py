@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Batch, Run
@@ -29,7 +29,8 @@ EVERYTHING = Scope()
 at_once = retry(
     retry=retry_if_exception_type(Overtaken),
     wait=wait_random_exponential(multiplier=0.1, max=3),
-    stop=stop_after_attempt(20),
+    # Who is overtaken is so by another that goes on: it ends, however often it happens.
+    stop=stop_after_delay(600),
     reraise=True,
 )
 
