@@ -7,12 +7,15 @@ nothing is written (`Overtaken`).
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
+from filelock import FileLock
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from mlops_assets.lake import log
@@ -80,6 +83,13 @@ def _target(path: str, seen: Seen | None) -> DeltaTable | None:
     return table
 
 
+def _made_alone(path: str) -> AbstractContextManager[object]:
+    """Of two that make a local table at once, delta-rs lets both: the second waits here, and finds it made."""
+    if exists(path) or "://" in path:
+        return nullcontext()
+    return FileLock(str(Path(folder(path)) / "_made.lock"))
+
+
 @on_conflict
 def append(
     path: str,
@@ -92,8 +102,8 @@ def append(
     properties: Mapping[str, str] = CONFIGURATION,
 ) -> Written:
     """Add the rows of `frame` and record `transactions` in the same commit; a lazy frame streams through memory."""
-    table = _target(path, seen)
-    with told(path) as failed:
+    with _made_alone(path), told(path) as failed:
+        table = _target(path, seen)
         write_deltalake(
             table or folder(path),
             stream(frame, failed),
@@ -120,9 +130,9 @@ def overwrite(
     """Replace the table's rows and columns by those of `frame`, or only the rows `where` a SQL condition holds; older
     versions stay readable.
     """
-    table = _target(path, seen)
-    where = where if table else None
-    with told(path) as failed:
+    with _made_alone(path), told(path) as failed:
+        table = _target(path, seen)
+        where = where if table else None
         write_deltalake(
             table or folder(path),
             stream(frame, failed),
