@@ -130,7 +130,7 @@ def approved(registry: ModelRegistry, config: DeploymentConfig) -> ModelVersion:
 def _where(config: DeploymentConfig) -> str:
     if config.deployment_type == "serving_endpoint":
         return f"at endpoint {config.endpoint_name}"
-    return "for batch scoring" + (" by its own job" if config.deployment_type == "job" else "")
+    return "for batch scoring"
 
 
 def _checks(config: DeploymentConfig) -> dict[str, str | None]:

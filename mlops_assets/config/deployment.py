@@ -13,6 +13,7 @@ from mlops_assets.config.base import (
     Number,
     StrictModel,
     Whole,
+    later,
     parse_duration,
     refuse,
 )
@@ -157,8 +158,10 @@ class DeploymentConfig(StrictModel):
         description='Version to deploy (or "latest"): a number, latest or an alias.'
     )
     environment: Environment = Field(description="Deployment environment (dev, staging, prod).")
-    deployment_type: Literal["serving_endpoint", "batch", "job"] = Field(
-        description="Type of deployment: an endpoint; batch scoring, with the pipeline or by a job of its own."
+    deployment_type: Literal["serving_endpoint", "batch", "job"] = later(
+        ...,
+        "Type of deployment: an endpoint; batch scoring, with the pipeline or by a job of its own.",
+        values=("job",),
     )
     endpoint_name: Annotated[str, BeforeValidator(str), AfterValidator(check_endpoint_name)] = Field(
         default_factory=_default_endpoint,

@@ -66,6 +66,7 @@ def test_a_table_that_only_grows_keeps_no_feed_unless_it_is_asked(shop: Make) ->
     assert DeltaTable(made.table("orders")).metadata().configuration["delta.enableChangeDataFeed"] == "false"
 
 
+@pytest.mark.field("data.z_order_by", "Maintenance lays rows that are near in these columns into the same files.")
 def test_maintenance_orders_and_vacuums_every_table_and_says_its_size(shop: Make) -> None:
     made = shop(z_order_by=["id", "amount"], retention="0m")
     for number in range(3):
@@ -110,7 +111,7 @@ def test_columns_are_followed_through_renames_and_derived_columns_to_the_feature
 
 
 def run_partition(made: Shop, key: str | None) -> dg.ExecuteInProcessResult:
-    selection = dg.AssetSelection.keys(
+    selection = dg.AssetSelection.assets(
         dg.AssetKey(["shop", "bronze", "orders"]), dg.AssetKey(["shop", "silver", "orders"])
     )
     job = dg.define_asset_job("data", selection=selection)
