@@ -163,7 +163,7 @@ def test_an_old_python_is_told_before_anything_is_installed(tmp_path: Path) -> N
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)
     done = subprocess.run(
-        ["make", "setup", f"PYTHON={old}", f"VENV={tmp_path}/venv"],
+        ["make", "--no-print-directory", "setup", f"PYTHON={old}", f"VENV={tmp_path}/venv"],
         cwd=ROOT,
         capture_output=True,
         text=True,
