@@ -1,6 +1,7 @@
 """Each field of the reference's deployment document, changed, has its documented effect on the running gateway."""
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -143,25 +144,29 @@ def test_so_many_workers_run(life: Life) -> None:
 @pytest.mark.parametrize(("enabled", "more"), [(True, 1), (False, 0)])
 def test_load_adds_workers_up_to_the_maximum_where_scaling_is_enabled(life: Life, enabled: bool, more: int) -> None:
     deployed(life, autoscaling_enabled=enabled, max_replicas=2)
-    before, done = count(life), threading.Event()
+    before, statuses = count(life), []
+    held_up = [psutil.Process(pid) for pid in workers_of(ensure_running(life.home).pid)]
 
-    def load() -> None:
+    def user() -> None:
         with http(life) as client:
-            while not done.is_set():
-                assert asked(client).status_code == 200
+            statuses.append(asked(client).status_code)
 
-    users = [threading.Thread(target=load) for _ in range(24)]
-    for user in users:
-        user.start()
+    users = [threading.Thread(target=user) for _ in range(24)]
+    for worker in held_up:
+        worker.suspend()
     try:
+        for each in users:
+            each.start()
         if enabled:
             wait_until(lambda: count(life) > before, 60)
-        assert not done.wait(6)
+        time.sleep(6)
         assert count(life) == before + more
     finally:
-        done.set()
-        for user in users:
-            user.join()
+        for worker in held_up:
+            worker.resume()
+        for each in users:
+            each.join()
+    assert statuses == [200] * len(users)
 
 
 @field("deployment.enable_access_control", "Whether predictions need the token.")
