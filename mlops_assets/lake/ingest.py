@@ -13,6 +13,7 @@ from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.errors import LakeError, Overtaken, SourceChanged, SourceMissing
 from mlops_assets.lake.evolution import left_out
 from mlops_assets.lake.files import told
+from mlops_assets.lake.fingerprints import next_number, says
 from mlops_assets.lake.foreign import opened
 from mlops_assets.lake.sources import SourceFile, source_files
 from mlops_assets.lake.stretches import PARTITION
@@ -86,12 +87,12 @@ def _sorted_out(files: list[SourceFile], recorded: Mapping[str, int]) -> tuple[l
     new: list[SourceFile] = []
     changed: list[SourceFile] = []
     for file in files:
-        if recorded.get(f"state:{file.name}") == file.state:
+        if says(recorded.get(f"state:{file.name}"), file.state):
             continue
         content = recorded.get(f"content:{file.name}")
         if content is None:
             new.append(file)
-        elif content != file.content():
+        elif not says(content, file.content()):
             changed.append(file)
     return new, changed
 
@@ -102,7 +103,9 @@ def _ingest_file(file: SourceFile, target: Target, *, replace: bool) -> tuple[in
     known = delta.schema(table) if delta.exists(table) else None
     with file.fetched() as fetched, fetched.as_utf8(config.reader.encoding) as local, told(file, config.format):
         # The content decides; the state only saves reading the file again to see it.
-        numbers = {f"content:{file.name}": fetched.content(), f"state:{file.name}": file.state}
+        content = f"content:{file.name}"
+        found = {content: fetched.content(), f"state:{file.name}": file.state}
+        numbers = {name: next_number(name, target.recorded.get(name), each) for name, each in found.items()}
         frame = engine.read_file(local, config, known)
         without = left_out(config, engine.columns(frame), known, file.address)
         commit = _commit(target, numbers)
@@ -113,7 +116,7 @@ def _ingest_file(file: SourceFile, target: Target, *, replace: bool) -> tuple[in
                 return engine.overwrite(table, rows, where=where, **commit).inserted, without
             return engine.append(table, rows, add_columns=True, **commit).inserted, without
         except Overtaken:
-            if log.recorded(table).get(f"content:{file.name}") != numbers[f"content:{file.name}"]:
+            if not says(log.recorded(table).get(content), found[content]):
                 raise
             return None
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlparse
 
 from mlops_assets.lake.errors import LakeError, SourceMissing, nearest
+from mlops_assets.lake.fingerprints import fingerprint
 from mlops_assets.lake.stores import copy, entries
 
 EXTENSIONS = {"csv": (".csv", ".csv.gz"), "parquet": (".parquet",), "json": (".json", ".jsonl", ".ndjson")}
@@ -40,7 +41,7 @@ class SourceFile:
     @property
     def state(self) -> int:
         """A number that changes whenever size or time of change do: cheap, may change without the content."""
-        return _number(self.stamp.encode())
+        return fingerprint(self.stamp.encode())
 
     @property
     def folders(self) -> dict[str, str | None]:
@@ -51,7 +52,7 @@ class SourceFile:
     def content(self) -> int:
         """A number that changes exactly when the bytes do: reads the file."""
         with self.fetched() as file, file.path.open("rb") as stream:
-            return _number(hashlib.file_digest(stream, "sha256").digest())
+            return fingerprint(hashlib.file_digest(stream, "sha256").digest())
 
     @contextmanager
     def fetched(self) -> Iterator["SourceFile"]:
@@ -84,11 +85,6 @@ class SourceFile:
             except UnicodeError as error:
                 raise LakeError(f"{self.address}: not readable as {encoding}: {error}") from error
             yield replace(self, here=target)
-
-
-def _number(data: bytes) -> int:
-    """63 bits: what a Delta transaction identifier can carry."""
-    return int.from_bytes(hashlib.sha256(data).digest()[:8]) >> 1
 
 
 def is_remote(path: str) -> bool:

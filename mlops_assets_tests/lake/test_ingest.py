@@ -1,11 +1,15 @@
 import os
+import re
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mlops_assets.lake import delta
 from mlops_assets.lake.errors import LakeError, SourceChanged, SourceMissing
+from mlops_assets.lake.fingerprints import CORRECTIONS, HASH, fingerprint, next_number, says
 from mlops_assets_tests.lake.conftest import Lake
 
 
@@ -61,6 +65,32 @@ def test_a_changed_file_is_named_and_left_alone_where_the_document_says_ignore(l
     lake.write("a.csv", "id\n1\n2\n")
     assert lake.ingest(config).ignored == ("a.csv",)
     assert delta.rows(lake.tables.bronze) == 1
+
+
+def test_a_file_is_corrected_as_often_as_it_comes_however_the_hashes_of_its_contents_fall(lake: Lake) -> None:
+    config = lake.config(columns={"id": "int"}, on_changed_source="replace", primary_keys=["id"])
+    texts = sorted((f"id\n{n}\n" for n in range(3)), key=lambda text: fingerprint(text.encode()), reverse=True)
+    for text in [*texts, texts[1]]:
+        lake.write("a.csv", text)
+        lake.ingest(config)
+        assert delta.scan(lake.tables.bronze).collect()["id"].to_list() == re.findall(r"\d+", text)
+        assert lake.ingest(config).known == 1
+
+
+@given(st.lists(st.binary(max_size=4), min_size=1, max_size=9))
+def test_the_numbers_that_a_log_keeps_of_a_file_grow_and_say_what_it_held(contents: list[bytes]) -> None:
+    recorded: int | None = None
+    for content in contents:
+        number = next_number("content:a.csv", recorded, fingerprint(content))
+        assert recorded is None or number > recorded
+        assert number < 1 << 63
+        assert [says(number, fingerprint(other)) for other in contents] == [other == content for other in contents]
+        recorded = number
+
+
+def test_a_file_that_was_corrected_more_often_than_is_counted_is_refused_by_name() -> None:
+    with pytest.raises(LakeError, match=r"content:a\.csv: corrected 32767 times"):
+        next_number("content:a.csv", (CORRECTIONS - 1) << HASH, fingerprint(b""))
 
 
 def test_a_missing_source_says_what_is_there_instead(lake: Lake) -> None:
