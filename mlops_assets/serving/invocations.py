@@ -66,15 +66,15 @@ def record(into: InferenceLog, endpoint: Endpoint, given: Answer, body: bytes, r
         request_id=request_id,
         time_us=time.time_ns() // 1000,
         endpoint=endpoint.record.name,
-        version=version.entity.entity_version if version else None,
-        served_model_name=version.entity.name if version else None,
+        version=version.entity.entity_version if version else "",
+        served_model_name=version.entity.name if version else "",
         latency_ms=seconds * 1000,
         status_code=given.status,
-        columns=[each.name for each in version.columns] if version and by_position else None,
+        columns=tuple(each.name for each in version.columns) if version and by_position else (),
         hashed=settings.hashed_columns,
         dropped=settings.dropped_columns,
     )
-    into.append(settings.inference_table, request, body, given.body, max(1, given.rows))
+    into.append(settings.inference_table, request, body, given.body)
 
 
 def _unavailable(message: str, version: Replicas | None = None) -> Answer:

@@ -1,103 +1,113 @@
-"""Requests on their way to an inference table: append-only segments on disk, each committed once.
+"""Requests on their way to an inference table: append-only files that the gateway writes and `log_writer` reads.
 
-A line is written before its request is answered, so killing the gateway loses none; fsync, once a second,
-is for the machine going down. A sealed segment is committed with its number as the Delta transaction of
-this spool, so a gateway killed between commit and deletion does not commit it again.
+A line is written before its request is answered, so killing the gateway loses none. A gateway makes spools of its own,
+one a table. A spool is one stream of bytes over its segments, each named by the byte it begins with: how far it is in
+its table is one number, the version of the spool's Delta transaction.
 """
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from uuid import uuid4
 
 from mlops_assets.serving.home import write_atomically
 
-SUFFIX = ".jsonl"
+LABEL, SUFFIX = "table.json", ".tsv"
+SEGMENT_BYTES = 64 << 20
 
 
 class Spool:
-    """The segments that wait for one table."""
+    """The gateway's end: one spool, written by one process."""
 
-    def __init__(self, folder: Path, table: str, app_id: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.table = table
-        self.app_id = app_id
-        self.rows = 0
         self._lock = Lock()
         self._open: int | None = None
-        self._dirty = False
+        self._begin = self._end = 0
 
     @classmethod
-    def of(cls, root: Path, table: str) -> "Spool":
-        """The spool under `root` for `table`, made where it is not there yet."""
-        folder = root / sha256(table.encode()).hexdigest()[:16]
-        label = folder / "table.json"
-        if not label.exists():
-            write_atomically(label, json.dumps({"table": table, "app_id": f"mlops-gateway-{uuid4()}"}))
-        return cls(folder, **json.loads(label.read_text(encoding="utf-8")))
+    def begun(cls, root: Path, gateway: str, table: str) -> "Spool":
+        """A new one under `root`, that of one gateway for `table`."""
+        folder = root / f"{gateway}-{sha256(table.encode()).hexdigest()[:16]}"
+        write_atomically(folder / LABEL, json.dumps({"table": table}))
+        return cls(folder)
 
-    @classmethod
-    def left_in(cls, root: Path) -> list["Spool"]:
-        """The spools that an earlier gateway left under `root`."""
-        labels = sorted(root.glob("*/table.json"))
-        return [cls(label.parent, **json.loads(label.read_text(encoding="utf-8"))) for label in labels]
-
-    def append(self, line: bytes, rows: int) -> None:
-        """Add one request, of `rows` rows; `line` holds no line break."""
+    def append(self, line: bytes) -> None:
+        """Add one request; `line` ends with the only line break in it. Raises OSError where the disk refuses."""
         with self._lock:
             if self._open is None:
-                self._open = os.open(self._next_segment(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                path = self.folder / f"{self._end:020d}{SUFFIX}"
+                self._begin, self._open = self._end, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            written = 0
             try:
-                _write_all(self._open, line + b"\n")
-            except OSError:
+                while written < len(line):
+                    written += os.write(self._open, line[written:] if written else line)
+            finally:
+                self._end += written
                 # A torn line may only be the last one of its segment.
-                os.close(self._open)
-                self._open = None
-                raise
-            self._dirty = True
-            self.rows += rows
+                if written < len(line) or self._end - self._begin >= SEGMENT_BYTES:
+                    os.close(self._open)
+                    self._open = None
+
+
+class Spooled:
+    """The writer's end: what waits in one spool's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.table = str(json.loads((folder / LABEL).read_text(encoding="utf-8"))["table"])
+
+    @classmethod
+    def under(cls, root: Path) -> "Iterator[Spooled]":
+        """Every spool under `root`."""
+        return (cls(label.parent) for label in sorted(root.glob(f"*/{LABEL}")))
+
+    def end(self) -> int:
+        """The byte that the next line begins with."""
+        segments = self._segments()
+        return begin_of(segments[-1]) + segments[-1].stat().st_size if segments else 0
 
     def sync(self) -> None:
-        """Bring what was appended to disk."""
-        with self._lock:
-            if self._open is None or not self._dirty:
-                return
-            copy, self._dirty = os.dup(self._open), False
-        try:
-            os.fsync(copy)
-        finally:
-            os.close(copy)
+        """Bring the newest segment to disk."""
+        for segment in self._segments()[-1:]:
+            with segment.open("rb") as file:
+                os.fsync(file.fileno())
 
-    def seal(self) -> list[Path]:
-        """End the current segment; every segment that waits, oldest first."""
-        with self._lock:
-            if self._open is not None:
-                os.fsync(self._open)
-                os.close(self._open)
-            self._open, self._dirty, self.rows = None, False, 0
-            return sorted(self.folder.glob(f"*{SUFFIX}"))
+    def lines(self, done: int, most: int) -> tuple[bytes, int] | None:
+        """Whole lines from byte `done` on, about `most` bytes of them, and the byte after; None where there are none.
 
-    def _next_segment(self) -> Path:
-        """Numbered by time, and above every number that waits."""
-        waiting = [number_of(path) for path in self.folder.glob(f"*{SUFFIX}")]
-        return self.folder / f"{max([time.time_ns(), *(number + 1 for number in waiting)]):020d}{SUFFIX}"
+        Where a segment ends in a torn line, its last bytes are passed over.
+        """
+        for segment in self._segments():
+            begin, size = begin_of(segment), segment.stat().st_size
+            if begin + size <= done:
+                continue
+            with segment.open("rb") as file:
+                file.seek(max(0, done - begin))
+                found = file.read(most)
+                if not found.endswith(b"\n"):
+                    found += file.readline()
+            whole = found[: found.rfind(b"\n") + 1]
+            if whole:
+                return whole, max(begin, done) + len(whole)
+        return None
+
+    def forget(self, done: int, *, ended: bool) -> None:
+        """Delete segments that are in the table: all but the newest, and where its gateway has `ended`, everything."""
+        segments = self._segments()
+        for segment in segments if ended else segments[:-1]:
+            if ended or begin_of(segment) + segment.stat().st_size <= done:
+                segment.unlink()
+        if ended:
+            (self.folder / LABEL).unlink()
+            self.folder.rmdir()
+
+    def _segments(self) -> list[Path]:
+        return sorted(self.folder.glob(f"*{SUFFIX}"))
 
 
-def number_of(segment: Path) -> int:
-    """A segment's number."""
+def begin_of(segment: Path) -> int:
+    """The byte of its spool that a segment begins with."""
     return int(segment.stem)
-
-
-def lines_of(segment: Path) -> Iterator[bytes]:
-    """The whole lines of a segment: the last one is torn where the machine went down in it."""
-    with segment.open("rb") as file:
-        yield from (line for line in file if line.endswith(b"\n"))
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]

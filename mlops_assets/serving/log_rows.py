@@ -1,0 +1,154 @@
+"""An inference table's rows from a spool's lines.
+
+One row per row of a request, with the columns of COLUMNS; `request_id` with `row` is unique. `prediction` is
+the number predicted (a boolean is 0 or 1), null where a label is no number; `label` is a classifier's label
+as text; `inputs` is the row as JSON, without an endpoint's dropped columns and with a keyed hash for its hashed
+ones. A request that was refused has its status, and one row with null inputs where its body is no table.
+
+The commonest request, one row of plain values by name, is never parsed: the row is cut out of its body by Polars. Its
+answer was 200, so the body is JSON, and without further braces and brackets it can be cut in one way only.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.serving.payload import PayloadError, parse, table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+COLUMNS = {
+    "request_id": "String",
+    "row": "Int32",
+    "client_request_id": "String",
+    "time": "Datetime",
+    "endpoint": "String",
+    "version": "String",
+    "served_model_name": "String",
+    "latency_ms": "Float64",
+    "status_code": "Int32",
+    "inputs": "String",
+    "prediction": "Float64",
+    "label": "String",
+    "probability": "Float64",
+}
+FACTS = ("request_id", "time", "endpoint", "version", "served_model_name", "latency_ms", "status_code")
+LINE = (*FACTS, "columns", "masked", "body", "answer")
+_ONE_ROW = r'^\s*\{\s*"(?:dataframe_records|instances|inputs)"\s*:\s*\[\s*(\{[^{}\[\]]*\})\s*\]\s*\}\s*$'
+_NUMBER, _LABEL = r"-?\d[\d.eE+-]*", r'true|false|"[^"\\]*"'
+_ONE_ANSWER = (
+    rf'^\{{"predictions": \[\{{"prediction": (?:(?P<number>{_NUMBER})|(?P<word>{_LABEL}))'
+    rf'(?:, "probability": (?P<probability>{_NUMBER}))?\}}\]\}}$'
+)
+
+
+def table_rows(lines: bytes, hash_key: bytes = b"") -> "pl.DataFrame":
+    """The rows of whole lines of a spool."""
+    import polars as pl
+
+    requests = pl.read_csv(
+        BytesIO(lines.decode(errors="replace").encode()),
+        has_header=False,
+        separator="\t",
+        quote_char=None,
+        schema=dict.fromkeys(LINE, pl.String),
+        empty_string_is_null=False,
+    )
+    requests = requests.with_columns(
+        pl.col("body").str.extract(_ONE_ROW).alias("inputs"),
+        pl.col("answer").str.extract_groups(_ONE_ANSWER).alias("answered"),
+    ).with_columns(pl.col("answered").struct.unnest())
+    answered = pl.any_horizontal(pl.col("number", "word").is_not_null())
+    plain = (pl.col("status_code") == "200") & (pl.col("masked") == "") & pl.col("inputs").is_not_null() & answered
+    parsed = [row for each in requests.filter(~plain).iter_rows(named=True) for row in rows_of(each, hash_key)]
+    return pl.concat([_cut(requests.filter(plain)), pl.DataFrame(parsed, schema=_types())])
+
+
+def rows_of(request: Mapping[str, str], hash_key: bytes = b"") -> Iterator[dict[str, Any]]:
+    """The rows of one line of the spool, of whatever form: parsed."""
+    payload, inputs = _inputs(request)
+    status = int(request["status_code"])
+    predictions = json.loads(request["answer"])["predictions"] if status == 200 else [{}] * len(inputs)
+    hashed, dropped = json.loads(request["masked"]) if request["masked"] else ((), ())
+    shared = {
+        "request_id": request["request_id"],
+        "client_request_id": _text(payload.get("client_request_id")),
+        "time": int(request["time"]),
+        "endpoint": request["endpoint"],
+        "version": request["version"] or None,
+        "served_model_name": request["served_model_name"] or None,
+        "latency_ms": float(request["latency_ms"]),
+        "status_code": status,
+    }
+    for row, (cells, prediction) in enumerate(zip(inputs, predictions, strict=True)):
+        value = prediction.get("prediction")
+        yield {
+            **shared,
+            "row": row,
+            "inputs": None if cells is None else json.dumps(_masked(cells, hashed, dropped, hash_key)),
+            "prediction": float(value) if isinstance(value, (int, float)) else None,
+            "label": _text(value) if "probability" in prediction or isinstance(value, (str, bool)) else None,
+            "probability": prediction.get("probability"),
+        }
+
+
+def _cut(requests: "pl.DataFrame") -> "pl.DataFrame":
+    """The rows of requests of one row whose cells and prediction have been cut out."""
+    import polars as pl
+
+    word, number = pl.col("word"), pl.col("number")
+    truth = pl.when(word == "true").then(1.0).when(word == "false").then(0.0)
+    classified = pl.when(pl.col("probability").is_not_null()).then(number)
+    named = [pl.col(name).replace("", None) for name in ("version", "served_model_name")]
+    return requests.with_columns(
+        *named,
+        row=pl.lit(0),
+        client_request_id=pl.lit(None, pl.String),
+        time=pl.col("time").cast(pl.Int64),
+        prediction=pl.coalesce(number.cast(pl.Float64), truth),
+        label=pl.coalesce(word.str.strip_chars('"'), classified),
+    ).select(pl.col(name).cast(kind) for name, kind in _types().items())
+
+
+def _types() -> "dict[str, pl.DataType]":
+    import polars as pl
+
+    return {
+        name: pl.Datetime("us", "UTC") if kind == "Datetime" else getattr(pl, kind)() for name, kind in COLUMNS.items()
+    }
+
+
+def _masked(cells: Mapping[str, Any], hashed: Sequence[str], dropped: Sequence[str], key: bytes) -> Mapping[str, Any]:
+    """The row without its dropped columns; a hashed one keeps only whether two values are equal."""
+    if not hashed and not dropped:
+        return cells
+    return {
+        name: _hashed(value, key) if name in hashed and value is not None else value
+        for name, value in cells.items()
+        if name not in dropped
+    }
+
+
+def _hashed(value: Any, key: bytes) -> str:
+    return blake2b(json.dumps(value).encode(), key=key, digest_size=16).hexdigest()
+
+
+def _inputs(request: Mapping[str, str]) -> tuple[dict[str, Any], list[dict[str, Any] | None]]:
+    """The request's JSON object and its rows; a single None where the body is no table."""
+    payload: dict[str, Any] = {}
+    try:
+        payload = parse(request["body"].encode())
+        columns, rows = table(payload, json.loads(request["columns"]) if request["columns"] else [])
+    except PayloadError:
+        return payload, [None]
+    return payload, [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.encode(errors="replace").decode()
