@@ -6,19 +6,23 @@ Every fact that a later step needs is a tag of the version, so that nothing but 
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from mlops_assets import unity_models
+from mlops_assets.unity_models import UnityModels
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION, CHALLENGER, APPROVED = "champion", "challenger", "approved"
 PASSED, REFUSED = "passed", "refused"
-TAG = "mlops."
+TAG = unity_models.PREFIX
+MISSING = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 ARTIFACTS = "mlartifacts"  # the folder of model files below MLOPS_HOME
 LOCAL_UI = "http://127.0.0.1:5000"
 
@@ -104,12 +108,18 @@ class Training:
 class ModelRegistry:
     """The models of one MLflow tracking server; MLflow is imported when it is first asked (seconds)."""
 
-    def __init__(self, tracking_uri: str, artifacts: Path, registry_uri: str | None = None) -> None:
-        """Connect nothing yet; `artifacts` is the folder of new experiments' files. The register of models is
-        elsewhere than the runs where `registry_uri` says so (`databricks-uc`).
+    def __init__(
+        self,
+        tracking_uri: str,
+        artifacts: Path | None,
+        registry_uri: str | None = None,
+        unity: UnityModels | None = None,
+    ) -> None:
+        """Connect nothing yet; `artifacts` is the folder of new experiments' files, None where the server chooses. The
+        register of models is elsewhere than the runs where `registry_uri` says so (`databricks-uc`, with `unity`).
         """
         self.tracking_uri, self.artifacts = tracking_uri, artifacts
-        self.registry_uri = registry_uri or tracking_uri
+        self.registry_uri, self.unity = registry_uri or tracking_uri, unity
 
     @classmethod
     def below(cls, home: Path) -> Self:
@@ -126,7 +136,8 @@ class ModelRegistry:
         # A uv.lock in the working directory would become the model's requirements.
         os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
         os.environ.setdefault("MLFLOW_LOG_UV_FILES", "false")
-        self.artifacts.mkdir(parents=True, exist_ok=True)
+        if self.artifacts:
+            self.artifacts.mkdir(parents=True, exist_ok=True)
         import mlflow
 
         for noisy in ("alembic", "mlflow.store.db.utils"):
@@ -138,7 +149,7 @@ class ModelRegistry:
         """Record a training as one MLflow run and register its model as the next version of `name`."""
         import mlflow
 
-        client = self.client
+        client, name = self.client, self._full(name)
         self._point_mlflow_here()
         with mlflow.start_run(experiment_id=self._experiment(experiment), run_name=run_name or None) as run:
             mlflow.log_params({key: str(value)[:500] for key, value in training.params.items()})
@@ -152,20 +163,23 @@ class ModelRegistry:
                 mlflow.log_text(text, file)
             info = _log_model(training)
         self._register(name)
+        tags = {**training.tags, f"{TAG}model_id": info.model_id}
         found = client.create_model_version(
             name,
             source=info.model_uri,
             run_id=run.info.run_id,
-            tags={**training.tags, f"{TAG}model_id": info.model_id},
+            tags=unity_models.logged_tags(tags) if self.unity else tags,
+            model_id=info.model_id if self.unity else None,  # without it Unity Catalog cannot copy the version
         )
-        version = _version(found)
+        version = self._read(found)
         client.set_registered_model_alias(name, CHALLENGER, version.version)
         return version
 
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions of a model, oldest first; empty where there is no such model."""
-        found = self.client.search_model_versions(f"name = '{name}'", max_results=1000)
-        return sorted((_version(each) for each in found), key=lambda version: version.number)
+        if self._registered(name) is None:
+            return []
+        return sorted(map(self._read, self._found(name)), key=lambda version: version.number)
 
     def version(self, name: str, which: str) -> ModelVersion:
         """A version by number or alias, or `latest`.
@@ -245,8 +259,17 @@ class ModelRegistry:
         found = [version for version in self.versions(name) if version.tag(tag) == value]
         return found[-1] if found else None
 
+    def name_in(self, environment: str, name: str) -> str:
+        """What a model is called in an environment: the same where environments have no schema of their own."""
+        return self.unity.name_in(name, environment) if self.unity else name
+
     def copied(self, version: ModelVersion, name: str) -> ModelVersion:
-        """The copy of a version as a version of another registered model; the one there is already, where there is."""
+        """The copy of a version as a version of another registered model; the one there is already, where there is,
+        and the version itself where the name is its own.
+        """
+        name = self._full(name)
+        if name == version.name:
+            return version
         for known in self.versions(name):
             if known.run_id == version.run_id:
                 return known
@@ -268,24 +291,44 @@ class ModelRegistry:
         """
         if version.tag("approved_by") or str(self._aliases(version.name).get(APPROVED)) == version.version:
             return
+        tag = unity_models.tag_name("approved_by") if self.unity else f"{TAG}approved_by"
         raise RegistryError(
             f"version {version.version} of '{version.name}' waits for a person's approval for {environment}: set the "
-            f"alias '{APPROVED}' or the tag '{TAG}approved_by' on it, in MLflow's UI ({self.url(version)}) or with "
-            f"MlflowClient('{self.tracking_uri}').set_registered_model_alias('{version.name}', '{APPROVED}', "
-            f"'{version.version}'), and run this asset again"
+            f"alias '{APPROVED}' or the tag '{tag}' on it, in MLflow's UI ({self.url(version)}) or with "
+            f"MlflowClient(registry_uri='{self.registry_uri}').set_registered_model_alias('{version.name}', "
+            f"'{APPROVED}', '{version.version}'), and run this asset again"
         )
 
     def tag(self, version: ModelVersion, **tags: str) -> None:
         """Write tags of this package on a version."""
         for name, value in tags.items():
-            self.client.set_model_version_tag(version.name, version.version, TAG + name, value)
+            key = unity_models.tag_name(name) if self.unity else TAG + name
+            told = value.strip()[: unity_models.LONGEST] if self.unity else value
+            self.client.set_model_version_tag(version.name, version.version, key, told)
 
     def local_path(self, version: ModelVersion) -> Path:
         """The MLflow model directory of a version, on this machine."""
         import mlflow
 
+        if self.unity:
+            return self._downloaded(version)
         uri = self.client.get_model_version_download_uri(version.name, version.version)
         return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self.tracking_uri))
+
+    def _downloaded(self, version: ModelVersion) -> Path:
+        """A version's files from Unity Catalog, fetched once; they are gone with this registry."""
+        import mlflow
+
+        folder = Path(self._downloads.name) / version.name / version.version
+        if not (folder / "MLmodel").is_file():
+            self._point_mlflow_here()
+            folder.mkdir(parents=True, exist_ok=True)
+            mlflow.artifacts.download_artifacts(f"models:/{version.name}/{version.version}", dst_path=str(folder))
+        return folder
+
+    @cached_property
+    def _downloads(self) -> "tempfile.TemporaryDirectory[str]":
+        return tempfile.TemporaryDirectory(prefix="mlops_models_")
 
     def text(self, version: ModelVersion, file: str) -> str | None:
         """A text file of the run that made a version, None where the run has no such file."""
@@ -304,9 +347,14 @@ class ModelRegistry:
 
     def url(self, version: ModelVersion) -> str:
         """Where the MLflow UI shows the run that made a version: the server's, or for a file that of `make ui`."""
-        run = self.client.get_run(version.run_id)
+        page = f"experiments/{self.client.get_run(version.run_id).info.experiment_id}/runs/{version.run_id}"
+        if self.tracking_uri.startswith("databricks"):
+            from mlflow.utils.databricks_utils import get_databricks_host_creds
+
+            host = get_databricks_host_creds(self.tracking_uri).host  # type: ignore[no-untyped-call]
+            return f"{host.rstrip('/')}/ml/{page}"
         server = self.tracking_uri if self.tracking_uri.startswith("http") else LOCAL_UI
-        return f"{server.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{version.run_id}"
+        return f"{server.rstrip('/')}/#/{page}"
 
     def _point_mlflow_here(self) -> None:
         """MLflow has one address for the whole process, and another registry may have set its own since."""
@@ -316,12 +364,10 @@ class ModelRegistry:
         mlflow.set_registry_uri(self.registry_uri)
 
     def _experiment(self, name: str) -> str:
+        name = self.unity.experiment(name) if self.unity else name
         found = self.client.get_experiment_by_name(name)
-        return (
-            found.experiment_id
-            if found
-            else self.client.create_experiment(name, artifact_location=self.artifacts.as_uri())
-        )
+        location = self.artifacts.as_uri() if self.artifacts else None
+        return found.experiment_id if found else self.client.create_experiment(name, artifact_location=location)
 
     def _register(self, name: str) -> None:
         if self._registered(name) is None:
@@ -332,9 +378,9 @@ class ModelRegistry:
         from mlflow.exceptions import MlflowException
 
         try:
-            return self.client.get_registered_model(name)
+            return self.client.get_registered_model(self._full(name))
         except MlflowException as error:
-            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
+            if error.error_code in MISSING:
                 return None
             raise
 
@@ -342,9 +388,28 @@ class ModelRegistry:
         found = self._registered(name)
         return dict(found.aliases) if found else {}
 
+    def _full(self, name: str) -> str:
+        return self.unity.name(name) if self.unity else name
 
-def _version(found: Any) -> ModelVersion:
-    return ModelVersion(found.name, str(found.version), found.run_id, dict(found.tags))
+    def _found(self, name: str) -> Iterator[Any]:
+        """MLflow's versions of a model. Unity Catalog's search leaves tags out: each is asked for."""
+        token = None
+        while True:
+            page = self.client.search_model_versions(f"name = '{self._full(name)}'", page_token=token)
+            for each in page:
+                yield self.client.get_model_version(each.name, each.version) if self.unity else each
+            token = page.token
+            if not token:
+                return
+
+    def _read(self, found: Any) -> ModelVersion:
+        tags = dict(found.tags)
+        if self.unity:
+            tags = unity_models.read_tags(tags)
+            if unity_models.ON_THE_RUN in tags.values():
+                whole = self.client.get_run(found.run_id).data.tags
+                tags = {name: whole[name] if tags[name] == unity_models.ON_THE_RUN else tags[name] for name in tags}
+        return ModelVersion(found.name, str(found.version), found.run_id, tags)
 
 
 def _log_model(training: Training) -> Any:

@@ -23,6 +23,7 @@ from mlops_assets.secrets import SecretError
 from mlops_assets.steps import data, features, model
 from mlops_assets.steps.result import Shown, StepResult, StepRun
 from mlops_assets.training.errors import TrainingError
+from mlops_assets.unity_models import UnityModels
 
 if TYPE_CHECKING:
     from dagster_pipes import PipesContext
@@ -59,15 +60,22 @@ def run_step(
 ) -> StepResult:
     """Run the step of an asset key without its project (`silver/flights`) on the tables below `home`.
 
-    `asked` holds MLflow's `tracking_uri` and may hold its `registry_uri`, the `engine` (Polars without it), the
-    run's `tags`, and what was `chosen` in the Launchpad.
+    `asked` holds MLflow's `tracking_uri` and may hold its `registry_uri` and `unity_models`, the `engine` (Polars
+    without it), the run's `tags`, and what was `chosen` in the Launchpad.
     """
     with tempfile.TemporaryDirectory() as folder:
         project = unpacked(shipped, Path(folder))
         run = StepRun(run_id, asked.get("tags", {}), asked.get("chosen", {}))
         lake = Warehouse(home, _engine(asked.get("engine", "polars")))
-        registry = ModelRegistry(asked["tracking_uri"], home / "mlartifacts", asked.get("registry_uri"))
-        return _found(project, step)(lake, registry, run)
+        return _found(project, step)(lake, _registry(asked, home), run)
+
+
+def _registry(asked: Mapping[str, Any], home: Path) -> ModelRegistry:
+    """Unity Catalog's register, or one whose files lie below `home`."""
+    unity = asked.get("unity_models")
+    if unity is None:
+        return ModelRegistry(asked["tracking_uri"], home / "mlartifacts", asked.get("registry_uri"))
+    return ModelRegistry(asked["tracking_uri"], None, asked.get("registry_uri"), UnityModels(**unity))
 
 
 def _engine(name: str) -> Engine[Any]:

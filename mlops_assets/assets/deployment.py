@@ -86,7 +86,8 @@ def deployment_asset(
             version = approved(registry, chosen)
             if chosen.requires_approval:
                 registry.require_approval(version, chosen.environment)
-            served = registry.copied(version, chosen.registered_as) if chosen.registered_as else version
+            there = chosen.registered_as or registry.name_in(chosen.environment, version.name)
+            served = registry.copied(version, there)
             done = _DEPLOY[chosen.deployment_type](project, chosen, served, lake, registry, serving)
         results = [*done.tests, *_watched(chosen, done)]
         checks = [_check(key, result) for result in results]

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from mlops_assets.config.base import Duration, Name, StrictModel, Whole, parse_duration, refuse
+from mlops_assets.config.base import Duration, Environment, Name, StrictModel, Whole, parse_duration, refuse
 from mlops_assets.config.environment import home
 
 PLATFORMS = ("embedded", "spark", "databricks")
@@ -27,6 +27,17 @@ class SparkConfig(StrictModel):
     settings: dict[Name, str] = Field(default={}, description="Further Spark settings, name to value.")
 
 
+class UnityNames(StrictModel):
+    """A schema of Unity Catalog."""
+
+    catalog: Name = Field(description="Unity Catalog catalog of the environment.")
+    schema_name: Name = Field(default="mlops", description="Schema in the catalog.")
+
+    def __str__(self) -> str:
+        """`catalog.schema`."""
+        return f"{self.catalog}.{self.schema_name}"
+
+
 class DatabricksConfig(StrictModel):
     """The workspace; what is not given comes from Databricks' unified authentication."""
 
@@ -35,6 +46,12 @@ class DatabricksConfig(StrictModel):
     profile: str | None = Field(default=None, description="Profile of the Databricks configuration file.")
     catalog: Name = Field(default="main", description="Unity Catalog catalog of tables and models.")
     schema_name: Name = Field(default="mlops", description="Schema of tables and models in the catalog.")
+    environments: dict[Environment, UnityNames] = Field(
+        default={},
+        description="Schemas of environments that have their own: the tables of a pipeline are registered in that of "
+        "its environment, and a deployment copies the version there, without training again, before it is served.",
+    )
+    experiments: Name = Field(default="/Shared", description="Workspace folder of MLflow's experiments.")
     volume: str | None = Field(default=None, description="Volume path for files (/Volumes/catalog/schema/volume).")
     remote_layers: list[Literal["bronze", "silver", "gold", "model"]] = Field(
         default=["bronze", "silver", "gold", "model"],

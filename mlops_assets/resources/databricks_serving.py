@@ -36,8 +36,8 @@ class DatabricksServing:
             raise ServingError("enable_access_control: Databricks asks everyone for a token; leave it true")
         field = "registered_as" if deployment.registered_as else "model_name"
         name = getattr(deployment, field)
-        if name.count(".") != 2:
-            raise ServingError(f"{field}: '{name}' is no Unity Catalog name; write catalog.schema.model")
+        if name.count(".") not in (0, 2):
+            raise ServingError(f"{field}: '{name}' is no Unity Catalog name; write catalog.schema.model or model")
         if "timeout_seconds" in deployment.model_fields_set and deployment.timeout_seconds > 300:
             raise ServingError(f"timeout_seconds: Databricks ends a request after {MAX_TIMEOUT_SECONDS} s")
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -10,7 +11,7 @@ from mlops_assets.config import home, platform_name
 from mlops_assets.config.platform import DatabricksConfig
 from mlops_assets.config.platforms import load_platform
 from mlops_assets.registry import ARTIFACTS, ModelRegistry
-from mlops_assets.resources.registry import RegistryResource
+from mlops_assets.resources.registry import RegistryResource, unity_models_of
 from mlops_assets.resources.remote_steps import RemoteSteps
 from mlops_assets.resources.serving import ServingResource
 from mlops_assets.resources.warehouse import SparkWarehouseResource, WarehouseResource
@@ -73,9 +74,7 @@ def _databricks() -> Mapping[str, object]:
     }
     resources: dict[str, object] = {
         "lake": WarehouseResource(home=there.volume, platform="databricks"),
-        "registry": RegistryResource(
-            tracking_uri="databricks", artifacts=f"{there.volume}/mlartifacts", registry_uri="databricks-uc"
-        ),
+        "registry": RegistryResource(tracking_uri="databricks", registry_uri="databricks-uc", platform="databricks"),
         "serving": DatabricksServingResource(
             permissions=dict(there.permissions),
             inference_schema=there.inference_schema,
@@ -101,6 +100,7 @@ def _remote_steps(there: DatabricksConfig, access: Mapping[str, Any]) -> RemoteS
         cluster_id=there.cluster_id,
         new_cluster=there.new_cluster,
         timeout_seconds=int(there.timeout.total_seconds()),
+        unity_models=asdict(unity_models_of(there)),
         **access,
     )
 

@@ -31,6 +31,7 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
     engine: Literal["polars", "spark"] = Field(default="spark", description="What moves the rows of a step there.")
     tracking_uri: str = Field(default="databricks", description="MLflow's runs, as the step sees them.")
     registry_uri: str | None = Field(default="databricks-uc", description="MLflow's models, as the step sees them.")
+    unity_models: dict[str, Any] | None = Field(default=None, description="How the register wants models named.")
     cluster_id: str | None = Field(default=None, description="Existing cluster; serverless without it.")
     new_cluster: dict[str, Any] = Field(default={}, description="A job cluster's definition, instead of cluster_id.")
     timeout_seconds: int = Field(default=3600, description="A run that takes longer is ended by the workspace.")
@@ -61,6 +62,7 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
             "chosen": dict(context.op_execution_context.op_config or {}),
             "tracking_uri": self.tracking_uri,
             "registry_uri": self.registry_uri,
+            "unity_models": self.unity_models,
         }
         watched, done = self._started(context, step, extras)
         yield from _judged(context.asset_key, watched.page, done)

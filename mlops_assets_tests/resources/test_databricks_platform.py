@@ -87,7 +87,7 @@ def test_what_the_document_lacks_is_told_by_its_field(platform: Path, fields: di
     ("fields", "field"),
     [
         ({"enable_access_control": False}, "enable_access_control"),
-        ({"model_name": "churn"}, "model_name"),
+        ({"model_name": "ml.churn"}, "model_name"),
         ({"timeout_seconds": 400}, "timeout_seconds"),
     ],
 )

@@ -1,9 +1,13 @@
-"""The Files API over a folder: a volume's path here is its path on disk, as a job sees it through its mount."""
+"""The Files API over a folder: a volume's path here is its path on disk, as a job sees it through its mount. Files of
+models and runs, which MLflow's client keeps through the same API, lie below the same folder.
+"""
 
 from pathlib import Path
 from typing import Any
 
 from mlops_assets_tests.workspace_stub.http import Call, Refused, Reply, Routes
+
+MLFLOW = ("/Models/", "/WorkspaceInternal/Mlflow/")
 
 
 class Files:
@@ -32,6 +36,8 @@ class Files:
         path = self._path(call)
         if path.exists() and call.query.get("overwrite") != "true":
             raise Refused(409, "ALREADY_EXISTS", f"{path} exists already.")
+        if self._mlflows(call):
+            path.parent.mkdir(parents=True, exist_ok=True)
         if not path.parent.is_dir():
             raise Refused(404, "NOT_FOUND", f"{path.parent} does not exist.")
         path.write_bytes(call.content)
@@ -43,8 +49,19 @@ class Files:
 
     def listed(self, call: Call) -> dict[str, Any]:
         """GET directories."""
+        asked = f"/{call.parts['path'].strip('/')}"
         found = sorted(self._there(call).iterdir())
-        return {"contents": [{"path": str(p), "name": p.name, "is_directory": p.is_dir()} for p in found]}
+        return {
+            "contents": [
+                {
+                    "path": f"{asked}/{each.name}",
+                    "name": each.name,
+                    "is_directory": each.is_dir(),
+                    **({} if each.is_dir() else {"file_size": each.stat().st_size}),
+                }
+                for each in found
+            ]
+        }
 
     def _there(self, call: Call) -> Path:
         path = self._path(call)
@@ -52,8 +69,13 @@ class Files:
             raise Refused(404, "NOT_FOUND", f"{path} does not exist.")
         return path
 
+    def _mlflows(self, call: Call) -> bool:
+        return f"/{call.parts['path']}".startswith(MLFLOW)
+
     def _path(self, call: Call) -> Path:
         path = Path("/", call.parts["path"].rstrip("/"))
+        if self._mlflows(call):
+            return self.root / path.relative_to("/")
         if not path.resolve().is_relative_to(self.root.resolve()):
             raise Refused(403, "PERMISSION_DENIED", f"{path} is no volume of this workspace.")
         return path

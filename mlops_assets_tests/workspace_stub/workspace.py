@@ -10,8 +10,10 @@ from mlops_assets_tests.workspace_stub.faults import Fault, Faults
 from mlops_assets_tests.workspace_stub.files import Files
 from mlops_assets_tests.workspace_stub.http import Call, Refused, Routes, listening
 from mlops_assets_tests.workspace_stub.jobs import Jobs
+from mlops_assets_tests.workspace_stub.models import UnityModels
 from mlops_assets_tests.workspace_stub.secrets import Secrets
 from mlops_assets_tests.workspace_stub.serving import Serving
+from mlops_assets_tests.workspace_stub.tracking import Tracking
 
 TOKEN = "dapi-stand-in-0123456789"
 CLIENT_ID, CLIENT_SECRET = "stand-in-client", "stand-in-client-secret"
@@ -27,16 +29,19 @@ class Workspace:
     faults: Faults = field(default_factory=Faults)
     requests: list[str] = field(default_factory=list)
     models: dict[tuple[str, str], Path] = field(default_factory=dict)
+    schemas: set[str] = field(default_factory=lambda: {"main.ml"})
 
     def __post_init__(self) -> None:
         self.serving, self.secrets = Serving(self.model), Secrets()
         self.files, self.jobs = Files(self.root), Jobs(self.root, self._environment)
+        self.tracking, self.unity_models = Tracking(self.root), UnityModels(self.root, self.schemas.__contains__)
 
     def model(self, name: str, version: str) -> Path:
-        """The MLflow model directory of a registered version."""
-        if (name, version) not in self.models:
+        """The MLflow model directory of a registered version: what a test put there, or Unity Catalog's."""
+        registered = self.unity_models.folder(name, version)
+        if (name, version) not in self.models and not registered.is_dir():
             raise Refused(404, "RESOURCE_DOES_NOT_EXIST", f"Model version {name}/{version} does not exist.")
-        return self.models[name, version]
+        return self.models.get((name, version), registered)
 
     def fail(self, route: str, fault: Fault, times: int = 1) -> None:
         """Answer the next requests whose `METHOD /path` the pattern finds with a fault."""
@@ -53,6 +58,8 @@ class Workspace:
             **self.files.routes,
             **self.jobs.routes,
             **self.secrets.routes,
+            **self.unity_models.routes,
+            **self.tracking.routes,
         }
 
     def _environment(self) -> dict[str, str]:
