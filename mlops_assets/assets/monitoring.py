@@ -235,7 +235,6 @@ def _drift_metadata(table: str, found: Watched) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "champion": found.version,
         "rows_profiled": found.rows,
-        "windows": found.count,
     }
     if found.windows:
         newest = sorted(found.features[found.windows[-1].window], key=lambda one: one.effect, reverse=True)

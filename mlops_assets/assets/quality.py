@@ -18,7 +18,7 @@ from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.config.tables import resolve_table
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.monitoring import store
+from mlops_assets.monitoring import store, windowed
 from mlops_assets.monitoring.quality import (
     Arrived,
     Quality,
@@ -79,7 +79,7 @@ def judge_new_windows(
         arrived = _arrived(project, documents, config, lake, window)
         before = windows_before(table, version, window)
         found = window_quality(against, current, arrived, before, config, over=is_over(window, zone, now))
-        if window == store.windows_of(tables.profiles, version)[-1]:
+        if window == windowed.newest_window(tables.profiles, version):
             found += freshness(newest_prediction(project, documents, lake), now, config)
         write_quality(table, version, {window: found})
 

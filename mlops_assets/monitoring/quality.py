@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from mlops_assets.lake import delta
-from mlops_assets.monitoring import slices
-from mlops_assets.monitoring.store import windows_of
+from mlops_assets.monitoring import slices, windowed
 from mlops_assets.monitoring.summary import Profile
 from mlops_assets.monitoring.windows import end_of
 
@@ -111,32 +109,30 @@ def write_quality(table: str, version: str, judged: Mapping[str, Sequence[Qualit
     """Keep what was found of these windows in place of what was found of them before."""
     rows = [{**vars(one), "version": version, "window": window} for window, all_ in judged.items() for one in all_]
     if rows:
-        partitions = {"version": [version], "window": [window for window, found in judged.items() if found]}
-        delta.replace(table, pl.DataFrame(rows), partitions=partitions, transactions={})
+        windowed.replace_windows(table, pl.DataFrame(rows), keys={"version": version}, transactions={})
 
 
-def read_quality(table: str, version: str, windows: Sequence[str] | None = None) -> dict[str, list[Quality]]:
-    """What was found of a champion's windows (of the newest where none are named), by window, in order."""
-    names = windows_of(table, version)
-    chosen = list(windows) if windows is not None else names[-1:]
-    if not names or not chosen:
-        return {}
-    kept = (pl.col("version") == version) & pl.col("window").is_in(chosen)
-    stored = delta.scan(table).filter(kept).sort("window").collect()
-    return _by_window(stored)
+def read_quality(table: str, version: str) -> dict[str, list[Quality]]:
+    """What was found of a champion's newest window."""
+    return _by_window(windowed.last(windowed.read_back(table, _any, version=version), 1))
 
 
 def last_quality(table: str, count: int) -> dict[str, list[Quality]]:
     """What was found of the last windows, by the newest champion that looked at each."""
-    if not delta.exists(table):
+    stored = windowed.last(windowed.read_back(table, lambda rows: rows["window"].n_unique() >= count), count)
+    if stored.is_empty():
         return {}
-    windows = delta.files(table)["partition.window"].unique().sort().to_list()[-count:]
-    stored = delta.scan(table).filter(pl.col("window").is_in(windows)).sort("window").collect()
     newest = pl.col("version").cast(pl.Int64)
     return _by_window(stored.filter(newest == newest.max().over("window")))
 
 
+def _any(rows: pl.DataFrame) -> bool:
+    return rows.height > 0
+
+
 def _by_window(stored: pl.DataFrame) -> dict[str, list[Quality]]:
+    if stored.is_empty():
+        return {}
     return {
         str(window): [Quality(**row) for row in part.drop("version", "window").iter_rows(named=True)]
         for (window,), part in stored.group_by("window", maintain_order=True)
@@ -145,8 +141,12 @@ def _by_window(stored: pl.DataFrame) -> dict[str, list[Quality]]:
 
 def windows_before(table: str, version: str, window: str) -> pl.DataFrame:
     """Columns check and value of the windows before one, as many as tell what is usual."""
-    names = [name for name in windows_of(table, version) if name < window][-WINDOWS_BEFORE:]
-    found = read_quality(table, version, names)
+
+    def enough(rows: pl.DataFrame) -> bool:
+        return rows["window"].n_unique() >= WINDOWS_BEFORE
+
+    earlier = windowed.read_back(table, enough, pl.col("window") < window, version)
+    found = _by_window(windowed.last(earlier, WINDOWS_BEFORE))
     told = [(one.check, one.value) for each in found.values() for one in each]
     return pl.DataFrame(told, schema={"check": pl.String, "value": pl.Float64}, orient="row")
 

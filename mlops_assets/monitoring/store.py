@@ -1,22 +1,21 @@
 """The drift monitor's Delta tables, read so that a window costs its own rows, however many there are before it.
 
 `references` holds each champion's training profile, `profiles` a batch of rows of one window against one champion
-(batches add up), `drift` a verdict a champion, window and feature. The last two are parted by champion and window:
-which windows there are is read from the table's log, and of their files only those that are asked for.
+(batches add up), `drift` a verdict a champion, window and feature.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from mlops_assets.lake import delta
+from mlops_assets.monitoring import windowed
 from mlops_assets.monitoring.profile import Profile, Reference, from_frame, merge_profiles, to_frame
 from mlops_assets.monitoring.verdict import FeatureDrift
 
 BATCH = "predictions"  # the transaction that says which predictions are profiled
 KEYS = ["version", "window"]
-FIRST_READ = 2
 
 Profiles = Mapping[str, Profile]  # by slice
 
@@ -54,18 +53,16 @@ def append_profiles(table: str, version: str, batch_id: int, windows: Mapping[st
         for name, profile in slices.items()
     ]
     rows = pl.concat(frames).with_columns(version=pl.lit(version), batch=pl.lit(batch_id, pl.Int64))
-    delta.append(table, rows, transactions={BATCH: batch_id}, partition_by=KEYS)
+    windowed.append_windows(table, rows, keys=["version"], transactions={BATCH: batch_id})
 
 
 def newest_batch(table: str, version: str) -> list[str]:
     """The windows of the champion's newest batch, in order."""
-    files = _files(table, version)
-    return [] if files.is_empty() else _windows(files.filter(pl.col("max.batch") == pl.col("max.batch").max()))
-
-
-def windows_of(table: str, version: str) -> list[str]:
-    """The windows that a table holds of a champion, in order; no file is read."""
-    return _windows(_files(table, version))
+    newest = windowed.newest_of(table, "batch", version)
+    if newest is None:
+        return []
+    own = (pl.col("version") == version) & (pl.col("batch") == newest)
+    return delta.scan(table).filter(own).select(pl.col("window").unique().sort()).collect()["window"].to_list()
 
 
 def read_profiles(
@@ -75,8 +72,10 @@ def read_profiles(
     `references`.
     """
     ids = [found.reference_id for found in references.values()]
-    kept = (pl.col("version") == version) & pl.col("window").is_in(list(windows)) & pl.col("reference_id").is_in(ids)
-    stored = delta.scan(table).filter(kept).collect()
+    kept = (pl.col("version") == version) & pl.col("reference_id").is_in(ids)
+    stored = windowed.read_windows(table, windows, kept)
+    if stored.is_empty():
+        return {}
     parts = [_by_slice(part.drop(*KEYS, "batch")) for _, part in stored.group_by("window", "batch")]
     names = [name for name in references if any(name in part for part in parts)]
     return {name: merge_profiles(part[name] for part in parts if name in part) for name in names}
@@ -86,19 +85,7 @@ def replace_verdicts(table: str, version: str, judged: Mapping[str, Sequence[Fea
     """Keep the verdicts of these windows in place of earlier ones of theirs."""
     fields = [{**vars(one), "version": version, "window": window} for window, all_ in judged.items() for one in all_]
     rows = pl.DataFrame(fields, infer_schema_length=None).with_columns(pl.col("p_adjusted").cast(pl.Float64))
-    delta.replace(table, rows, partitions={"version": [version], "window": list(judged)}, transactions={})
-
-
-def newest_windows(
-    table: str, chosen: pl.Expr, windows: Sequence[str], enough: Callable[[pl.DataFrame], bool]
-) -> pl.DataFrame:
-    """The rows of the newest of `windows`, two, four, eight … of them until they are `enough`, oldest first."""
-    count = FIRST_READ
-    while True:
-        found = delta.scan(table).filter(chosen & pl.col("window").is_in(windows[-count:])).collect().sort("window")
-        if count >= len(windows) or enough(found):
-            return found
-        count *= 2
+    windowed.replace_windows(table, rows, keys={"version": version}, transactions={})
 
 
 def read_verdicts(rows: pl.DataFrame) -> dict[str, list[FeatureDrift]]:
@@ -117,12 +104,3 @@ def _by_slice(stored: pl.DataFrame) -> dict[str, Profile]:
     return {
         str(name): from_frame(part.drop("slice")) for (name,), part in stored.group_by("slice", maintain_order=True)
     }
-
-
-def _files(table: str, version: str) -> pl.DataFrame:
-    files = delta.files(table)
-    return files if files.is_empty() else files.filter(pl.col("partition.version") == version)
-
-
-def _windows(files: pl.DataFrame) -> list[str]:
-    return [] if files.is_empty() else files["partition.window"].unique().sort().to_list()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from mlops_assets.lake import delta
+from mlops_assets.monitoring import windowed
 from mlops_assets.monitoring.performance import (
     Breach,
     WindowPerformance,
@@ -20,7 +21,6 @@ from mlops_assets.monitoring.performance import (
     performance_from_frame,
     window_performance,
 )
-from mlops_assets.monitoring.store import newest_windows
 from mlops_assets.monitoring.windows import end_of
 
 if TYPE_CHECKING:
@@ -74,18 +74,16 @@ def track(
         found = pl.concat(measured)
         known_at = pl.lit(clock.now.astimezone(UTC)).cast(pl.Datetime("us", "UTC"))
         # A run killed in between measures again: a revision told twice is better than one lost.
-        delta.append(revisions_of(table), found.with_columns(known_at=known_at), transactions={})
-        windows = found["window"].unique().sort().to_list()
-        delta.replace(table, found, partitions={"window": windows}, transactions=transactions)
+        windowed.append_windows(revisions_of(table), found.with_columns(known_at=known_at), transactions={})
+        windowed.replace_windows(table, found, transactions=transactions)
     return known(table, config, clock)
 
 
 def known(table: str, config: "MonitoringConfig", clock: Clock) -> Tracked:
     """What the table says of the newest windows, and the breaches of the champion's newest whose labels are due."""
-    windows = windows_of(table)
-    if not windows:
+    read = windowed.read_back(table, lambda rows: bool(_judged(rows, config, clock)))
+    if read.is_empty():
         return Tracked(pl.DataFrame())
-    read = newest_windows(table, pl.lit(True), windows, lambda rows: bool(_judged(rows, config, clock)))
     performance = read.sort("window", "version", "role")
     judged = _judged(performance, config, clock)
     if not judged:
@@ -100,18 +98,10 @@ def known(table: str, config: "MonitoringConfig", clock: Clock) -> Tracked:
     return Tracked(performance, tuple(breaches), newest)
 
 
-def windows_of(table: str) -> list[str]:
-    """The windows that have been measured, in order, from the table's log."""
-    files = delta.files(table)
-    return [] if files.is_empty() else files["partition.window"].unique().sort().to_list()
-
-
 def last_windows(table: str, count: int) -> pl.DataFrame:
     """The metrics of the last windows, oldest first; no row where nothing has been measured."""
-    windows = windows_of(table)[-count:]
-    if not windows:
-        return pl.DataFrame()
-    return delta.scan(table).filter(pl.col("window").is_in(windows)).collect().sort("window", "version", "role")
+    read = windowed.read_back(table, lambda rows: rows["window"].n_unique() >= count)
+    return windowed.last(read, count).sort("window", "version", "role") if read.height else read
 
 
 def revisions_of(table: str) -> str:
@@ -123,7 +113,8 @@ def as_known(table: str, at: datetime) -> pl.DataFrame:
     """The metrics as they were known at an instant, with `known_at`, one row a role, window, version and metric."""
     if not delta.exists(revisions_of(table)):
         return pl.DataFrame()
-    made = delta.scan(revisions_of(table)).filter(pl.col("known_at") <= at).sort("known_at").collect()
+    known_then = delta.scan(revisions_of(table)).filter(pl.col("known_at") <= at).drop(windowed.PERIOD)
+    made = known_then.sort("known_at").collect()
     return made.unique(TRACK_KEYS, keep="last", maintain_order=True).sort(TRACK_KEYS)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from mlops_assets.lake import delta
-from mlops_assets.monitoring import slices, store
+from mlops_assets.monitoring import slices, store, windowed
 from mlops_assets.monitoring.alarm import Alarm, WindowVerdict, alarm, settled, window_verdict
 from mlops_assets.monitoring.profile import Profile, Reference, fit_reference
 from mlops_assets.monitoring.store import BATCH, DriftTables
@@ -28,14 +28,13 @@ PREDICTION = "prediction"  # the model's output, watched as a feature
 @dataclass(frozen=True)
 class Watched:
     """What is known after a run: the champion's newest windows as far back as the alarm rests on them, oldest first,
-    and the features of each. `count` is the number of all its windows.
+    and the features of each.
     """
 
     version: str
     windows: tuple[WindowVerdict, ...]
     alarm: Alarm
     features: Mapping[str, list[FeatureDrift]]
-    count: int = 0
     rows: int = 0
 
 
@@ -63,8 +62,10 @@ def watch(
             for (window,), rows in batch.group_by("window", maintain_order=True)
         }
         store.append_profiles(tables.profiles, version, batch_id, profiled)
-    # Judged on every run, should one have been killed in between or the document have changed.
-    newest = store.newest_batch(tables.profiles, version)
+        newest = sorted(profiled)
+    else:
+        # Judged on every run, should one have been killed in between or the document have changed.
+        newest = store.newest_batch(tables.profiles, version)
     judged = {window: _judged(tables, version, window, references, config) for window in newest}
     if any(judged.values()):
         store.replace_verdicts(tables.drift, version, {window: found for window, found in judged.items() if found})
@@ -73,18 +74,18 @@ def watch(
 
 def history(tables: DriftTables, version: str, config: "MonitoringConfig", *, rows: int = 0) -> Watched:
     """What the drift table says of a champion's newest windows, back to one that no alarm outlasts."""
-    names = store.windows_of(tables.drift, version)
-    if not names:
-        return Watched(version, (), Alarm(), {}, 0, rows)
 
     def calm(found: pl.DataFrame) -> bool:
         oldest = _verdicts(version, store.read_verdicts(found.filter(pl.col("window") == found["window"][0])))
         return settled(oldest[0], config.hysteresis)
 
-    found = store.read_verdicts(store.newest_windows(tables.drift, pl.col("version") == version, names, calm))
+    stored = windowed.read_back(tables.drift, calm, version=version)
+    if stored.is_empty():
+        return Watched(version, (), Alarm(), {}, rows)
+    found = store.read_verdicts(stored)
     windows = _verdicts(version, found)
     now = alarm(windows, consecutive=config.consecutive_windows, hysteresis=config.hysteresis)
-    return Watched(version, windows, now, found, len(names), rows)
+    return Watched(version, windows, now, found, rows)
 
 
 def _verdicts(version: str, found: Mapping[str, list[FeatureDrift]]) -> tuple[WindowVerdict, ...]:
@@ -131,8 +132,16 @@ def _weekdays(
     drift = config.data_drift_detection
     if drift is None or drift.baseline == "training":
         return {}
-    earlier = same_weekday(store.windows_of(tables.profiles, version), window)[-drift.baseline_windows :]
-    enough = len(earlier) == drift.baseline_windows
+    count = drift.baseline_windows
+
+    def alike(found: pl.DataFrame) -> list[str]:
+        return same_weekday(found["window"].unique().to_list(), window)[-count:]
+
+    before = windowed.read_back(
+        tables.profiles, lambda found: len(alike(found)) == count, pl.col("window") < window, version
+    )
+    earlier = alike(before) if before.height else []
+    enough = len(earlier) == count
     return store.read_profiles(tables.profiles, version, earlier, references) if enough else {}
 
 
@@ -168,12 +177,11 @@ def basis(config: "MonitoringConfig") -> str:
 
 def verdicts(tables: DriftTables, last: int) -> dict[str, list[FeatureDrift]]:
     """The features of the last windows, as judged against the champion that scored them: the newest of several."""
-    if not delta.exists(tables.drift):
+    stored = windowed.read_back(tables.drift, lambda found: found["window"].n_unique() >= last)
+    if stored.is_empty():
         return {}
-    windows = delta.files(tables.drift)["partition.window"].unique().sort().to_list()[-last:]
-    stored = delta.scan(tables.drift).filter(pl.col("window").is_in(windows)).collect()
     newest = pl.col("version").cast(pl.Int64)
-    return store.read_verdicts(stored.filter(newest == newest.max().over("window")).sort("window"))
+    return store.read_verdicts(windowed.last(stored, last).filter(newest == newest.max().over("window")))
 
 
 def profiles_of(
@@ -182,8 +190,7 @@ def profiles_of(
     """By slice, the reference's profile and the window's own, of the newest champion that the window was judged
     against.
     """
-    judged = delta.files(tables.drift).filter(pl.col("partition.window") == window)["partition.version"]
-    version = max(judged.to_list(), key=int)
+    version = max(windowed.read_windows(tables.drift, [window])["version"].to_list(), key=int)
     references = store.read_references(tables.references, version, basis(config))
     current = store.read_profiles(tables.profiles, version, [window], references)
     return {name: found.profile for name, found in references.items()}, current

@@ -1,0 +1,116 @@
+"""Delta tables of windows: written window by window, read from the newest back, at a cost that does not grow with age.
+
+A period's windows lie together: while the period lasts, a file a window, afterwards one file for all. Where a window
+lies is read from the log's statistics, and of the files only those that are asked for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import polars as pl
+
+from mlops_assets.lake import delta
+from mlops_assets.lake.maintenance import maintain
+from mlops_assets.lake.writing import quoted
+
+PERIOD = "period"
+FIRST_READ = 2
+FEW = 8  # files of a period that is over; late rows make more, until they are put together
+# Nobody follows these tables by their changes: no feed is written.
+PROPERTIES = {"delta.checkpointInterval": "10"}
+ALL = pl.lit(True)
+
+
+def period_of(window: str) -> str:
+    """The month of an hour or a day, the year of a week or a month."""
+    return window[:7] if window.count("-") == 2 else window[:4]
+
+
+def append_windows(
+    table: str, rows: pl.DataFrame, *, keys: Sequence[str] = (), transactions: Mapping[str, int]
+) -> None:
+    """Add the rows (column window, and `keys` that part the files besides) of one or more windows."""
+    placed = _placed(rows)
+    delta.append(table, placed, transactions=transactions, partition_by=[*keys, PERIOD], properties=PROPERTIES)
+    _fold(table)
+
+
+def replace_windows(
+    table: str, rows: pl.DataFrame, *, keys: Mapping[str, str] | None = None, transactions: Mapping[str, int]
+) -> None:
+    """Put the rows in the place of all that the table holds of their windows, and of the values of `keys`."""
+    placed, held = _placed(rows), keys or {}
+    wanted = {name: [value] for name, value in held.items()}
+    wanted |= {name: placed[name].unique().sort().to_list() for name in (PERIOD, "window")}
+    delta.overwrite(
+        table,
+        placed,
+        transactions=transactions,
+        partition_by=[*held, PERIOD],
+        where=" AND ".join(f"{name} IN ({', '.join(map(quoted, values))})" for name, values in wanted.items()),
+        properties=PROPERTIES,
+    )
+    _fold(table)
+
+
+def read_windows(table: str, windows: Sequence[str], kept: pl.Expr = ALL) -> pl.DataFrame:
+    """The rows of these windows; no row, and no column, where there is no table."""
+    if not delta.exists(table):
+        return pl.DataFrame()
+    periods = sorted({period_of(window) for window in windows})
+    there = pl.col(PERIOD).is_in(periods) & pl.col("window").is_in(list(windows))
+    return delta.scan(table).filter(there & kept).drop(PERIOD).collect()
+
+
+def read_back(
+    table: str, enough: Callable[[pl.DataFrame], bool], kept: pl.Expr = ALL, version: str | None = None
+) -> pl.DataFrame:
+    """The rows of the newest windows, read further and further back until they are `enough`, oldest first; no row, and
+    no column, where there is no table.
+    """
+    files = _files(table, version)
+    starts = [] if files.is_empty() else files["min.window"].unique().sort().to_list()
+    count, found = FIRST_READ, pl.DataFrame()
+    while starts:
+        newer = pl.col("window") >= starts[-count] if count < len(starts) else ALL
+        own = ALL if version is None else pl.col("version") == version
+        found = delta.scan(table).filter(own & newer & kept).drop(PERIOD).collect().sort("window", maintain_order=True)
+        if count >= len(starts) or (found.height and enough(found)):
+            break
+        count *= 2
+    return found
+
+
+def last(rows: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Of rows in the order of their windows, those of the last windows."""
+    return rows.filter(pl.col("window").rank("dense", descending=True) <= count) if rows.height else rows
+
+
+def newest_window(table: str, version: str | None = None) -> str | None:
+    """The newest window that the table holds, from its log."""
+    files = _files(table, version)
+    return None if files.is_empty() else str(files["max.window"].max())
+
+
+def newest_of(table: str, column: str, version: str) -> int | None:
+    """The largest number in a column, from the table's log."""
+    files = _files(table, version)
+    largest = None if files.is_empty() else files[f"max.{column}"].max()
+    return None if largest is None else int(largest)  # type: ignore[arg-type]
+
+
+def _fold(table: str) -> None:
+    """Put the files of periods that are over together, once they are."""
+    files = delta.files(table)
+    over = files.filter(pl.col(f"partition.{PERIOD}") != pl.col(f"partition.{PERIOD}").max())
+    parts = over.select(pl.col("^partition\\..*$")).to_struct().value_counts(name="files")
+    if (parts["files"] > FEW).any():
+        maintain(table)
+
+
+def _files(table: str, version: str | None) -> pl.DataFrame:
+    files = delta.files(table)
+    return files if files.is_empty() or version is None else files.filter(pl.col("partition.version") == version)
+
+
+def _placed(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(pl.col("window").map_elements(period_of, pl.String).alias(PERIOD))
