@@ -78,6 +78,9 @@ def _serve(home: GatewayHome, host: str, port: int | None) -> None:
         uvicorn.Config(
             application(Fleet(home), token, local=is_loopback(host)),
             access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
             log_level="warning",
             timeout_keep_alive=75,
             timeout_graceful_shutdown=DRAIN_SECONDS,

@@ -107,8 +107,9 @@ class InferenceLog:
 
     def _write(self) -> int:
         command = [sys.executable, "-m", "mlops_assets.serving.log_writer", str(self._root), self._gateway]
+        # A group of its own, so that a Ctrl-C does not end it; the gateway's session, in which its priority counts.
         self._writer = subprocess.Popen(
-            command, stdin=subprocess.PIPE, start_new_session=True, env={**os.environ, **package_path(), **ONE_THREAD}
+            command, stdin=subprocess.PIPE, process_group=0, env={**os.environ, **package_path(), **ONE_THREAD}
         )
         assert self._writer.stdin is not None
         try:

@@ -46,7 +46,8 @@ class Writer:
 
     def __init__(self, root: Path, gateway: str, hash_key: bytes) -> None:
         self._root, self._gateway, self._hash_key = root, gateway, hash_key
-        self._left = {spooled.folder.name: spooled for spooled in Spooled.under(root)}
+        found = {spooled.folder.name: spooled for spooled in Spooled.under(root)}
+        self._left = {name: spooled for name, spooled in found.items() if not name.startswith(gateway)}
         self._ours: dict[str, Spooled] = {}
         self._done: dict[str, int] = {}
 
