@@ -34,10 +34,16 @@ def _mod_int(a: Expr, b: Expr) -> Expr:
     return pl.when((b == -1) & a.is_not_null()).then(pl.lit(0, pl.Int64)).otherwise(a % safe)
 
 
+def _quotient(a: Expr, b: Expr) -> Expr:
+    """`a / b` to the last bit; a NaN in `a` stays one."""
+    # Polars multiplies by the reciprocal of a divisor that is one value for all rows, which is often a bit off.
+    return a / (b + a.is_nan().cast(pl.Float64))
+
+
 def _round_float(a: Expr, places: int) -> Expr:
     scaled = a * 10.0**places
     exact = scaled.abs() < 2.0**52
-    return pl.when(exact).then(scaled.round(0) / 10.0**places).otherwise(a)
+    return pl.when(exact).then(_quotient(scaled.round(0), pl.lit(10.0**places))).otherwise(a)
 
 
 def _decimal_to_float(a: Expr) -> Expr:
@@ -119,7 +125,7 @@ OPERATIONS: dict[str, Callable[..., Expr]] = {
     "add_float": lambda a, b: a + b,
     "sub_float": lambda a, b: a - b,
     "mul_float": lambda a, b: a * b,
-    "div_float": lambda a, b: _when(b != 0.0, a / b),
+    "div_float": lambda a, b: _when(b != 0.0, _quotient(a, b)),
     "neg_float": lambda a: -a,
     "abs_float": lambda a: a.abs(),
     "round_float": _round_float,

@@ -105,6 +105,16 @@ def test_equality_of_floats_forgives_rounding_and_a_stated_tolerance() -> None:
     assert evaluate("x in [0.3, 5]", data) == [True, False, False, False, False]
 
 
+@pytest.mark.parametrize(("written", "divisor"), [("3", 3), ("10", 10), ("7.0", 7.0), ("-0.1", -0.1), ("(2 * 5)", 10)])
+def test_a_division_by_a_number_is_right_to_the_last_bit(written: str, divisor: float) -> None:
+    numbers = [n / 8 for n in range(1, 1000)]
+    assert values(f"x / {written}", frame(x=numbers)) == [n / divisor for n in numbers]
+
+
+def test_rounding_what_is_round_changes_no_bit() -> None:
+    assert values("round(x, 5)", frame(x=[25.0, 0.3, 7.0, 1.1])) == [25.0, 0.3, 7.0, 1.1]
+
+
 def test_infinities_equal_themselves_and_nothing_else() -> None:
     data = frame(x=[INF, -INF, INF], y=[INF, INF, 1.0])
     assert evaluate("x == y", data) == [True, False, False]
