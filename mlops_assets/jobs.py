@@ -69,6 +69,11 @@ def _branch() -> str:
 
 
 def runs_by_itself(project: Project) -> bool:
-    """Whether schedules and sensors are on from the start: unless the pipeline's schedule is paused or missing."""
-    schedule = project.pipeline.config.schedule
-    return schedule is not None and schedule.pause_status == "UNPAUSED"
+    """Whether schedules and sensors are on from the start: never without a schedule, else as it says, and where it says
+    nothing in production only.
+    """
+    pipeline = project.pipeline.config
+    if pipeline.schedule is None:
+        return False
+    usual = "UNPAUSED" if pipeline.environment == "production" else "PAUSED"
+    return (pipeline.schedule.pause_status or usual) == "UNPAUSED"

@@ -283,20 +283,33 @@ class ModelRegistry:
             self.tag(version, promoted_at=datetime.now(UTC).isoformat())
         self.client.set_registered_model_alias(version.name, CHAMPION, version.version)
 
-    def require_approval(self, version: ModelVersion, environment: str) -> None:
-        """Pass where a person has approved a version, by the alias `approved` or the tag `mlops.approved_by`.
+    def require_approval(self, version: ModelVersion, environment: str, approvers: Sequence[str] = ()) -> str:
+        """Who has approved a version, by the tag `mlops.approved_by`; empty where it was by the alias `approved`, which
+        names nobody and is enough only where `approvers` does not name some.
 
         Raises:
-            RegistryError: nobody has, with how to.
+            RegistryError: nobody has, with how to; or somebody who is no approver.
         """
-        if version.tag("approved_by") or str(self._aliases(version.name).get(APPROVED)) == version.version:
-            return
+        by = version.tag("approved_by")
+        if by and approvers and by not in approvers:
+            raise RegistryError(
+                f"version {version.version} of '{version.name}' was approved for {environment} by {by}, who is none of "
+                f"{', '.join(approvers)}"
+            )
+        if by or (not approvers and str(self._aliases(version.name).get(APPROVED)) == version.version):
+            return by
         tag = unity_models.tag_name("approved_by") if self.unity else f"{TAG}approved_by"
+        client = f"MlflowClient(registry_uri='{self.registry_uri}')"
+        if approvers:
+            how = f"the tag '{tag}' on it to {' or '.join(approvers)}"
+            call = f"{client}.set_model_version_tag('{version.name}', '{version.version}', '{tag}', …)"
+        else:
+            how = f"the alias '{APPROVED}' or the tag '{tag}' on it"
+            call = f"{client}.set_registered_model_alias('{version.name}', '{APPROVED}', '{version.version}')"
         raise RegistryError(
-            f"version {version.version} of '{version.name}' waits for a person's approval for {environment}: set the "
-            f"alias '{APPROVED}' or the tag '{tag}' on it, in MLflow's UI ({self.url(version)}) or with "
-            f"MlflowClient(registry_uri='{self.registry_uri}').set_registered_model_alias('{version.name}', "
-            f"'{APPROVED}', '{version.version}'), and run this asset again"
+            f"version {version.version} of '{version.name}' waits for a person's approval for {environment}: set "
+            f"{how}, in MLflow's UI ({self.url(version)}) or with {call}; the approval sensor then goes on, or run "
+            "this asset again"
         )
 
     def tag(self, version: ModelVersion, **tags: str) -> None:

@@ -16,6 +16,7 @@ from mlops_assets.assets.keys import Materialized, deployment_key, model_key, sh
 from mlops_assets.assets.launchpad import knobs, with_knobs
 from mlops_assets.assets.metadata import numbers
 from mlops_assets.assets.pending import warn_pending
+from mlops_assets.assets.promoters import require_promoter
 from mlops_assets.assets.rule_checks import block
 from mlops_assets.config import DeploymentConfig, Document, Project
 from mlops_assets.config.lineage import model_documents, training_set_name
@@ -81,11 +82,12 @@ def deployment_asset(
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         warn_pending(context, document)
         chosen = with_knobs(document.config, config)
+        require_promoter(chosen, context.run.tags)
         with told(RegistryError, ServingError):
             serving.require(chosen)
             version = approved(registry, chosen)
             if chosen.requires_approval:
-                registry.require_approval(version, chosen.environment)
+                registry.require_approval(version, chosen.environment, chosen.promoters)
             there = chosen.registered_as or registry.name_in(chosen.environment, version.name)
             served = registry.copied(version, there)
             done = _DEPLOY[chosen.deployment_type](project, chosen, served, lake, registry, serving)

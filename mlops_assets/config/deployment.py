@@ -207,6 +207,11 @@ class DeploymentConfig(StrictModel):
         default=False,
         description="Whether a person has to approve the version first, by the alias `approved` or a tag on it.",
     )
+    promoters: list[Name] = Field(
+        default=[],
+        description="Who may deploy here and approve: e-mail addresses or names, held against the run's tag `user`; "
+        "schedule:<name> and sensor:<name> for runs that nobody starts. Anyone if not given.",
+    )
 
     @model_validator(mode="after")
     def _replicas_in_order(self) -> Self:

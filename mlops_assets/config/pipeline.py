@@ -70,8 +70,10 @@ class ScheduleConfig(StrictModel):
     timezone: Annotated[str, AfterValidator(check_timezone)] = Field(
         default="UTC", description="IANA time zone the cron line is read in."
     )
-    pause_status: Literal["PAUSED", "UNPAUSED"] = Field(
-        default="UNPAUSED", description="Whether the schedule is on (UNPAUSED) from the start."
+    pause_status: Literal["PAUSED", "UNPAUSED"] | None = Field(
+        default=None,
+        description="Whether the schedule, and the sensors that start runs, are on (UNPAUSED) from the start; if not "
+        "given they are in production, and paused in other environments.",
     )
 
     @field_validator("pause_status", mode="before")

