@@ -29,7 +29,7 @@ def arrivals(path: str, stretch: Stretch) -> pl.DataFrame:
         if stretch.parted:
             rows = rows.filter(pl.col(PARTITION).eq_missing(pl.lit(stretch.partition, pl.String)))
         return _plain(rows.collect()).sort("_ingested_at", *IDENTITY)
-    rows = appended_rows(opened(path), stretch.files)
+    rows = appended_rows(delta.required(path), stretch.files)
     if stretch.skip or stretch.take is not None:
         last = None if stretch.take is None else stretch.skip + stretch.take
         rows = rows.filter(pl.col("_row_id") >= stretch.skip, True if last is None else pl.col("_row_id") < last)

@@ -5,23 +5,26 @@ Polars.
 from collections.abc import Sequence
 
 import polars as pl
+from deltalake import DeltaTable
 
 from mlops_assets.lake import log
+from mlops_assets.lake.current import current
 from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.foreign import exists, opened, table_rows
-from mlops_assets.lake.new_rows import appended_rows
+from mlops_assets.lake.new_rows import appended_rows, polars_schema
 from mlops_assets.lake.storable import normalised
 from mlops_assets.lake.writing import Commit, Written, append, merge, overwrite, replace
 
 __all__ = [
     "Commit", "Written", "added", "append", "appended", "changes", "exists", "files", "latest", "merge", "normalised",
-    "overwrite", "replace", "rows", "scan", "schema", "transaction_version", "version",
+    "overwrite", "replace", "required", "rows", "scan", "schema", "transaction_version", "version",
 ]  # fmt: skip
 
 
 def version(path: str) -> int | None:
     """The newest version, or None where there is no table."""
-    return opened(path).version() if exists(path) else None
+    table = current(path)
+    return None if table is None else table.version()
 
 
 def latest(path: str) -> int:
@@ -30,18 +33,25 @@ def latest(path: str) -> int:
     Raises:
         LakeError: there is no table.
     """
-    _required(path)
-    return int(opened(path).version())
+    return int(required(path).version())
 
 
-def _required(path: str) -> None:
-    if not exists(path):
+def required(path: str) -> DeltaTable:
+    """The table as it is now, for what is asked of it at once.
+
+    Raises:
+        LakeError: there is none, or it cannot be read.
+    """
+    table = current(path)
+    if table is None:
         raise LakeError(f"there is no Delta table at {path}; materialize the asset that writes it first")
+    return table
 
 
 def transaction_version(path: str, name: str) -> int | None:
     """The newest version that the writer `name` recorded in the table's log."""
-    return opened(path).transaction_version(name) if exists(path) else None
+    table = current(path)
+    return None if table is None else table.transaction_version(name)
 
 
 def scan(path: str, at: int | None = None) -> pl.LazyFrame:
@@ -50,25 +60,27 @@ def scan(path: str, at: int | None = None) -> pl.LazyFrame:
     Raises:
         LakeError: there is no table, or it has a feature that is not read here.
     """
-    _required(path)
+    required(path)
     return table_rows(opened(path, at))
 
 
 def schema(path: str, at: int | None = None) -> pl.Schema:
-    """The table's columns and Polars types."""
-    return scan(path, at).collect_schema()
+    """The table's columns and Polars types, from its log."""
+    return polars_schema(required(path) if at is None else opened(path, at))
 
 
 def rows(path: str, at: int | None = None) -> int:
     """The number of rows, from the log where it has statistics."""
-    return int(opened(path, at).count()) if exists(path) else 0
+    table = current(path) if at is None or not exists(path) else opened(path, at)
+    return 0 if table is None else int(table.count())
 
 
 def files(path: str) -> pl.DataFrame:
     """A row a file of the table, from its log alone: `partition.<column>`, `min.<column>`, `max.<column>`, num_records;
     no row where there is no table.
     """
-    return pl.DataFrame(opened(path).get_add_actions(flatten=True)) if exists(path) else pl.DataFrame()
+    table = current(path)
+    return pl.DataFrame() if table is None else pl.DataFrame(table.get_add_actions(flatten=True))
 
 
 def changes(path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()) -> pl.DataFrame:

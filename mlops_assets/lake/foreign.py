@@ -4,6 +4,7 @@ Some readers answer a column-mapped table with nulls and no error; the protocol 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import polars as pl
 from deltalake import DeltaTable
@@ -18,7 +19,9 @@ THROUGH_DELTA_RS = frozenset({"columnMapping", "v2Checkpoint"})
 
 def exists(path: str) -> bool:
     """Whether a Delta table is there."""
-    return DeltaTable.is_deltatable(path)
+    # delta-rs lists the whole log to see it.
+    known = (Path(path) / "_delta_log" / name for name in (f"{0:020}.json", "_last_checkpoint"))
+    return ("://" not in path and any(file.is_file() for file in known)) or DeltaTable.is_deltatable(path)
 
 
 def opened(path: str, at: int | None = None) -> DeltaTable:
@@ -33,13 +36,18 @@ def opened(path: str, at: int | None = None) -> DeltaTable:
         raise LakeError(f"there is no Delta table at {path}") from error
     except DeltaError as error:
         raise LakeError(f"{path}: this Delta table cannot be read: {_first_line(error)}") from error
+    refuse_unreadable(table, path)
+    return table
+
+
+def refuse_unreadable(table: DeltaTable, path: str) -> None:
+    """Raise LakeError where the table has a feature that cannot be read, by its name."""
     unknown = features(table) - NATIVE - THROUGH_DELTA_RS
     if unknown:
         raise LakeError(
             f"{path}: the Delta table has the feature {', '.join(sorted(unknown))}, which is not read here; "
             "have its owner drop the feature (ALTER TABLE … DROP FEATURE), or ingest a copy without it"
         )
-    return table
 
 
 def features(table: DeltaTable) -> frozenset[str]:

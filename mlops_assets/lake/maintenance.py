@@ -8,7 +8,8 @@ from math import ceil
 import polars as pl
 from deltalake import DeltaTable
 
-from mlops_assets.lake.foreign import opened, refuse_to_write
+from mlops_assets.lake.delta import required
+from mlops_assets.lake.foreign import refuse_to_write
 from mlops_assets.lake.streams import told
 from mlops_assets.lake.writing import on_conflict
 
@@ -35,7 +36,7 @@ class Maintained:
 
 def size_of(path: str) -> Size:
     """The data files of the newest version, from its log."""
-    return _size(opened(path))
+    return _size(required(path))
 
 
 def _size(table: DeltaTable) -> Size:
@@ -51,14 +52,14 @@ def maintain(path: str, z_order_by: Sequence[str] = (), retention: timedelta | N
     Raises:
         LakeError: the table cannot be written, or has no such columns to order by.
     """
-    table = opened(path)
+    table = required(path)
     refuse_to_write(table, path)
     before = _size(table)
     with told(path):
         order = _optimized(table, z_order_by)
         hours = None if retention is None else ceil(retention / timedelta(hours=1))
         removed = table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)
-    return Maintained(before, _size(opened(path)), order, len(removed))
+    return Maintained(before, _size(required(path)), order, len(removed))
 
 
 def _optimized(table: DeltaTable, z_order_by: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from deltalake import DeltaTable
 
-from mlops_assets.lake.foreign import exists, opened
+from mlops_assets.lake.current import current
 from mlops_assets.lake.silver import keeps_a_feed
 from mlops_assets.lake.writing import FEED, on_conflict
 
@@ -55,9 +55,9 @@ def interval(duration: timedelta) -> str:
 
 @on_conflict
 def _described(path: str, properties: Mapping[str, str], description: str, comments: Mapping[str, str]) -> None:
-    if not exists(path):
+    table = current(path)
+    if table is None:
         return
-    table = opened(path)
     metadata = table.metadata()
     different = {name: value for name, value in properties.items() if _says(metadata.configuration, name) != value}
     if different:

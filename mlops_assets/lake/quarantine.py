@@ -124,10 +124,9 @@ def waiting_rows(path: str) -> int:
     """How many rows of a quarantine have not been replayed."""
     if not delta.exists(path):
         return 0
-    rows = delta.scan(path)
-    if "_replay" in rows.collect_schema():
-        rows = rows.filter(pl.col("_replay").is_null())
-    return int(rows.select(pl.len()).collect().item())
+    if "_replay" not in delta.schema(path):
+        return delta.rows(path)
+    return int(delta.scan(path).filter(pl.col("_replay").is_null()).select(pl.len()).collect().item())
 
 
 def _refuse_what_cannot_be(config: "DataConfig", overrides: Overrides) -> None:

@@ -1,6 +1,7 @@
 """What a documented source consists of now: files with fingerprints, on this machine or in an object store."""
 
 import hashlib
+import os
 import re
 from codecs import getreader
 from collections.abc import Iterator
@@ -102,8 +103,8 @@ def source_files(location: str, format: str) -> list[SourceFile]:  # noqa: A002 
     if is_remote(location):
         files, present = _remote_files(location, EXTENSIONS[format]), ""
     else:
-        root, paths = _listed(location, EXTENSIONS[format])
-        files, present = [local_file(path, root) for path in paths], "" if paths else _present(location)
+        files = _local_files(location, EXTENSIONS[format])
+        present = "" if files else _present(location)
     if not files:
         raise SourceMissing(f"no {format} file at {location}{present}")
     return sorted(files, key=lambda file: file.name)
@@ -111,19 +112,32 @@ def source_files(location: str, format: str) -> list[SourceFile]:  # noqa: A002 
 
 def local_file(path: Path, root: Path) -> SourceFile:
     """A file on this machine, below the folder that its name is said from."""
-    stat = path.stat()
-    return SourceFile(str(path), path.relative_to(root).as_posix(), f"{stat.st_size}:{stat.st_mtime_ns}")
+    return SourceFile(str(path), path.relative_to(root).as_posix(), _stamp(path.stat()))
 
 
-def _listed(location: str, extensions: tuple[str, ...]) -> tuple[Path, list[Path]]:
+def _stamp(stat: os.stat_result) -> str:
+    return f"{stat.st_size}:{stat.st_mtime_ns}"
+
+
+def _local_files(location: str, extensions: tuple[str, ...]) -> list[SourceFile]:
     path = Path(location)
     if has_magic(location):
         root = Path(*path.parts[: next(i for i, part in enumerate(path.parts) if has_magic(part))])
-        return root, [Path(name) for name in glob(location, recursive=True) if Path(name).is_file()]
+        return [local_file(Path(name), root) for name in glob(location, recursive=True) if Path(name).is_file()]
     if path.is_dir():
-        below = (file for file in path.rglob("*") if _wanted(file.relative_to(path).as_posix(), extensions))
-        return path, [file for file in below if file.is_file()]
-    return path.parent, [path] if path.is_file() else []
+        return list(_below(str(path), "", extensions))
+    return [local_file(path, path.parent)] if path.is_file() else []
+
+
+def _below(folder: str, within: str, extensions: tuple[str, ...]) -> Iterator[SourceFile]:
+    """A folder's files and those of its folders; one look at each, because a source may have very many."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = within + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(entry.path, f"{name}/", extensions)
+            elif _wanted(name, extensions) and entry.is_file():
+                yield SourceFile(entry.path, name, _stamp(entry.stat()))
 
 
 def _wanted(name: str, extensions: tuple[str, ...]) -> bool:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from mlops_assets.lake import log
+from mlops_assets.lake.current import current
 from mlops_assets.lake.errors import LakeError, Overtaken
-from mlops_assets.lake.foreign import exists, opened
+from mlops_assets.lake.foreign import opened
 
 ROWS = 40  # bits
 PARTITION = "_partition"  # bronze's column of a document with partitions
@@ -71,7 +72,7 @@ def position(path: str, name: str) -> Position | None:
 
 def recorded(path: str, name: str) -> dict[str, int | None]:
     """What the table says of it, as it is recorded."""
-    table = opened(path) if exists(path) else None
+    table = current(path)
     return {each: table.transaction_version(each) if table else None for each in (name, f"{name}:rows")}
 
 

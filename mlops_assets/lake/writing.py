@@ -19,8 +19,10 @@ from filelock import FileLock
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from mlops_assets.lake import log
+from mlops_assets.lake.current import current
 from mlops_assets.lake.errors import Overtaken
-from mlops_assets.lake.foreign import exists, opened, refuse_to_write, table_rows
+from mlops_assets.lake.foreign import exists, opened, refuse_to_write
+from mlops_assets.lake.new_rows import polars_schema
 from mlops_assets.lake.storable import normalised
 from mlops_assets.lake.streams import folder, stream, told
 
@@ -73,7 +75,7 @@ def _target(path: str, seen: Seen | None) -> DeltaTable | None:
     Raises:
         Overtaken: it does not say what the writer has seen.
     """
-    table = opened(path) if exists(path) else None
+    table = current(path)
     for name, number in (seen or {}).items():
         found = table.transaction_version(name) if table else None
         if found != number:
@@ -206,9 +208,10 @@ def merge(
 
 def _widened(path: str, frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with every column of the table, after the table has been given every column of the frame."""
-    if not exists(path):
+    table = current(path)
+    if table is None:
         return frame
-    known = table_rows(opened(path)).collect_schema()
+    known = polars_schema(table)
     if any(name not in known for name in frame.columns):
         # A commit of its own: columns without values change no row, so a kill after it loses nothing.
         append(path, frame.clear(), transactions={}, add_columns=True)
@@ -219,6 +222,7 @@ def _widened(path: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 def _written(path: str, table: DeltaTable | None) -> Written:
     """The rows that the commit says it added, as the log has them."""
-    number = (table or opened(path)).version()
+    table = table or opened(path)
+    number = table.version()
     [commit] = log.commits(path, number - 1, number)
     return Written(number, inserted=commit.inserted)
