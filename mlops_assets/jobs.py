@@ -1,4 +1,6 @@
-"""A project's three jobs: the whole pipeline; what a new batch of data needs; what an alarm needs."""
+"""A project's jobs: the whole pipeline; what a new batch of data needs; what an alarm needs; scoring, where a model
+scores by a job of its own.
+"""
 
 import os
 from collections.abc import Sequence
@@ -6,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops_assets.assets.keys import tag_value
+from mlops_assets.assets.keys import table_key, tag_value
 from mlops_assets.config import Project
+from mlops_assets.config.lineage import model_documents, scores_by_itself
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -17,22 +20,36 @@ MODEL_LAYERS = ("model", "deployment")
 PROJECT_TAG = "mlops/project"  # deploy/dagster.yaml lets one run of a project write at a time
 BRANCH_VARIABLES = ("MLOPS_BRANCH", "DAGSTER_CLOUD_GIT_BRANCH", "GITHUB_HEAD_REF", "GITHUB_REF_NAME")
 TRAINING_SET = "training_set"
+SCORE = "score"
 
 
 def project_jobs(project: Project, keys: Sequence[dg.AssetKey]) -> "list[UnresolvedAssetJobDefinition]":
     """The jobs of a project whose assets are `keys`; one that would run nothing is left out."""
-    learning = [key for key in keys if key.path[1] in MODEL_LAYERS or key.path[-1].endswith(TRAINING_SET)]
-    watching = [key for key in keys if key.path[1] in DATA_LAYERS and key not in learning]
+    scoring = scored_apart(project, keys)
+    together = [key for key in keys if key not in scoring]
+    learning = [key for key in together if key.path[1] in MODEL_LAYERS or key.path[-1].endswith(TRAINING_SET)]
+    watching = [key for key in together if key.path[1] in DATA_LAYERS and key not in learning]
     described = project.pipeline.config.description
     jobs = {
-        "pipeline": (list(keys), f"Everything, from source to monitoring. {described}".strip()),
+        "pipeline": (together, f"Everything, from source to monitoring. {described}".strip()),
+        SCORE: (scoring, "Scores new rows with the champion and looks at what it said."),
         "monitor": (watching, "Takes in what is new, scores it with the champion and looks for drift."),
         "retrain": (learning, "Trains a challenger, lets it pass the gate and, where it does, promotes it."),
     }
     wanted = (
-        {"pipeline"} | ({"monitor"} if project.monitoring else set()) | ({"retrain"} if project.training else set())
+        {"pipeline", SCORE}
+        | ({"monitor"} if project.monitoring else set())
+        | ({"retrain"} if project.training else set())
     )
     return [_job(project, name, *jobs[name]) for name in jobs if name in wanted and jobs[name][0]]
+
+
+def scored_apart(project: Project, keys: Sequence[dg.AssetKey]) -> list[dg.AssetKey]:
+    """Those of the keys that are of a job of their own: predictions of a model that has one, and what watches them."""
+    apart = [documents for documents in model_documents(project) if scores_by_itself(documents)]
+    predictions = [table_key(project, "gold", documents.predictions) for documents in apart]
+    watched = any(documents.monitoring for documents in apart)
+    return [key for key in keys if key in predictions or (watched and key.path[1] == "monitoring")]
 
 
 def _job(project: Project, name: str, keys: list[dg.AssetKey], description: str) -> "UnresolvedAssetJobDefinition":

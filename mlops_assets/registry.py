@@ -23,6 +23,7 @@ CHAMPION, CHALLENGER, APPROVED = "champion", "challenger", "approved"
 PASSED, REFUSED = "passed", "refused"
 TAG = unity_models.PREFIX
 MISSING = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
+MOST_REIGNS = 20  # fit in a tag of Unity Catalog
 ARTIFACTS = "mlartifacts"  # the folder of model files below MLOPS_HOME
 LOCAL_UI = "http://127.0.0.1:5000"
 
@@ -58,6 +59,12 @@ class ModelVersion:
     def promoted(self) -> bool:
         """Whether it has been champion."""
         return bool(self.tag("promoted_at"))
+
+    @property
+    def champion_since(self) -> list[datetime]:
+        """When it became champion, each time."""
+        times = self.tag("champion_since") or self.tag("promoted_at")
+        return [datetime.fromisoformat(each) for each in times.split()]
 
     @property
     def decision(self) -> str:
@@ -213,6 +220,25 @@ class ModelRegistry:
         """The version with the alias `champion`, None where there is none yet."""
         return self.version(name, CHAMPION) if CHAMPION in self._aliases(name) else None
 
+    def champion_at(self, name: str, moment: datetime) -> ModelVersion | None:
+        """The version that was champion at a moment, None where none was yet."""
+        reigns = [reign for reign in self._reigns(name) if reign[0] <= moment]
+        return reigns[-1][1] if reigns else None
+
+    def first_champion(self, name: str) -> ModelVersion:
+        """The first version that was ever champion.
+
+        Raises:
+            RegistryError: none was.
+        """
+        reigns = self._reigns(name)
+        return reigns[0][1] if reigns else self.require_champion(name)
+
+    def _reigns(self, name: str) -> list[tuple[datetime, ModelVersion]]:
+        """Who became champion when, in the order of time."""
+        found = [(since, each) for each in self.versions(name) for since in each.champion_since]
+        return sorted(found, key=lambda reign: reign[0])
+
     def require_champion(self, name: str) -> ModelVersion:
         """The champion.
 
@@ -278,9 +304,11 @@ class ModelRegistry:
         return self.version(name, str(made.version))
 
     def promote(self, version: ModelVersion) -> None:
-        """Move the alias `champion` to a version; the time is kept the first time it happens."""
+        """Move the alias `champion` to a version; the first time and the last MOST_REIGNS times it happens are kept."""
+        now, reigns = datetime.now(UTC).isoformat(), version.tag("champion_since").split()
         if not version.promoted:
-            self.tag(version, promoted_at=datetime.now(UTC).isoformat())
+            self.tag(version, promoted_at=now)
+        self.tag(version, champion_since=" ".join([*reigns, now][-MOST_REIGNS:]))
         self.client.set_registered_model_alias(version.name, CHAMPION, version.version)
 
     def require_approval(self, version: ModelVersion, environment: str, approvers: Sequence[str] = ()) -> str:

@@ -1,9 +1,11 @@
-"""The clock: a project's pipeline as its document says, and its monitor every so many minutes."""
+"""The clock: a project's pipeline as its document says, its monitor every so many minutes, its scoring where that has a
+job of its own.
+"""
 
 import dagster as dg
 
 from mlops_assets.config import Project
-from mlops_assets.jobs import runs_by_itself
+from mlops_assets.jobs import SCORE, runs_by_itself
 
 MINUTES_A_DAY = 1440
 
@@ -37,7 +39,25 @@ def project_schedules(project: Project, jobs: list[str]) -> list[dg.ScheduleDefi
                 description=f"Takes in new data and looks for drift every {minutes} minutes.",
             )
         )
-    return schedules
+    return [*schedules, *_scoring(project)]
+
+
+def _scoring(project: Project) -> list[dg.ScheduleDefinition]:
+    """`<project>_score_schedule` where a deployment of type job has a schedule; several models share their times."""
+    found = [document.config.schedule for document in project.deployment if document.config.schedule]
+    if not found:
+        return []
+    unpaused = all(schedule.pause_status == "UNPAUSED" for schedule in found)
+    return [
+        dg.ScheduleDefinition(
+            name=f"{project.name}_{SCORE}_schedule",
+            job_name=f"{project.name}_{SCORE}",
+            cron_schedule=[schedule.cron for schedule in found],
+            execution_timezone=found[0].timezone,
+            default_status=dg.DefaultScheduleStatus.RUNNING if unpaused else dg.DefaultScheduleStatus.STOPPED,
+            description="Scores new rows with the champion.",
+        )
+    ]
 
 
 def every(minutes: int) -> str | list[str]:

@@ -84,8 +84,15 @@ def new_predictions(
     after: int | None,
     until: int,
 ) -> pl.DataFrame:
-    """Predictions after a version of their table, with their features. Columns: window, `names`, prediction."""
-    made = delta.changes(lake.table(project.name, "gold", documents.predictions), after, until)
+    """Predictions after a version of their table, with their features. Columns: window, `names`, prediction.
+
+    Rows that were scored again are not new.
+    """
+    table = lake.table(project.name, "gold", documents.predictions)
+    made = delta.changes(table, after, until)
+    if after is not None and delta.rewritten(table, after, until):
+        known = delta.scan(table, after).select(identity(documents.features.config)).collect()
+        made = made.join(known, on=known.columns, how="anti", maintain_order="left")
     rows = _with_features(project, documents, made, lake)
     time = documents.features.config.timestamp_column
     return with_output(rows, rows, names).with_columns(rows.select(window_of(time, config.window, project.timezone)))

@@ -1,30 +1,27 @@
 """Predictions as a table: every new row of the feature table, scored once by the champion of that moment."""
 
 import dagster as dg
-import polars as pl
 
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, deployment_key, shared, table_key
 from mlops_assets.assets.metadata import table_metadata
-from mlops_assets.config import Project
-from mlops_assets.config.lineage import ModelDocuments
-from mlops_assets.features.table import identity
-from mlops_assets.lake import delta
+from mlops_assets.assets.partitions import chosen_partitions, partitions_of
+from mlops_assets.config import DataConfig, Document, Project
+from mlops_assets.config.lineage import ModelDocuments, source_document
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
-from mlops_assets.serving.batch import score
-from mlops_assets.serving.model import ServedModel, load_served_model
+from mlops_assets.registry import ModelRegistry, RegistryError
+from mlops_assets.serving.scoring import Scoring
 from mlops_assets.serving.signature import SignatureError
-
-FEATURES = "features"  # the transaction that says up to which version of the feature table rows are scored
 
 
 def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
     """One row a feature row that the champion had not learned from: its keys, prediction, probability, version,
-    request, time.
+    request, time. Parted like the runs of the table that the features are made from, where that is parted by time: the
+    run of a partition scores its rows again, as the champion of that time would have.
     """
     key = table_key(project, "gold", documents.predictions)
     environments = [document.config.environment for document in documents.deployments]
+    source = parted_source(project, documents)
 
     @dg.asset(
         key=key,
@@ -32,6 +29,7 @@ def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
             table_key(project, "gold", documents.features.name),
             *([deployment_key(project, "production")] if "production" in environments else []),
         ],
+        partitions_def=partitions_of(project, source) if source else None,
         description="New rows scored by the champion. Rows that it was trained on are left out and counted.",
         **shared(project, "gold", ["delta", "gold", "mlflow"]),
     )
@@ -40,35 +38,39 @@ def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Materialized:
-        source = lake.table(project.name, "gold", documents.features.name)
-        table = lake.table(project.name, "gold", documents.predictions)
+        scoring = scoring_of(project, documents, lake, registry)
+        chosen = chosen_partitions(context)
         with told(RegistryError, SignatureError):
-            champion = registry.require_champion(documents.model)
-            newest, done = delta.latest(source), delta.transaction_version(table, FEATURES)
-            fresh = delta.changes(source, done, newest, keys=documents.features.config.primary_keys)
-            unseen = later_than_training(fresh, documents.features.config.timestamp_column, champion)
-            scored = score_rows(unseen, load_served_model(registry.local_path(champion)), champion.version, documents)
-            if done != newest:
-                delta.append(table, scored, transactions={FEATURES: newest})
-        context.log.info("%s rows scored by version %s", scored.height, champion.version)
+            done = scoring.new_rows() if chosen is None else scoring.again(chosen)
+        versions = ", ".join(done.versions)
+        context.log.info("%s rows scored by version %s", done.rows, versions)
         return dg.MaterializeResult(
             metadata={
-                **table_metadata(table),
-                "rows_scored": scored.height,
-                "rows_learned_from": fresh.height - unseen.height,
-                "version": champion.version,
+                **table_metadata(scoring.table),
+                "rows_scored": done.rows,
+                "rows_learned_from": done.learned_from,
+                "version": versions,
             }
         )
 
     return predictions
 
 
-def later_than_training(rows: pl.DataFrame, timestamp: str, version: ModelVersion) -> pl.DataFrame:
-    """The rows after the newest that the version learned from: an honest score is of rows it has not seen."""
-    until = version.trained_until
-    return rows if until is None else rows.filter(pl.col(timestamp) > until)
+def scoring_of(project: Project, documents: ModelDocuments, lake: Warehouse, registry: ModelRegistry) -> Scoring:
+    """The scoring of a model's feature table."""
+    source = parted_source(project, documents)
+    return Scoring(
+        documents.model,
+        lake.table(project.name, "gold", documents.features.name),
+        lake.table(project.name, "gold", documents.predictions),
+        documents.features.config,
+        registry,
+        source.config.partitions if source else None,
+    )
 
 
-def score_rows(rows: pl.DataFrame, model: ServedModel, version: str, documents: ModelDocuments) -> pl.DataFrame:
-    """Predictions of feature rows, with the columns that say which row each is."""
-    return score(model, rows, version=version, keep=identity(documents.features.config))
+def parted_source(project: Project, documents: ModelDocuments) -> Document[DataConfig] | None:
+    """The document whose table the features are made from, where its runs are parted by time."""
+    found = source_document(project, documents.features)
+    parts = found.config.partitions if found else None
+    return found if parts is not None and parts.timed else None

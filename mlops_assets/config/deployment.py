@@ -13,10 +13,10 @@ from mlops_assets.config.base import (
     Number,
     StrictModel,
     Whole,
-    later,
     parse_duration,
     refuse,
 )
+from mlops_assets.config.pipeline import ScheduleConfig
 from mlops_assets.config.training import ModelName
 
 ROLLOUT_METRICS = (
@@ -158,10 +158,12 @@ class DeploymentConfig(StrictModel):
         description='Version to deploy (or "latest"): a number, latest or an alias.'
     )
     environment: Environment = Field(description="Deployment environment (dev, staging, prod).")
-    deployment_type: Literal["serving_endpoint", "batch", "job"] = later(
-        ...,
-        "Type of deployment: an endpoint; batch scoring, with the pipeline or by a job of its own.",
-        values=("job",),
+    deployment_type: Literal["serving_endpoint", "batch", "job"] = Field(
+        description="Type of deployment: an endpoint; batch scoring with the pipeline; or, in production, batch "
+        "scoring by a job of its own, <project>_score, on demand or on its schedule."
+    )
+    schedule: ScheduleConfig | None = Field(
+        default=None, description="When a deployment of type job scores by itself; on demand only if not given."
     )
     endpoint_name: Annotated[str, BeforeValidator(str), AfterValidator(check_endpoint_name)] = Field(
         default_factory=_default_endpoint,
@@ -212,6 +214,16 @@ class DeploymentConfig(StrictModel):
         description="Who may deploy here and approve: e-mail addresses or names, held against the run's tag `user`; "
         "schedule:<name> and sensor:<name> for runs that nobody starts. Anyone if not given.",
     )
+
+    @model_validator(mode="after")
+    def _schedule_of_a_job(self) -> Self:
+        if self.schedule is not None and (self.deployment_type, self.environment) != ("job", "production"):
+            raise refuse(
+                "only a deployment of type 'job' in production scores on a schedule of its own",
+                "the others score with the pipeline",
+                field="schedule",
+            )
+        return self
 
     @model_validator(mode="after")
     def _replicas_in_order(self) -> Self:

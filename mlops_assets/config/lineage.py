@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mlops_assets.config import (
+    DataConfig,
     DeploymentConfig,
     Document,
     FeatureConfig,
@@ -10,7 +11,7 @@ from mlops_assets.config import (
     Project,
     TrainingConfig,
 )
-from mlops_assets.config.tables import resolve_table
+from mlops_assets.config.tables import resolve_table, writer_of
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,21 @@ def _features(project: Project, training: Document[TrainingConfig]) -> Document[
         return project.features[0]
     table = resolve_table(project, training.config.feature_table)
     return next(each for each in project.features if table and each.name == table.table)
+
+
+def source_document(project: Project, features: Document[FeatureConfig]) -> Document[DataConfig] | None:
+    """The data document that writes the table which a feature table is made from, None where none does."""
+    table = resolve_table(project, features.config.source_table, features)
+    found = writer_of(project, table) if table else None
+    return found if found is not None and isinstance(found.config, DataConfig) else None
+
+
+def scores_by_itself(documents: ModelDocuments) -> bool:
+    """Whether a model scores in a job of its own: its production is of type `job`."""
+    return any(
+        each.config.environment == "production" and each.config.deployment_type == "job"
+        for each in documents.deployments
+    )
 
 
 def training_set_name(project: Project, model: str) -> str:

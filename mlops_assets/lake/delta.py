@@ -108,6 +108,11 @@ def changes(path: str, after: int | None, until: int | None = None, *, keys: Seq
     return normalised(wanted).select(list(schema(path, newest)))
 
 
+def rewritten(path: str, after: int, until: int) -> bool:
+    """Whether rows were changed or replaced between two versions, or only added."""
+    return after < until and not all(commit.appends for commit in log.commits(path, after, until))
+
+
 def appended(path: str, after: int | None, until: int) -> pl.LazyFrame:
     """Rows of the files that were added to a table between two versions; a table that anybody wrote, without a change
     feed.

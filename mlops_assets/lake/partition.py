@@ -25,6 +25,18 @@ def partition_key(config: "DataConfig", schema: pl.Schema) -> pl.Expr:
     return _window(_moment(config, parts.column, schema), parts).dt.to_string(FORMATS[parts.type])
 
 
+def window_key(moment: pl.Expr, parts: "PartitionsConfig") -> pl.Expr:
+    """The key of the stretch of time that an instant lies in, null outside of all; instants without a zone are UTC."""
+    return _window(moment.cast(pl.Datetime("us", "UTC")), parts).dt.to_string(FORMATS[parts.type])
+
+
+def window_end(key: str, parts: "PartitionsConfig") -> datetime:
+    """The instant at which the stretch of time of a key is over."""
+    start = pl.lit(datetime.strptime(key, FORMATS[parts.type]).replace(tzinfo=UTC))
+    end: datetime = pl.select(start.dt.offset_by(_LENGTHS[parts.type])).item()
+    return end
+
+
 def _moment(config: "DataConfig", column: str, schema: pl.Schema) -> pl.Expr:
     kind = "date" if config.columns.get(column) == "date" or schema[column] == pl.Date else "datetime"
     formats = {"date": config.reader.date_format, "datetime": config.reader.datetime_format}

@@ -9,9 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 from mlops_assets.serving.nursery_process import ONE_THREAD, package_path
@@ -23,8 +23,7 @@ _TO_SPACES = bytes.maketrans(b"\t\n\r", b"   ")
 log = getLogger("mlops_assets.gateway")
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedRequest:
+class LoggedRequest(NamedTuple):
     """What is kept of an answered request beside body and answer; `columns` only for values by position."""
 
     request_id: str

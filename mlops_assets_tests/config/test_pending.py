@@ -37,12 +37,12 @@ def test_every_field_of_a_data_document_has_an_effect() -> None:
     assert pending_fields(config) == []
 
 
-def test_everything_a_deployment_says_but_a_job_of_its_own_has_an_effect() -> None:
+def test_everything_a_deployment_says_has_an_effect() -> None:
     fields = {"model_name": "m", "model_version": "1", "environment": "dev", "compute_scale": 2, "max_replicas": 3}
     tested = {"tests": [{"type": "schema"}, {"type": "load"}], "rollout": {"strategy": "canary"}}
     said = {**fields, **tested, "autoscaling_enabled": True}
     assert pending_fields(DeploymentConfig.model_validate({**said, "deployment_type": "batch"})) == []
-    assert pending_fields(DeploymentConfig.model_validate({**said, "deployment_type": "job"})) == ["deployment_type"]
+    assert pending_fields(DeploymentConfig.model_validate({**said, "deployment_type": "job"})) == []
 
 
 def test_one_item_of_a_list_without_effect_is_named_alone() -> None:

@@ -1,6 +1,7 @@
 import io
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,21 @@ def test_versions_are_found_by_number_alias_latest_and_lineage(
     assert champion is not None
     assert champion.version == logged.version
     assert champion.promoted
+
+
+def test_the_champion_of_a_moment_is_the_version_that_was_last_made_it_until_then(
+    registry: ModelRegistry, logged: ModelVersion, fitted: Fitted
+) -> None:
+    second = registry.log("clouds", "weather", "", described(fitted, lineage="def"))
+    moments = [datetime.now(UTC)]
+    for version in (logged, second, logged):
+        registry.promote(registry.version("clouds", version.version))
+        moments.append(datetime.now(UTC))
+
+    found = [registry.champion_at("clouds", moment) for moment in moments]
+
+    assert [each and each.version for each in found] == [None, logged.version, second.version, logged.version]
+    assert registry.first_champion("clouds").version == logged.version
 
 
 def test_a_version_that_is_not_there_is_refused_with_those_that_are(

@@ -15,6 +15,7 @@ from mlops_assets.lake import delta
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.serving import AuthType, EndpointCredentials, TabularModelClient
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
+from mlops_assets.serving.scoring import Scoring
 from mlops_assets.training.candidate import lineage_of, train
 from mlops_assets.training.dataset import training_frame
 from mlops_assets.training.fit import fit
@@ -97,9 +98,28 @@ def answers(home: Path, name: str, model: Path, rows: pl.DataFrame) -> pl.DataFr
         return pl.from_pandas(client.predict(endpoint_name=name, features=rows.to_pandas()))
 
 
+def arrive(folder: Path, config: FeatureConfig) -> None:
+    """As many rows again, later than all that the model has learned from, through the feature table."""
+    later = pl.col("time", "signed") + timedelta(minutes=7 * ROWS)
+    delta.append(str(folder / "source"), source(1).with_columns(later, pl.col("id") + ROWS), transactions={})
+    refresh(config, source=str(folder / "source"), joined={}, table=str(folder / "features"))
+
+
+def scored(folder: Path, config: FeatureConfig, registry: ModelRegistry, model: str) -> pl.DataFrame:
+    """The table of predictions, by id, after batch scoring has run twice."""
+    table = str(folder / "predictions")
+    scoring = Scoring(model, str(folder / "features"), table, config, registry)
+    found, nothing = scoring.new_rows(), scoring.new_rows()
+    assert (found.rows, found.learned_from, nothing.rows) == (ROWS, ROWS, 0)
+    assert set(delta.scan(table).collect()["version"]) == {"1"}
+    return delta.scan(table).sort("id").collect()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", list(MODELS))
-def test_an_endpoint_says_of_raw_features_what_the_model_says_offline(tmp_path: Path, algorithm: str) -> None:
+def test_an_endpoint_and_batch_scoring_say_of_raw_features_what_the_model_says_offline(
+    tmp_path: Path, algorithm: str
+) -> None:
     rows, name = source(), f"skew_{algorithm}"
     aggregates = [
         {"column": "x", "functions": ["mean"], "by": ["shop"], "windows": ["1d"]},
@@ -118,14 +138,22 @@ def test_an_endpoint_says_of_raw_features_what_the_model_says_offline(tmp_path: 
     registry = ModelRegistry.below(tmp_path)
     frame = training_frame(table, rows.lazy(), config, wanted)
     version = train(config, wanted, frame, registry, lineage_of(config, wanted, {"t": 0}), cause={}).version
+    registry.promote(version)
     path = registry.local_path(version)
-    asked = table.sort("id").tail(1_000).collect()
+    arrive(tmp_path, wanted)
+    table = delta.scan(str(tmp_path / "features"))
+    asked = table.filter(pl.col("id") >= ROWS).sort("id").tail(1_000).collect()
+    batch = scored(tmp_path, wanted, registry, name).tail(1_000)
     inputs = list(load_model_file(path / "model.skops")[0].feature_names_in_)
     offline = load_model_file(path / "model.skops").predict_proba(model_frame(asked, inputs))[:, 1]
     online = answers(tmp_path / "gateway", name, path, asked)
     assert online.height == 1_000
+    assert batch["id"].to_list() == asked["id"].to_list()
+    np.testing.assert_array_equal(batch["prediction"].to_numpy(), online["prediction"].to_numpy())
     if algorithm == "logistic_regression":
         np.testing.assert_allclose(online["probability"].to_numpy(), offline, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(batch["probability"].to_numpy(), offline, rtol=0, atol=1e-12)
     else:
         np.testing.assert_array_equal(online["probability"].to_numpy(), offline)
+        np.testing.assert_array_equal(batch["probability"].to_numpy(), offline)
     np.testing.assert_array_equal(online["prediction"].to_numpy(), offline > 0.5)
