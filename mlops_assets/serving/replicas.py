@@ -1,6 +1,7 @@
 """The worker processes of one served entity: as many as are asked for or, scaling, as its load needs."""
 
 import asyncio
+import time
 from logging import getLogger
 
 from mlops_assets.serving.frames import Frame
@@ -15,11 +16,38 @@ RESTART_SECONDS = 30.0
 ATTEMPTS = 2
 POLL_SECONDS = 0.02
 SCALE_SECONDS = 1.0
-# More requests under way per process than this, seen twice in a row, ask for one more.
+# More requests under way per process than this, on average over two seconds in a row, ask for one more.
 BUSY = 4
 IDLE_SECONDS = 60.0
 
 log = getLogger("mlops_assets.gateway")
+
+
+class Load:
+    """How many requests are under way, and how many were on average since the last look."""
+
+    def __init__(self) -> None:
+        self.now = 0
+        self._area = 0.0
+        self._since = self._looked = time.monotonic()
+
+    def change(self, by: int) -> None:
+        """So many more, or fewer, from now on."""
+        self._add()
+        self.now += by
+
+    def average(self) -> float:
+        """The average over time since it was last asked for."""
+        self._add()
+        seconds = self._since - self._looked
+        found = self._area / seconds if seconds else float(self.now)
+        self._area, self._looked = 0.0, self._since
+        return found
+
+    def _add(self) -> None:
+        moment = time.monotonic()
+        self._area += self.now * (moment - self._since)
+        self._since = moment
 
 
 class Replicas:
@@ -27,11 +55,16 @@ class Replicas:
 
     def __init__(self, entity: ServedEntity, nursery: Nursery) -> None:
         self.entity = entity
-        self.in_flight = 0
+        self.load = Load()
         self.workers: list[Worker] = []
         self._nursery = nursery
         self._scaler: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return self.load.now
 
     @property
     def ready(self) -> bool:
@@ -63,7 +96,7 @@ class Replicas:
 
         Predicting changes nothing, so a request whose process died under it is put once more to another.
         """
-        self.in_flight += 1
+        self.load.change(+1)
         try:
             for _ in range(ATTEMPTS):
                 worker = await self._one_ready()
@@ -75,7 +108,7 @@ class Replicas:
                 finally:
                     worker.in_flight -= 1
         finally:
-            self.in_flight -= 1
+            self.load.change(-1)
         raise WorkerGone(f"the worker of '{self.entity.name}' is being restarted")
 
     async def stop(self, drain_seconds: float) -> None:
@@ -119,9 +152,9 @@ class Replicas:
         busy, idle_since = 0, asyncio.get_running_loop().time()
         while True:
             await asyncio.sleep(SCALE_SECONDS)
-            count, now = len(self.workers), asyncio.get_running_loop().time()
-            busy = busy + 1 if self.in_flight > BUSY * count else 0
-            if self.in_flight > count - 1:
+            count, now, load = len(self.workers), asyncio.get_running_loop().time(), self.load.average()
+            busy = busy + 1 if load > BUSY * count else 0
+            if load > count - 1:
                 idle_since = now
             if busy > 1 and count < self.entity.max_replicas:
                 busy = 0
@@ -130,7 +163,7 @@ class Replicas:
                 except WorkerFailedError as error:
                     log.error("%s stays at %d workers: %s", self.entity.name, count, error)
                     continue
-                log.info("%s has %d workers, for %d requests", self.entity.name, len(self.workers), self.in_flight)
+                log.info("%s has %d workers, for %.1f requests", self.entity.name, len(self.workers), load)
             elif now - idle_since > IDLE_SECONDS and count > self.entity.min_replicas:
                 idle_since = now
                 await self.workers.pop().stop(IDLE_SECONDS)

@@ -155,8 +155,8 @@ def _datetimes(values: list[Any], column: Column) -> "pandas.Series[Any]":
             continue
         try:
             moment = pd.Timestamp(datetime.fromisoformat(value) if isinstance(value, str) else value)
-            moments.iloc[row] = moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment
-        except ValueError:
+            moments.iloc[row] = (moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment).as_unit("ns")
+        except (ValueError, OverflowError):
             raise SignatureError(column.name, f"row {row} is no ISO 8601 date or time between 1678 and 2261") from None
     return moments
 

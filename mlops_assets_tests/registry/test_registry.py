@@ -130,14 +130,15 @@ def test_the_champion_of_a_moment_is_the_version_that_was_last_made_it_until_the
     registry: ModelRegistry, logged: ModelVersion, fitted: Fitted
 ) -> None:
     second = registry.log("clouds", "weather", "", described(fitted, lineage="def"))
-    moments = [datetime.now(UTC)]
+    moments = []
     for version in (logged, second, logged):
         registry.promote(registry.version("clouds", version.version))
         moments.append(datetime.now(UTC))
 
     found = [registry.champion_at("clouds", moment) for moment in moments]
 
-    assert [each and each.version for each in found] == [None, logged.version, second.version, logged.version]
+    assert [each and each.version for each in found] == [logged.version, second.version, logged.version]
+    assert registry.champion_at("clouds", datetime(2020, 1, 1, tzinfo=UTC)) is None
     assert registry.first_champion("clouds").version == logged.version
 
 

@@ -142,18 +142,23 @@ def test_the_log_is_one_json_object_a_line(shared: GatewayAddress) -> None:
 
 
 @pytest.mark.slow
-def test_schemathesis_finds_no_server_error_behind_the_gateways_own_description(
-    shared: GatewayAddress, tmp_path: Path
+@pytest.mark.parametrize(
+    ("description", "arguments"),
+    [
+        ("/openapi.json", ["--exclude-path", "/ready", "--exclude-path-regex", "invocations"]),
+        ("/api/2.0/serving-endpoints/churn/openapi", []),
+    ],
+)
+def test_schemathesis_finds_no_server_error_behind_a_description(
+    shared: GatewayAddress, tmp_path: Path, description: str, arguments: list[str]
 ) -> None:
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{shared.url}/openapi.json", "-n", "10"]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{shared.url}{description}", "-n", "25"]
     command += ["--header", f"Authorization: Bearer {token_of(shared)}", "--checks", "not_a_server_error"]
-    command += ["--exclude-path", "/ready", "--phases", "coverage,fuzzing"]
+    command += ["--phases", "coverage,fuzzing", *arguments]
 
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
 
-    # 503 is what an endpoint answers whose model never came up, and Schemathesis makes such endpoints.
-    told = set(re.findall(r"^\s*\[(5\d\d)\]", done.stdout, re.MULTILINE))
     assert "Test cases:" in done.stdout, done.stdout[-3000:]
-    assert told <= {"503"}, done.stdout[-3000:]
+    assert done.returncode == 0, done.stdout[-3000:]
     log = GatewayHome(shared.token_file.parent).log_file.read_text()
     assert '"traceback"' not in log
