@@ -26,12 +26,16 @@ class ModelFormatError(ValueError):
 
 @dataclass(frozen=True)
 class ServedModel:
-    """An estimator and the columns it was logged with; `plan` where one was proven, `how` says which way it answers."""
+    """An estimator and the columns it was logged with; `plan` where one was proven, `how` says which way it answers.
+
+    Requests may be predicted `together` where a row's answer does not hang, in its last bit, on the rows beside it.
+    """
 
     estimator: Any
     columns: tuple[Column, ...]
     plan: "Plan | None" = None
     how: str = "scikit-learn"
+    together: bool = True
 
     @property
     def inputs(self) -> dict[str, str]:

@@ -48,18 +48,18 @@ def answers(model: "ServedModel", requests: Sequence[Frame]) -> list[Frame]:
             tables[place] = table(parse(request.body), list(model.inputs))
         except PayloadError as error:
             given[place] = _refused(request.number, error.field, str(error))
-    for batch in _batches(tables):
+    for batch in _batches(tables, MAX_BATCH_ROWS if model.together else 0):
         given |= _predicted(model, requests, batch)
     return [given[place] for place in range(len(requests))]
 
 
-def _batches(tables: dict[int, Table]) -> list[dict[int, Table]]:
-    """Tables that can be one: the same columns, and not too many rows."""
+def _batches(tables: dict[int, Table], most_rows: int) -> list[dict[int, Table]]:
+    """Tables that can be one: the same columns, and not too many rows; each alone where 0 are the most."""
     batches: list[dict[int, Table]] = []
     rows = 0
     for place, found in tables.items():
         last = next(reversed(batches[-1].values())) if batches else None
-        if last is None or last.columns != found.columns or rows + len(found.rows) > MAX_BATCH_ROWS:
+        if last is None or last.columns != found.columns or rows + len(found.rows) > most_rows:
             batches.append({})
             rows = 0
         batches[-1][place] = found
