@@ -112,12 +112,9 @@ def status(place: Place) -> None:
 @click.pass_obj
 def logs(place: Place, endpoint: str | None, lines: int) -> None:
     """What the processes behind ENDPOINT printed lately; without one, the whole gateway."""
-    if place.workspace is None:
-        file = place.home.log_file
-        text = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
-        found = [line for line in text if endpoint is None or endpoint in line]
-    else:
-        found = _workspace_logs(place, endpoint)
+    if endpoint is None and place.workspace is not None:
+        raise click.UsageError("in a workspace, name the endpoint")
+    found = _gateway_logs(place.home.log_file) if endpoint is None else _logs_of(place, endpoint)
     click.echo("\n".join(found[-lines:]))
 
 
@@ -142,13 +139,12 @@ def stop(place: Place) -> None:
     click.echo("Stopped." if stopped else f"No gateway runs in {place.home.root}.")
 
 
-def _workspace_logs(place: Place, endpoint: str | None) -> list[str]:
-    from mlops_assets.serving.databricks import DatabricksEndpoints
+def _gateway_logs(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
 
-    if endpoint is None:
-        raise click.UsageError("in a workspace, name the endpoint")
+
+def _logs_of(place: Place, endpoint: str) -> list[str]:
     with told(), place.endpoints() as endpoints:
-        assert isinstance(endpoints, DatabricksEndpoints)
         served = endpoints.get(endpoint).served
         return [line for each in served for line in endpoints.logs(endpoint, each.name).splitlines()]
 

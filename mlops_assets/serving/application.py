@@ -89,6 +89,11 @@ class Gateway:
         columns = [(version.entity.name, version.columns) for version in versions]
         return as_json(endpoint_description(endpoint.record.name, columns))
 
+    async def logs(self, request: Request) -> Response:
+        """GET …/{name}/served-models/{served}/logs and …/build-logs: what its processes printed."""
+        self.authorize(request)
+        return as_json({"logs": self.fleet.logs(request.path_params["name"], request.path_params["served"])})
+
     async def description(self, request: Request) -> Response:
         """GET /openapi.json: all routes."""
         return as_json(gateway_description())
@@ -149,6 +154,8 @@ def _routes(gateway: Gateway) -> list[Route]:
         ("PATCH", f"{one}/tags", gateway.patch_tags),
         ("GET", f"{one}/agreement", gateway.agreement),
         ("GET", f"{one}/openapi", gateway.openapi),
+        ("GET", f"{one}/served-models/{{served}}/logs", gateway.logs),
+        ("GET", f"{one}/served-models/{{served}}/build-logs", gateway.logs),
         ("GET", "/openapi.json", gateway.description),
         ("GET", "/health", gateway.health),
         ("GET", "/ready", gateway.ready),

@@ -141,6 +141,10 @@ class GatewayEndpoints:
         found: list[dict[str, Any]] = self._send("GET", f"{PATH}/{name}/agreement")["comparisons"]
         return found
 
+    def logs(self, name: str, served: str) -> str:
+        """What the processes behind a served model printed lately. Raises EndpointNotFound."""
+        return str(self._send("GET", f"{PATH}/{name}/served-models/{served}/logs")["logs"])
+
     def delete(self, name: str) -> None:
         """Delete the endpoint. Raises EndpointNotFound."""
         self._send("DELETE", f"{PATH}/{name}")

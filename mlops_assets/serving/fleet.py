@@ -16,6 +16,7 @@ from mlops_assets.serving.endpoint_state import (
     serving_of,
 )
 from mlops_assets.serving.home import GatewayHome, write_atomically
+from mlops_assets.serving.logs import last_lines
 from mlops_assets.serving.nursery_process import Nursery, WorkerFailedError
 from mlops_assets.serving.protocol import (
     CreateEndpoint,
@@ -27,6 +28,8 @@ from mlops_assets.serving.protocol import (
 )
 from mlops_assets.serving.replicas import Replicas
 
+LOG_BYTES = 64 << 10
+
 log = getLogger("mlops_assets.gateway")
 
 
@@ -36,8 +39,11 @@ class Fleet:
 
     home: GatewayHome
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
-    nursery: Nursery = field(default_factory=Nursery)
+    nursery: Nursery = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.nursery = Nursery(self.home.worker_logs)
 
     def restore(self) -> None:
         """Read the records of `home` and begin to serve what they say was deployed."""
@@ -98,6 +104,17 @@ class Fleet:
         del self.endpoints[name]
         (self.home.endpoints / f"{name}.json").unlink(missing_ok=True)
         self._spawn(self._dismantle(endpoint))
+
+    def logs(self, name: str, served: str) -> str:
+        """The last lines that the processes behind a served model printed, also where it did not come up.
+
+        Raises UnknownEndpointError where there is no such endpoint, or nothing has ever been started for such a model.
+        """
+        self.get(name)
+        file = self.home.worker_logs / f"{served}.log"
+        if file.name not in {each.name for each in self.home.worker_logs.glob("*.log")}:
+            raise UnknownEndpointError(f"The endpoint '{name}' has no log of a '{served}'.")
+        return last_lines(file, LOG_BYTES)
 
     async def close(self) -> None:
         """End every change and every worker; the records stay."""

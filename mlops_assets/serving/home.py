@@ -50,6 +50,11 @@ class GatewayHome:
         return self.folder / "spool"
 
     @property
+    def worker_logs(self) -> Path:
+        """What the processes behind each served model print, a file a model."""
+        return self.folder / "logs"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the one gateway of this home."""
         return self.folder / "gateway.lock"

@@ -5,6 +5,16 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
+
+
+def last_lines(file: Path, most_bytes: int) -> str:
+    """The end of a log, whole lines of it."""
+    with file.open("rb") as log:
+        size = log.seek(0, os.SEEK_END)
+        log.seek(max(0, size - most_bytes))
+        text = log.read().decode(errors="replace")
+    return text if size <= most_bytes else text.partition("\n")[2]
 
 
 class JsonLines(logging.Formatter):

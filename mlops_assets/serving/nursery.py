@@ -16,6 +16,7 @@ import traceback
 from typing import Any
 
 MAX_ORDER_BYTES = 1 << 20
+MOST_LOG_BYTES = 1 << 20
 # The answer to an order.
 PID = struct.Struct(">I")
 # pandas and skops look for these and do well without them: 40 MB.
@@ -68,6 +69,7 @@ def _become_worker(order: dict[str, Any], link: socket.socket) -> None:
     """The child's life; it ends here whatever happens, so that it never forks itself."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _print_into(order["log"])
         os.environ.update(order["environment"])
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -82,6 +84,15 @@ def _become_worker(order: dict[str, Any], link: socket.socket) -> None:
         sys.stderr.flush()
         os._exit(1)
     os._exit(0)
+
+
+def _print_into(log: str) -> None:
+    """Standard output and error go to the end of a file, which begins anew where it has grown large."""
+    large = os.path.exists(log) and os.path.getsize(log) > MOST_LOG_BYTES
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if large else 0), 0o600)
+    for stream in (1, 2):
+        os.dup2(file, stream)
+    os.close(file)
 
 
 def _reap() -> None:

@@ -27,7 +27,9 @@ class WorkerFailedError(RuntimeError):
 class Nursery:
     """The process that forks a gateway's workers."""
 
-    def __init__(self) -> None:
+    def __init__(self, logs: Path) -> None:
+        """Workers print into a file of their served entity's name in the folder `logs`."""
+        self._logs = logs
         self._process: Process | None = None
         self._orders: socket.socket | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -39,6 +41,7 @@ class Nursery:
             "model_path": entity.model_path,
             "environment": entity.environment_vars,
             "threads": entity.threads,
+            "log": str(self._logs / f"{entity.name}.log"),
         }
         try:
             async with self._one_at_a_time:
@@ -79,6 +82,7 @@ class Nursery:
     async def _start(self) -> None:
         if self._orders is not None:
             self._orders.close()
+        self._logs.mkdir(parents=True, exist_ok=True)
         self._orders, theirs = socket.socketpair()
         self._orders.setblocking(False)
         with theirs:

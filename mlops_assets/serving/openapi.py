@@ -55,6 +55,14 @@ def gateway_description() -> dict[str, Any]:
         f"{one}/tags": {**named, "patch": _operation("Change its tags", _ref(PatchTags))},
         f"{one}/openapi": {**named, "get": _operation("What rows it takes")},
         f"{one}/agreement": {**named, "get": _operation("What shadow traffic has shown")},
+        f"{one}/served-models/{{served}}/logs": {
+            "parameters": [_NAME, _SERVED],
+            "get": _operation("What a served model's processes printed"),
+        },
+        f"{one}/served-models/{{served}}/build-logs": {
+            "parameters": [_NAME, _SERVED],
+            "get": _operation("The same: it is loaded by the process that serves it"),
+        },
         f"{invocations}/invocations": {**named, "post": _operation("Predict", _ANY_ROWS)},
         f"{invocations}/served-models/{{served}}/invocations": {
             "parameters": [_NAME, _SERVED],

@@ -10,6 +10,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.serving.frames import Frame, packed, take
@@ -31,6 +32,7 @@ def work(link: socket.socket, model_path: str) -> None:
         traceback.print_exc()
         link.sendall(_report(500, {"error": f"{type(error).__name__}: {error}"}))
         return
+    print(f"{datetime.now(UTC).isoformat(timespec='seconds')} serves {model_path} ({model.how})", file=sys.stderr)
     link.sendall(_report(200, {"columns": model.columns, "plan": model.how}))
     buffer = bytearray()
     while received := link.recv(_RECEIVED):

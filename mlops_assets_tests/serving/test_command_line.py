@@ -36,6 +36,7 @@ def test_a_gateway_is_asked_looked_at_and_its_log_read(shared: GatewayAddress, c
     assert "probability" in answers[0]
     assert "churn: ready" in call("--home", home, "status")
     assert call("--home", home, "logs", "--lines", "2").count("\n") <= 2
+    assert "(fast plan, bit-equal on 2048 rows)" in call("--home", home, "logs", "churn")
 
 
 def test_a_mistake_is_one_line_and_a_code(shared: GatewayAddress, churn: pd.DataFrame) -> None:

@@ -226,6 +226,22 @@ def test_a_killed_worker_comes_back_and_the_request_that_met_it_is_answered(
     assert worker_of(shared).pid != before
 
 
+def test_what_a_served_models_processes_print_is_there_as_databricks_gives_it(
+    http: httpx.Client, tmp_path: Path
+) -> None:
+    place = "/api/2.0/serving-endpoints/churn/served-models"
+    entity = {"name": "broken", "entity_name": "m", "entity_version": "9", "model_path": str(tmp_path)}
+    broken = {"name": "broken", "config": {"served_entities": [entity]}}
+    http.post("/api/2.0/serving-endpoints", json=broken)
+    wait_until(
+        lambda: "no MLflow model directory" in http.get(place.replace("churn", "broken") + "/broken/build-logs").text
+    )
+
+    assert "serves" in http.get(f"{place}/churn_model-1/logs").json()["logs"]
+    assert http.get(f"{place}/churn_model-77/logs").status_code == 404
+    http.delete("/api/2.0/serving-endpoints/broken")
+
+
 def test_a_failed_update_keeps_what_was_served_and_says_why(http: httpx.Client, tmp_path: Path) -> None:
     before = http.get(f"{ENDPOINTS}/churn").json()["config"]
     entity = {"entity_name": "churn_model", "entity_version": "2", "model_path": str(tmp_path)}
