@@ -32,7 +32,7 @@ from mlops_assets.serving.spec import EndpointSpec
 
 # After a load of a logged endpoint, the time in which the log is written.
 SETTLE_SECONDS = 8
-SECONDS, ROUNDS = 1, int(os.environ.get("ROUNDS", "8"))
+SECONDS, CPU_SECONDS, ROUNDS = 1, 5, int(os.environ.get("ROUNDS", "8"))
 NUMBERS, TEXTS = [f"n{place}" for place in range(10)], [f"s{place}" for place in range(5)]
 ROW = {**{name: 0.1 * place for place, name in enumerate(NUMBERS)}, **dict.fromkeys(TEXTS, "v1")}
 ECHO = """
@@ -138,9 +138,9 @@ class Load(NamedTuple):
     requests: int
 
 
-def load(url: str, script: Path, connections: int) -> Load:
+def load(url: str, script: Path, connections: int, seconds: int = SECONDS) -> Load:
     """One load; every answer must be a 200."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "--latency", "-s", str(script), url]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), url]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "Non-2xx" not in told, told
     requests = int(re.search(r"(\d+) requests in", told)[1])  # type: ignore[index]
@@ -248,7 +248,7 @@ def cpu_per_request(
     for connections in (1, 16):
         for name, url in urls.items():
             before = cpu_seconds(servers[name])
-            requests = load(url, script, connections).requests
+            requests = load(url, script, connections, CPU_SECONDS).requests
             time.sleep(SETTLE_SECONDS if name.endswith("-logged") else 0)
             found[name, connections] = 1000 * (cpu_seconds(servers[name]) - before) / requests
     return found

@@ -1,18 +1,28 @@
+import asyncio
+import json
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
+from scipy.stats import binomtest
 
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
+from mlops_assets.serving.gateway_process import GatewayAddress
 from mlops_assets_tests.serving.conftest import invoke, running, token_of, wait_until, workers_of
 
 ROW = {"tenure": 3, "charges": 20.0, "contract": "monthly", "signed": None}
 Deploy = Callable[..., EndpointSpec]
+CONNECTIONS = 16
 
 
 def keep_asking(url: str, token: str, done: threading.Event, seen: Counter[tuple[int, str]]) -> None:
@@ -24,31 +34,120 @@ def keep_asking(url: str, token: str, done: threading.Event, seen: Counter[tuple
             seen[answer.status_code, answer.headers.get("served-model-name", "")] += 1
 
 
-@pytest.mark.slow
-def test_twenty_swaps_under_load_fail_no_request(tmp_path: Path, deploy: Deploy) -> None:
-    done = threading.Event()
-    counts: list[Counter[tuple[int, str]]] = [Counter() for _ in range(4)]
-    with running(tmp_path) as address, GatewayEndpoints(address.url, token_of(address)) as endpoints:
-        endpoints.apply(deploy(0))
-        endpoints.wait_ready("churn", 60)
-        threads = [
-            threading.Thread(target=keep_asking, args=(address.url, token_of(address), done, seen)) for seen in counts
-        ]
-        for thread in threads:
-            thread.start()
+class Answer(NamedTuple):
+    """When a request was sent and answered, in seconds, by which version and how."""
+
+    sent: float
+    received: float
+    status: int
+    version: str
+
+
+@dataclass
+class Callers:
+    """Sixteen connections that ask without a pause, in a thread of their own."""
+
+    address: GatewayAddress
+    answers: list[Answer] = field(default_factory=list)
+    done: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        thread = threading.Thread(target=lambda: asyncio.run(self._all()))
+        thread.start()
         try:
-            for version in range(1, 21):
-                endpoints.apply(deploy(version))
-                assert endpoints.wait_ready("churn", 120).served[0].version == str(version)
+            self.wait_for(CONNECTIONS)
+            yield
         finally:
-            done.set()
-            for thread in threads:
-                thread.join()
+            self.done.set()
+            thread.join()
+
+    def wait_for(self, more: int) -> None:
+        """Until so many more requests are answered."""
+        until = len(self.answers) + more
+        wait_until(lambda: len(self.answers) >= until, 120)
+
+    async def _all(self) -> None:
+        headers = {"Authorization": f"Bearer {token_of(self.address)}"}
+        limits = httpx.Limits(max_connections=CONNECTIONS)
+        async with httpx.AsyncClient(
+            base_url=self.address.url, headers=headers, timeout=60, trust_env=False, limits=limits
+        ) as client:
+            await asyncio.gather(*(self._ask(client) for _ in range(CONNECTIONS)))
+
+    async def _ask(self, client: httpx.AsyncClient) -> None:
+        content = json.dumps({"dataframe_records": [ROW]}).encode()
+        while not self.done.is_set():
+            sent = time.monotonic()
+            given = await client.post("/serving-endpoints/churn/invocations", content=content)
+            version = given.headers.get("served-model-name", "").removeprefix("churn_model-")
+            self.answers.append(Answer(sent, time.monotonic(), given.status_code, version))
+
+
+class Routed(NamedTuple):
+    """What an endpoint was asked to serve: shares by version, when it was asked and when it had said that it does."""
+
+    shares: dict[str, int]
+    asked: float
+    ready: float
+
+
+@pytest.mark.slow
+def test_twenty_swaps_and_five_rollbacks_under_load_answer_from_what_is_routed_and_by_its_weights(
+    tmp_path: Path, deploy: Deploy
+) -> None:
+    history: list[Routed] = []
+    with running(tmp_path) as address, GatewayEndpoints(address.url, token_of(address)) as endpoints:
+
+        def route(**shares: int) -> None:
+            (first, *rest) = (each.removeprefix("v") for each in shares)
+            beside = [
+                {"version": each, "model_path": deploy().model_path, "percentage": shares[f"v{each}"]} for each in rest
+            ]
+            begun = time.monotonic()
+            endpoints.apply(deploy(int(first), beside=beside))
+            endpoints.wait_ready("churn", 120)
+            history.append(Routed({each.removeprefix("v"): shares[each] for each in shares}, begun, time.monotonic()))
+
+        route(v0=100)
+        callers, serving = Callers(address), 0
+        with callers.asking():
+            for swap in range(1, 21):
+                route(**{f"v{swap}": 30, f"v{serving}": 70})
+                callers.wait_for(120)
+                route(**{f"v{swap}": 100})
+                serving = swap
+                callers.wait_for(CONNECTIONS)
+                if swap % 4 == 0:
+                    route(**{f"v{100 + swap}": 50, f"v{serving}": 50})
+                    callers.wait_for(120)
+                    route(**{f"v{serving}": 100})
+                    callers.wait_for(CONNECTIONS)
         wait_until(lambda: len(workers_of(address.pid)) == 1)
 
-    answered = sum(counts, Counter[tuple[int, str]]())
-    assert {status for status, _ in answered} == {200}
-    assert {name for _, name in answered} == {f"churn_model-{version}" for version in range(21)}
+    assert {answer.status for answer in callers.answers} == {200}
+    assert {answer.version for answer in callers.answers} == {
+        *map(str, range(21)),
+        *(str(100 + 4 * n) for n in range(1, 6)),
+    }
+    ended = [*(each.ready for each in history[1:]), float("inf")]
+    for answer in callers.answers:
+        routed = [
+            each for each, end in zip(history, ended, strict=True) if each.asked < answer.received and answer.sent < end
+        ]
+        assert any(answer.version in each.shares for each in routed), answer
+    shared: Counter[int] = Counter()
+    for now, then in pairwise(history):
+        alone = [each.version for each in callers.answers if now.ready < each.sent and each.received < then.asked]
+        assert set(alone) <= set(now.shares)
+        for version, share in now.shares.items() if len(now.shares) > 1 else ():
+            found = binomtest(alone.count(version), len(alone), share / 100)
+            assert found.pvalue > 1e-5, f"{version} answered {found.k} of {found.n}, its share is {share} %"
+            shared[share] += found.k
+    new, old = shared[30], shared[70]
+    assert binomtest(new, new + old, 0.3).pvalue > 1e-3
+    told = f"{len(callers.answers)} answers over {len(history) - 1} changes"
+    print(f"{told}; of {new + old} while 30 % were to go to the new version, {new} did")
 
 
 @pytest.mark.slow
@@ -91,7 +190,8 @@ worker.work = tell
 ours, theirs = socket.socketpair()
 if os.fork() == 0:
     import numpy
-    nursery._become_worker({"environment": {"GREETING": "hello"}, "threads": 2, "model_path": "there"}, theirs)
+    order = {"environment": {"GREETING": "hello"}, "threads": 2, "model_path": "there", "log": os.devnull}
+    nursery._become_worker(order, theirs)
 theirs.close()
 print(ours.recv(100).decode(), "GREETING" in os.environ)
 """
