@@ -5,9 +5,11 @@ job of its own.
 import dagster as dg
 
 from mlops_assets.config import Project
+from mlops_assets.config.lineage import model_documents
 from mlops_assets.jobs import SCORE, runs_by_itself
 
 MINUTES_A_DAY = 1440
+_STATUS = {"PAUSED": dg.DefaultScheduleStatus.STOPPED, "UNPAUSED": dg.DefaultScheduleStatus.RUNNING}
 
 
 def project_schedules(project: Project, jobs: list[str]) -> list[dg.ScheduleDefinition]:
@@ -43,20 +45,21 @@ def project_schedules(project: Project, jobs: list[str]) -> list[dg.ScheduleDefi
 
 
 def _scoring(project: Project) -> list[dg.ScheduleDefinition]:
-    """`<project>_score_schedule` where a deployment of type job has a schedule; several models share their times."""
-    found = [document.config.schedule for document in project.deployment if document.config.schedule]
-    if not found:
-        return []
-    unpaused = all(schedule.pause_status == "UNPAUSED" for schedule in found)
+    """`<project>_score_schedule`, with the model's name where there are several, for deployments of type job that have
+    one; on unless it says otherwise, because they are in production.
+    """
     return [
         dg.ScheduleDefinition(
-            name=f"{project.name}_{SCORE}_schedule",
+            name=f"{project.name}_{documents.prefix}{SCORE}_schedule",
             job_name=f"{project.name}_{SCORE}",
-            cron_schedule=[schedule.cron for schedule in found],
-            execution_timezone=found[0].timezone,
-            default_status=dg.DefaultScheduleStatus.RUNNING if unpaused else dg.DefaultScheduleStatus.STOPPED,
-            description="Scores new rows with the champion.",
+            cron_schedule=schedule.cron,
+            execution_timezone=schedule.timezone,
+            default_status=_STATUS[schedule.pause_status or "UNPAUSED"],
+            description=f"Scores new rows with the champion of {documents.model}.",
         )
+        for documents in model_documents(project)
+        for deployment in documents.deployments
+        if (schedule := deployment.config.schedule)
     ]
 
 

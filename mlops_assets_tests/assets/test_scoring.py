@@ -40,7 +40,8 @@ def test_a_deployment_of_type_job_scores_in_a_job_of_its_own_on_its_own_schedule
     assert {"monitoring/drift", "monitoring/performance"} < scoring
     for other in ("pipeline", "monitor", "retrain"):
         assert not scoring & keys_of(job_of(life, other, deployment=BY_ITSELF))
-    assert (schedule.cron_schedule, schedule.execution_timezone) == (["15 2 * * *"], "Europe/Oslo")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("15 2 * * *", "Europe/Oslo")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     assert "gold/predictions" in keys_of(job_of(life, "pipeline", deployment={"deployment_type": "batch"}))
     with pytest.raises(ConfigError, match="only a deployment of type 'job' in production"):
         life.project(deployment={**BY_ITSELF, "deployment_type": "batch"})
