@@ -13,12 +13,13 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from mlops_assets.lake import delta, log
 from mlops_assets.lake.errors import LakeError, Overtaken
-from mlops_assets.lake.spark.types import quoted
+from mlops_assets.lake.spark.types import name_in_sql, quoted, sql_type
 from mlops_assets.lake.writing import CONFIGURATION, Seen, Written
 from mlops_assets.rules.spark_operations import Expr, functions
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
+    from pyspark.sql.types import StructField
 
 _TRANSACTION = ("spark.databricks.delta.write.txnAppId", "spark.databricks.delta.write.txnVersion")
 
@@ -147,17 +148,17 @@ def merge(
 def _merged(path: str, frame: "DataFrame", keys: Sequence[str], newer: str | None, gone: str | None) -> "Row":
     """What the SQL statement says that it did."""
     source, session = f"merged_{uuid4().hex}", frame.sparkSession
-    columns = [_name(name) for name in frame.columns if name != gone]
-    same = " AND ".join(f"target.{_name(key)} = source.{_name(key)}" for key in keys)
+    columns = [name_in_sql(name) for name in frame.columns if name != gone]
+    same = " AND ".join(f"target.{name_in_sql(key)} = source.{name_in_sql(key)}" for key in keys)
     update = ", ".join(f"target.{name} = source.{name}" for name in columns)
     values = ", ".join(f"source.{name}" for name in columns)
     frame.createOrReplaceTempView(source)
     try:
         return session.sql(
-            f"MERGE INTO delta.{_name(path)} AS target USING {source} AS source ON {same} "
-            + (f"WHEN MATCHED AND coalesce(source.{_name(gone)}, false) THEN DELETE " if gone else "")
+            f"MERGE INTO delta.{name_in_sql(path)} AS target USING {source} AS source ON {same} "
+            + (f"WHEN MATCHED AND coalesce(source.{name_in_sql(gone)}, false) THEN DELETE " if gone else "")
             + f"WHEN MATCHED {f'AND ({newer}) ' if newer else ''}THEN UPDATE SET {update} "
-            + f"WHEN NOT MATCHED {f'AND NOT coalesce(source.{_name(gone)}, false) ' if gone else ''}"
+            + f"WHEN NOT MATCHED {f'AND NOT coalesce(source.{name_in_sql(gone)}, false) ' if gone else ''}"
             + f"THEN INSERT ({', '.join(columns)}) VALUES ({values})"
         ).collect()[0]
     finally:
@@ -232,19 +233,21 @@ def _widened(path: str, frame: "DataFrame", beside: str | None) -> "DataFrame":
 
 
 def normalised(frame: "DataFrame") -> "DataFrame":
-    """The frame in types and values that every Delta reader agrees on: no NaN, no void type."""
-    fields = {field.name: field.dataType.simpleString() for field in frame.schema}
-    changed = {name: _storable(name, kind) for name, kind in fields.items() if kind in ("double", "float", "void")}
+    """The frame in types and values that every Delta reader agrees on: no NaN, no void type, and text of no collation,
+    which a type that went to a Connect server has.
+    """
+    changed = {field.name: column for field in frame.schema if (column := _storable(field)) is not None}
     return frame.withColumns(changed) if changed else frame
 
 
-def _storable(name: str, kind: str) -> Expr:
-    f = functions()
-    return quoted(name).cast("string") if kind == "void" else f.nanvl(quoted(name), f.lit(None).cast(kind))
-
-
-def _name(text: str) -> str:
-    return "`" + text.replace("`", "``") + "`"
+def _storable(field: "StructField") -> Expr | None:
+    """A column as it is stored, or None where it can stay."""
+    f, kind = functions(), field.dataType.simpleString()
+    if kind in ("double", "float"):
+        return f.nanvl(quoted(field.name), f.lit(None).cast(kind))
+    if kind == "void":
+        return quoted(field.name).cast("string")
+    return quoted(field.name).cast(sql_type(field.dataType)) if "string" in kind else None
 
 
 @contextmanager

@@ -59,6 +59,24 @@ def spark_schema(schema: pl.Schema) -> "StructType":
     return from_arrow_schema(arrow_schema(schema))
 
 
+def sql_type(kind: "DataType") -> str:
+    """A type as SQL writes it, with any name of a field."""
+    from pyspark.sql.types import ArrayType, MapType, StructType
+
+    if isinstance(kind, ArrayType):
+        return f"array<{sql_type(kind.elementType)}>"
+    if isinstance(kind, MapType):
+        return f"map<{sql_type(kind.keyType)}, {sql_type(kind.valueType)}>"
+    if isinstance(kind, StructType):
+        return f"struct<{', '.join(f'{name_in_sql(field.name)}: {sql_type(field.dataType)}' for field in kind)}>"
+    return kind.simpleString()
+
+
+def name_in_sql(text: str) -> str:
+    """A name that may hold any character, as SQL writes it."""
+    return "`" + text.replace("`", "``") + "`"
+
+
 def arrow_schema(schema: pl.Schema) -> pa.Schema:
     """The Arrow types in which columns pass between Polars and Spark."""
     return pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
@@ -66,4 +84,4 @@ def arrow_schema(schema: pl.Schema) -> pa.Schema:
 
 def quoted(name: str) -> Expr:
     """The column of a name that may hold any character."""
-    return functions().col("`" + name.replace("`", "``") + "`")
+    return functions().col(name_in_sql(name))
