@@ -52,7 +52,9 @@ class Flights:
 
 
 @contextmanager
-def flights_in(home: Path, configs: Path = CONFIGS / "flights", through: str = "2013-01") -> Iterator[Flights]:
+def flights_in(
+    home: Path, configs: Path = CONFIGS / "flights", through: str = "2013-01", platform: str = "embedded"
+) -> Iterator[Flights]:
     """The flights project below `home`; its gateway is stopped at the end."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MLOPS_HOME", str(home))
@@ -60,7 +62,7 @@ def flights_in(home: Path, configs: Path = CONFIGS / "flights", through: str = "
         environment.delenv("MLOPS_GATEWAY_PORT", raising=False)
         project = load_project(configs)
         with dg.DagsterInstance.ephemeral() as instance:
-            definitions = build_definitions([project], resources_for("embedded"))
+            definitions = build_definitions([project], resources_for(platform))
             try:
                 yield Flights(home, project, definitions, instance, embedded_registry())
             finally:

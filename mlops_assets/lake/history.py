@@ -30,9 +30,7 @@ def history(config: "DataConfig", rows: pl.DataFrame, silver: str) -> pl.DataFra
     seen = _dated(config, rows)
     known = _known(keys, seen, silver)
     every = pl.concat([known.drop(TO, CURRENT), seen], how="diagonal_relaxed")
-    versions = _versions(
-        keys, every, {*((config.sequence and [config.sequence]) or []), *config.arrival_columns.values()}
-    )
+    versions = _versions(keys, every, untracked(config))
     if known.is_empty():
         return versions.with_columns(pl.lit(False).alias(GONE))
     known = pl.concat([known, versions.clear()], how="diagonal_relaxed")
@@ -42,12 +40,22 @@ def history(config: "DataConfig", rows: pl.DataFrame, silver: str) -> pl.DataFra
     return pl.concat(parts, how="diagonal_relaxed")
 
 
+def untracked(config: "DataConfig") -> set[str]:
+    """Columns whose change alone makes no version."""
+    return {*([config.sequence] if config.sequence else []), *config.arrival_columns.values()}
+
+
+def no_time(column: str) -> LakeError:
+    """What is said of a `sequence_by` that orders no versions."""
+    return LakeError(f"sequence_by: column '{column}' must be a date or datetime of the table, after the steps")
+
+
 def _dated(config: "DataConfig", rows: pl.DataFrame) -> pl.DataFrame:
     column = config.sequence
     if column is None:
         return rows
     if column not in rows.columns or not rows.schema[column].is_temporal():
-        raise LakeError(f"sequence_by: column '{column}' must be a date or datetime of the table, after the steps")
+        raise no_time(column)
     instant = pl.Datetime("us", "UTC")
     moment = pl.col(column).cast(pl.Datetime("us"))
     zoned = pl.col(column).cast(instant) if rows.schema[column] == instant else moment.dt.replace_time_zone("UTC")
@@ -63,10 +71,10 @@ def _known(keys: list[str], seen: pl.DataFrame, silver: str) -> pl.DataFrame:
     return delta.scan(silver).join(wanted, on=keys, how="semi").collect()
 
 
-def _versions(keys: list[str], every: pl.DataFrame, untracked: set[str]) -> pl.DataFrame:
+def _versions(keys: list[str], every: pl.DataFrame, not_tracked: set[str]) -> pl.DataFrame:
     """All that was observed, as versions: one an instant (the last to arrive), one a change, each until the next."""
     ordered = every.unique([*keys, FROM], keep="last", maintain_order=True).sort(FROM, maintain_order=True)
-    tracked = [name for name in every.columns if name not in {*keys, *OWN, *untracked}]
+    tracked = [name for name in every.columns if name not in {*keys, *OWN, *not_tracked}]
     first = pl.int_range(pl.len()).over(keys) == 0
     other = [pl.col(name).ne_missing(pl.col(name).shift().over(keys)) for name in tracked]
     changes = ordered.filter(pl.any_horizontal(first, *other))

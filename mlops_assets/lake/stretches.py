@@ -27,8 +27,8 @@ class Position:
     rows: int = 0
 
     def recorded(self, name: str) -> dict[str, int]:
-        """The transactions that say so; the rows are said of their version, and hold no longer than it."""
-        return {name: self.version, **({f"{name}:rows": (self.version + 1 << ROWS) + self.rows} if self.rows else {})}
+        """The one transaction that says so, so that an engine that takes one a commit has it in that of the rows."""
+        return {f"{name}:rows": (self.version + 1 << ROWS) + self.rows} if self.rows else {name: self.version}
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ def seen(path: str, start: Position | None, name: str) -> dict[str, int | None]:
 
 
 def _decoded(found: Mapping[str, int | None], name: str) -> Position | None:
-    version, rows = found[name], found[f"{name}:rows"] or 0
-    if version is None:
-        return None
-    return Position(version, rows & (1 << ROWS) - 1 if rows >> ROWS == version + 1 else 0)
+    version, rows = found[name], found[f"{name}:rows"]
+    whole = [] if version is None else [Position(version)]
+    parts = [] if rows is None else [Position((rows >> ROWS) - 1, rows & (1 << ROWS) - 1)]
+    return max(whole + parts, default=None)
 
 
 def stretches(path: str, start: Position | None, until: int, scope: Scope, size: int | None) -> list[Stretch]:

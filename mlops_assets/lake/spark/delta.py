@@ -77,7 +77,12 @@ def appended(session: "SparkSession", path: str, after: int | None, until: int) 
     rows = scan(session, path, until)
     if after is None:
         return rows
-    names = [file.address.rsplit("/", 1)[-1] for file in delta.added(path, after, until)]
+    return of_files(rows, delta.added(path, after, until))
+
+
+def of_files(rows: "DataFrame", files: Sequence[log.Added]) -> "DataFrame":
+    """The rows of a table that are in some of its data files."""
+    names = [file.address.rsplit("/", 1)[-1] for file in files]
     return rows.where(functions().col("_metadata.file_name").isin(names))
 
 
@@ -131,8 +136,9 @@ def merge(
 
     `newer` and `gone` as in `writing.merge`.
     """
+    f = functions()
     if not delta.exists(path):
-        kept = frame.where(~quoted(gone)).drop(gone) if gone else frame
+        kept = frame.where(~f.coalesce(quoted(gone), f.lit(False))).drop(gone) if gone else frame
         return append(
             path, kept, transactions=transactions, seen=seen, partition_by=partition_by, properties=properties
         )

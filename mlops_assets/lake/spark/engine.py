@@ -9,11 +9,12 @@ import polars as pl
 
 from mlops_assets.config.platform import SparkConfig
 from mlops_assets.lake.batch import Batch, Run
-from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.sources import SourceFile
 from mlops_assets.lake.spark import delta
-from mlops_assets.lake.spark.arrivals import arrivals, corrected, without
+from mlops_assets.lake.spark.arrivals import arrivals, corrected, with_vanished, without
 from mlops_assets.lake.spark.files import ROW_ID, read_file
+from mlops_assets.lake.spark.history import history
+from mlops_assets.lake.spark.partition import parted
 from mlops_assets.lake.spark.prepare import prepare, without_duplicates
 from mlops_assets.lake.spark.session import open_session
 from mlops_assets.lake.spark.types import quoted
@@ -41,6 +42,9 @@ class SparkEngine:
     overwrite = staticmethod(delta.overwrite)
     merge = staticmethod(delta.merge)
     without_duplicates = staticmethod(without_duplicates)
+    parted = staticmethod(parted)
+    with_vanished = staticmethod(with_vanished)
+    history = staticmethod(history)
 
     @cached_property
     def session(self) -> "SparkSession":
@@ -78,10 +82,6 @@ class SparkEngine:
         self._let_go()
         return delta.changes(self.session, path, after, until, keys=keys)
 
-    def parted(self, config: "DataConfig", frame: "DataFrame") -> "DataFrame":
-        """Refused: only the embedded platform cuts runs into partitions."""
-        raise LakeError(f"{config.source_path}: partitions of runs are the embedded platform's; leave them out here")
-
     def arrivals(self, path: str, stretch: Stretch) -> "DataFrame":
         """A stretch's rows."""
         self._let_go()
@@ -94,16 +94,6 @@ class SparkEngine:
     def without(self, frame: "DataFrame", path: str) -> "DataFrame":
         """The rows of a frame that are not in the table at `path`."""
         return without(self.session, frame, path)
-
-    def with_vanished(
-        self, config: "DataConfig", frame: "DataFrame", bronze: str, quarantine: str, stretch: Stretch
-    ) -> "DataFrame":
-        """Refused: only the embedded platform looks for what a correction leaves of a key."""
-        raise LakeError(f"{bronze}: a corrected file of a merged table is taken in by the embedded platform only")
-
-    def history(self, config: "DataConfig", frame: "DataFrame", silver: str) -> "DataFrame":
-        """Refused: only the embedded platform keeps histories."""
-        raise LakeError(f"{silver}: write_mode scd2 is the embedded platform's; say merge, or run it there")
 
     def table_outcomes(
         self,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.config.base import last_part
 from mlops_assets.lake.batch import Batch, Run, silver_rules
+from mlops_assets.lake.history import FROM
 from mlops_assets.lake.shape import FAILED
 from mlops_assets.lake.spark.shape import ARRIVAL, explodes, shape
 from mlops_assets.lake.spark.transforms import GONE, INTERNAL, LOST, PLACE, ROW, alive
@@ -46,6 +47,9 @@ def prepare(
     good = validation.passed
     if explodes(config):
         good = good.join(reasons.select(ROW), on=ROW, how="left_anti")
+    if config.mode == "scd2" and config.sequence is None:
+        # A version is valid from its arrival, also where it waited in quarantine.
+        good = good.withColumn(FROM, functions().col(ROW).getField("_ingested_at"))
     bad = _bad(bronze, reasons, run)
     good_rows, bad_rows, read = good.count(), bad.count(), bronze.count()
     gone = shaped.where(functions().col(GONE).isNotNull()).count()
@@ -85,18 +89,19 @@ def without_duplicates(config: "DataConfig", frame: "DataFrame") -> tuple["DataF
     for step in config.transformation_steps:
         if step.type == "deduplicate":
             require_columns(step, [name for name in frame.columns if name not in INTERNAL])
-            frame = _first_of_each(frame, step.keys, step.order_by, step.keep)
+            frame = first_of_each(frame, step.keys, step.order_by, step.keep)
             after = frame.count()
             removed["deduplicate"] += before - after
             before = after
     if config.mode == "merge":
         order = [config.sequence] if config.sequence else []
-        frame = _first_of_each(frame, config.primary_keys, order, "last")
+        frame = first_of_each(frame, config.primary_keys, order, "last")
         removed["merge"] = before - frame.count()
-    return frame.drop(*INTERNAL), removed
+    # A history has still to be put in the order of arrival.
+    return frame if config.mode == "scd2" else frame.drop(*INTERNAL), removed
 
 
-def _first_of_each(frame: "DataFrame", keys: Sequence[str], order: Sequence[str], keep: str) -> "DataFrame":
+def first_of_each(frame: "DataFrame", keys: Sequence[str], order: Sequence[str], keep: str) -> "DataFrame":
     """The first or last row of each key, in the order of columns (nulls first) and then of arrival."""
     from pyspark.sql import Window
 

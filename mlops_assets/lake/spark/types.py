@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pyarrow as pa
 
-from mlops_assets.lake.types import COLUMN_TYPES, cast
+from mlops_assets.lake.types import cast
 from mlops_assets.rules.spark_operations import Expr, functions
 
 if TYPE_CHECKING:
@@ -28,12 +28,18 @@ def typed(column: str, stored: "DataType", wanted: str, format: str | None = Non
     if stored.simpleString() == SPARK_TYPES[wanted]:
         return quoted(column)
     dtype = polars_type(stored)
-    target = pl.Series(dtype=COLUMN_TYPES[wanted]).to_arrow(compat_level=pl.CompatLevel.oldest()).type
+    return by_batch(column, dtype, cast(column, dtype, wanted, format=format), SPARK_TYPES[wanted])
 
-    @functions().arrow_udf(SPARK_TYPES[wanted])  # type: ignore[untyped-decorator]
+
+def by_batch(column: str, dtype: pl.DataType, value: pl.Expr, wanted: str) -> Expr:
+    """What Polars makes of `column`, which holds values of `dtype`, as the Spark type `wanted`."""
+    empty = pl.DataFrame(schema={column: dtype})
+    target = empty.select(value).to_series().to_arrow(compat_level=pl.CompatLevel.oldest()).type
+
+    @functions().arrow_udf(wanted)  # type: ignore[untyped-decorator]
     def read(values: pa.Array) -> pa.Array:
-        frame = pl.DataFrame({"": pl.from_arrow(values)}, schema={"": dtype})
-        return frame.select(cast("", dtype, wanted, format=format)).to_series().to_arrow().cast(target)
+        frame = pl.DataFrame({column: pl.from_arrow(values)}, schema={column: dtype})
+        return frame.select(value).to_series().to_arrow().cast(target)
 
     found: Expr = read(quoted(column))
     return found
