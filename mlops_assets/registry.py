@@ -110,6 +110,7 @@ class Training:
     figures: Mapping[str, bytes] = field(default_factory=dict)
     tables: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    example: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ModelRegistry:
@@ -160,7 +161,6 @@ class ModelRegistry:
         self._point_mlflow_here()
         with mlflow.start_run(experiment_id=self._experiment(experiment), run_name=run_name or None) as run:
             mlflow.log_params({key: str(value)[:500] for key, value in training.params.items()})
-            mlflow.log_metrics(dict(training.metrics))
             mlflow.set_tags(dict(training.tags))
             for table, table_version in training.tables.items():
                 mlflow.log_input(_dataset(table, table_version), context="training")
@@ -169,6 +169,8 @@ class ModelRegistry:
             for file, text in training.files.items():
                 mlflow.log_text(text, file)
             info = _log_model(training)
+            # After the model: MLflow copies what was measured before it metric by metric.
+            mlflow.log_metrics(dict(training.metrics), model_id=info.model_id)
         self._register(name)
         tags = {**training.tags, f"{TAG}model_id": info.model_id}
         found = client.create_model_version(
@@ -455,56 +457,19 @@ class ModelRegistry:
 
 def _log_model(training: Training) -> Any:
     import mlflow
-    import skops.io
-    from mlflow.models import ModelSignature
-    from mlflow.types.schema import ColSpec, Schema
 
-    from mlops_assets.trusted_types import trusted_types
+    from mlops_assets import model_folder
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.skops"
-        skops.io.dump(training.estimator, file)
-        trusted = trusted_types(file)
-    # Null fits double and string as they are; the others take it only where the column may be left out.
-    nullable = ("boolean", "datetime")
-    inputs = Schema([ColSpec(kind, name, required=kind not in nullable) for name, kind in training.inputs])
-    outputs = Schema([ColSpec(kind, name) for name, kind in training.outputs])
+    described = model_folder.Described(training.estimator, training.inputs, training.outputs, training.example)
     return mlflow.models.Model.log(
         artifact_path=None,
         name="model",
-        flavor=_AnsweringProbabilities,
-        sk_model=training.estimator,
-        serialization_format="skops",
-        skops_trusted_types=trusted,
-        pip_requirements=_requirements(training.estimator),
-        signature=ModelSignature(inputs=inputs, outputs=outputs),
+        flavor=model_folder,
+        flavor_name="sklearn",
+        described=described,
+        # The example is made of rows that the model has been measured on.
+        validate_serving_input=False,
     )
-
-
-class _AnsweringProbabilities:
-    """MLflow's flavor for scikit-learn, but that MLflow's own servers load the model through this package's loader:
-    theirs answers labels only.
-    """
-
-    @staticmethod
-    def save_model(path: str, mlflow_model: Any, **arguments: Any) -> None:
-        """What `Model.log` calls."""
-        import mlflow
-
-        mlflow.sklearn.save_model(path=path, mlflow_model=mlflow_model, **arguments)
-        mlflow_model.flavors["python_function"]["loader_module"] = "mlops_assets.serving.pyfunc"
-        mlflow_model.save(str(Path(path) / "MLmodel"))
-
-
-def _requirements(estimator: Any) -> list[str]:
-    """What the model needs where it is served; MLflow would spend 14 seconds on finding out."""
-    from importlib.metadata import packages_distributions, version
-
-    packages = ["scikit-learn", "skops", "numpy", "pandas", "mlops-assets"]
-    library = type(estimator[-1] if hasattr(estimator, "steps") else estimator).__module__.split(".")[0]
-    if library not in ("sklearn", "mlops_assets"):
-        packages += packages_distributions().get(library, [])[:1]
-    return [f"{package}=={version(package)}" for package in packages]
 
 
 def _dataset(table: str, version: int) -> Any:

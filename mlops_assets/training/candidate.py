@@ -17,6 +17,7 @@ from mlops_assets.config import FeatureConfig, TrainingConfig, config_hash
 from mlops_assets.registry import PASSED, REFUSED, ModelRegistry, ModelVersion, Training
 from mlops_assets.training.challenge import judged, split_text
 from mlops_assets.training.estimators import algorithm_path
+from mlops_assets.training.example import typical_row
 from mlops_assets.training.fit import Fitted, fit, refit
 from mlops_assets.training.gates import GateDecision
 from mlops_assets.training.plots import figures
@@ -86,6 +87,9 @@ def train(
     Raises:
         TrainingError, FeatureError: the rows or the estimator do not fit the document.
     """
+    # Before MLflow: skops looks through all that is loaded when it is imported, and MLflow loads a thousand modules.
+    import skops.io  # noqa: F401
+
     known = None if again else registry.with_tag(config.registry_model_name, "lineage", lineage.digest)
     if known is not None:
         return Candidate(known, trained=False)
@@ -118,6 +122,7 @@ def train(
             },
             figures=drawn,
             tables=lineage.tables,
+            example=typical_row(fitted.rows, fitted.inputs),
             files={
                 FILE: _record(config, features, final, lineage).model_dump_json(indent=1),
                 **({"search.csv": searched.trials.write_csv()} if searched else {}),
