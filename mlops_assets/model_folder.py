@@ -59,7 +59,9 @@ def _signature(described: Described) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types.schema import ColSpec, Schema
 
-    inputs = Schema([ColSpec(kind, name, required=kind not in NULL_ONLY_IF_OPTIONAL) for name, kind in described.inputs])
+    inputs = Schema(
+        [ColSpec(kind, name, required=kind not in NULL_ONLY_IF_OPTIONAL) for name, kind in described.inputs]
+    )
     return ModelSignature(inputs, Schema([ColSpec(kind, name) for name, kind in described.outputs]))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mlops_assets import unity_models
+from mlops_assets.loading import no_garbage
 from mlops_assets.unity_models import UnityModels
 
 if TYPE_CHECKING:
@@ -146,12 +147,13 @@ class ModelRegistry:
         os.environ.setdefault("MLFLOW_LOG_UV_FILES", "false")
         if self.artifacts:
             self.artifacts.mkdir(parents=True, exist_ok=True)
-        import mlflow
+        with no_garbage():
+            import mlflow
 
-        for noisy in ("alembic", "mlflow.store.db.utils"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
-        self._point_mlflow_here()
-        return mlflow.MlflowClient()
+            for noisy in ("alembic", "mlflow.store.db.utils"):
+                logging.getLogger(noisy).setLevel(logging.WARNING)
+            self._point_mlflow_here()
+            return mlflow.MlflowClient()
 
     def log(self, name: str, experiment: str, run_name: str, training: Training) -> ModelVersion:
         """Record a training as one MLflow run and register its model as the next version of `name`."""

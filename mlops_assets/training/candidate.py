@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from mlops_assets.config import FeatureConfig, TrainingConfig, config_hash
+from mlops_assets.loading import no_garbage
 from mlops_assets.registry import PASSED, REFUSED, ModelRegistry, ModelVersion, Training
 from mlops_assets.training.challenge import judged, split_text
 from mlops_assets.training.estimators import algorithm_path
@@ -87,8 +88,9 @@ def train(
     Raises:
         TrainingError, FeatureError: the rows or the estimator do not fit the document.
     """
-    # Before MLflow: skops looks through all that is loaded when it is imported, and MLflow loads a thousand modules.
-    import skops.io  # noqa: F401
+    with no_garbage():
+        # Before MLflow: skops looks through all that is loaded already, and MLflow loads a thousand modules.
+        import skops.io  # noqa: F401
 
     known = None if again else registry.with_tag(config.registry_model_name, "lineage", lineage.digest)
     if known is not None:
