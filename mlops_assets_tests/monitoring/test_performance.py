@@ -183,6 +183,23 @@ def test_the_estimated_auc_is_the_mean_over_all_labels_that_may_come():
     assert estimate("roc_auc", probability, probability > 0.5) == pytest.approx(np.mean(pairs), abs=0.002)
 
 
+@pytest.mark.parametrize(
+    "probability",
+    [
+        np.random.default_rng(0).random(50_000),
+        np.random.default_rng(0).beta(0.5, 5000, 50_000),
+        np.random.default_rng(0).integers(0, 6, 50_000) / 5,
+        np.array([0.0, 1.0, 1.0, 0.25, 0.25]),
+    ],
+    ids=["even", "near zero", "few values", "ends and ties"],
+)
+def test_the_estimated_auc_is_that_of_each_row_counted_as_both_classes_by_its_probability(probability):
+    both = np.concatenate([np.ones_like(probability), np.zeros_like(probability)])
+    weights = np.concatenate([probability, 1 - probability])
+    expected = sklearn.metrics.roc_auc_score(both, np.concatenate([probability, probability]), sample_weight=weights)
+    assert estimate("roc_auc", probability, probability > 0.5) == pytest.approx(expected, abs=1e-5)
+
+
 def test_an_estimate_is_called_one_and_a_metric_without_one_is_refused():
     found = window_performance(predictions(), label="late", metrics=["accuracy"], estimates=["model_accuracy"])[0]
     assert [value.name for value in found.metrics] == ["accuracy", "estimated_accuracy"]
