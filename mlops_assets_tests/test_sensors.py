@@ -1,12 +1,14 @@
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from mlops_assets.config import MonitoringConfig
-from mlops_assets.sensors.drift import Alarm, Cursor, decide
+from mlops_assets.assets.keys import Materialized
+from mlops_assets.config import MonitoringConfig, Project, load_project
+from mlops_assets.sensors.drift import Alarm, Cursor, decide, latest_alarm
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 DRIFT = Alarm("drift", "2013-04", "1", "temp has drifted")
@@ -100,3 +102,32 @@ def test_a_request_says_in_which_window_the_trouble_began() -> None:
     lost = Alarm("performance", "2013-05", "1", "roc_auc 0.65 is below 0.7", since="2013-05")
     (request,) = asked(decide("flights", [drift, lost], Cursor(), monitor(), NOW))
     assert request.tags["mlops/since"] == "2013-03"
+
+
+FLIGHTS = load_project(Path(__file__).parents[1] / "configs" / "flights")
+
+
+def monitor_job(project: Project, raised: bool) -> dg.JobDefinition:
+    """A job of a monitor that has looked, with what its check said."""
+    key = dg.AssetKey([project.name, "monitoring", "drift"])
+
+    @dg.asset(key=key, check_specs=[dg.AssetCheckSpec("alarm", asset=key)])
+    def drift() -> Materialized:
+        told = {"window": "2013-04", "champion": "1", "reason": "temp has drifted", "since": "2013-03"}
+        result = dg.AssetCheckResult(passed=not raised, check_name="alarm", metadata=told)
+        return dg.MaterializeResult(check_results=[result])
+
+    return dg.Definitions([drift], jobs=[dg.define_asset_job("monitor")]).resolve_job_def("monitor")
+
+
+def test_a_monitor_that_waits_in_the_queue_does_not_hide_the_alarm_of_the_one_before() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = monitor_job(FLIGHTS, raised=True)
+        job.execute_in_process(instance=instance)
+        raised = latest_alarm(instance, FLIGHTS, "drift")
+        waiting = [instance.create_run_for_job(job) for _ in range(2)]
+        assert [run.status for run in waiting] == [dg.DagsterRunStatus.NOT_STARTED] * 2
+        assert latest_alarm(instance, FLIGHTS, "drift") == raised
+        assert raised == Alarm("drift", "2013-04", "1", "temp has drifted", since="2013-03")
+        monitor_job(FLIGHTS, raised=False).execute_in_process(instance=instance)
+        assert latest_alarm(instance, FLIGHTS, "drift") is None

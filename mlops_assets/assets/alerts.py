@@ -15,14 +15,6 @@ from mlops_assets.assets.errors import told
 from mlops_assets.assets.gate_record import refusals_in_a_row
 from mlops_assets.assets.keys import Materialized, model_key, monitoring_key, shared
 from mlops_assets.assets.metadata import markdown_table
-from mlops_assets.assets.monitored import (
-    clock,
-    drift_tables,
-    page_file,
-    performance_table,
-    quality_table,
-    watches_quality,
-)
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.alert_channels import Channel
 from mlops_assets.config.lineage import ModelDocuments
@@ -36,6 +28,14 @@ from mlops_assets.monitoring.quality import read_quality
 from mlops_assets.monitoring.track import known
 from mlops_assets.monitoring.watch import history
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
+from mlops_assets.steps.monitored import (
+    clock,
+    drift_tables,
+    page_file,
+    performance_table,
+    quality_table,
+    watches_quality,
+)
 
 DELIVERED = "delivered"
 SHOWN = 20

@@ -11,8 +11,6 @@ import polars as pl
 
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, monitoring_key, shared
-from mlops_assets.assets.monitored import drift_tables, page_file, performance_table, quality_table
-from mlops_assets.assets.monitoring import model_metrics
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake.locations import Warehouse
@@ -34,6 +32,8 @@ from mlops_assets.monitoring.track import BASELINE, CHAMPION, last_windows
 from mlops_assets.monitoring.verdict import FeatureDrift
 from mlops_assets.monitoring.watch import history, profiles_of, verdicts
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
+from mlops_assets.steps.monitored import drift_tables, page_file, performance_table, quality_table
+from mlops_assets.steps.monitoring import model_metrics
 
 MOST_DISTRIBUTIONS = 6
 MOST_ALERTS = 60

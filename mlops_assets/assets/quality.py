@@ -3,40 +3,19 @@
 It trains nothing: a model that learns from broken data is worse than one that is old.
 """
 
-from datetime import UTC, timedelta
-from typing import Any
+from collections.abc import Iterator
 
 import dagster as dg
-import polars as pl
 
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, monitoring_key, shared
-from mlops_assets.assets.metadata import markdown_table, table_metadata
-from mlops_assets.assets.monitored import clock, drift_tables, newest_prediction, quality_table
-from mlops_assets.config import MonitoringConfig, Project
+from mlops_assets.assets.reported import reported
+from mlops_assets.config import Project
 from mlops_assets.config.lineage import ModelDocuments
-from mlops_assets.config.tables import resolve_table
-from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.monitoring import store, windowed
-from mlops_assets.monitoring.quality import (
-    Arrived,
-    Quality,
-    freshness,
-    is_over,
-    read_quality,
-    score,
-    window_quality,
-    windows_before,
-    write_quality,
-)
-from mlops_assets.monitoring.watch import basis
-from mlops_assets.monitoring.windows import end_of, whole_windows
 from mlops_assets.registry import ModelRegistry, RegistryError
-
-METRIC = "data_quality"
-WHOLE = "whole"
-SHOWN = 20
+from mlops_assets.steps import quality as steps
+from mlops_assets.steps.quality import WHOLE
 
 
 def quality_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
@@ -55,85 +34,11 @@ def quality_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefin
         description="Nulls, unseen levels, broken rules, volume and age of new rows, by window.",
         **shared(project, "monitoring", ["delta", "monitoring"]),
     )
-    def quality(lake: dg.ResourceParam[Warehouse], registry: dg.ResourceParam[ModelRegistry]) -> Materialized:
+    def quality(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse], registry: dg.ResourceParam[ModelRegistry]
+    ) -> Iterator[Materialized | dg.AssetCheckResult]:
         with told(RegistryError):
-            champion = registry.require_champion(documents.model)
-        judge_new_windows(project, documents, config, lake, champion.version)
-        table = quality_table(project, lake)
-        found = read_quality(table, champion.version)
-        return dg.MaterializeResult(metadata=_metadata(table, found), check_results=[_whole(key, found)])
+            done = steps.quality(project, documents, config, lake, registry)
+        yield from reported(context, key, done)
 
     return quality
-
-
-def judge_new_windows(
-    project: Project, documents: ModelDocuments, config: MonitoringConfig, lake: Warehouse, version: str
-) -> None:
-    """Look at the windows of the newest predictions, from the profiles that the drift monitor made of them."""
-    tables, table, now = drift_tables(project, lake), quality_table(project, lake), clock(project).now
-    references = store.read_references(tables.references, version, basis(config))
-    against = {name: found.profile for name, found in references.items()}
-    zone = project.timezone
-    for window in store.newest_batch(tables.profiles, version):
-        current = store.read_profiles(tables.profiles, version, [window], references)
-        arrived = _arrived(project, documents, config, lake, window)
-        before = windows_before(table, version, window)
-        found = window_quality(against, current, arrived, before, config, over=is_over(window, zone, now))
-        if window == windowed.newest_window(tables.profiles, version):
-            found += freshness(newest_prediction(project, documents, lake), now, config)
-        write_quality(table, version, {window: found})
-
-
-def _arrived(
-    project: Project, documents: ModelDocuments, config: MonitoringConfig, lake: Warehouse, window: str
-) -> Arrived | None:
-    """Rows of the feature table's source in a window, those in quarantine included; None where it is not a table of
-    rules, or has no such time.
-    """
-    features = documents.features.config
-    ref = resolve_table(project, features.source_table)
-    if ref is None or ref.layer != "silver":
-        return None
-    counts = []
-    for name in (ref.table, f"{ref.table}_quarantine"):
-        path = lake.table(project.name, ref.layer, name)
-        counts.append(_rows_in(path, features.timestamp_column, config, project.timezone, window))
-    silver, quarantined = counts
-    return None if silver is None else Arrived(ref.table, silver + (quarantined or 0), quarantined or 0)
-
-
-def _rows_in(path: str, time: str, config: MonitoringConfig, zone: str, window: str) -> int | None:
-    if not delta.exists(path) or not delta.schema(path).get(time, pl.Null()).is_temporal():
-        return None
-    last = pl.Series([end_of(window, zone).astimezone(UTC) - timedelta(microseconds=1)])
-    if not getattr(delta.schema(path)[time], "time_zone", None):
-        last = last.dt.replace_time_zone(None)
-    own = delta.scan(path).filter(whole_windows(time, last, config.window, zone))
-    return int(own.select(pl.len()).collect().item())
-
-
-def _whole(key: dg.AssetKey, found: dict[str, list[Quality]]) -> dg.AssetCheckResult:
-    window, findings = next(iter(found.items()), ("", []))
-    failed = "; ".join(one.told for one in findings if one.failed)
-    return dg.AssetCheckResult(
-        passed=not failed,
-        asset_key=key,
-        check_name=WHOLE,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{window}: {failed or 'as whole as before'}" if window else "No window is profiled yet.",
-        metadata={"window": window, METRIC: score(findings)},
-    )
-
-
-def _metadata(table: str, found: dict[str, list[Quality]]) -> dict[str, Any]:
-    if not found:
-        return {}
-    (findings,) = found.values()
-    worst = sorted(findings, key=lambda one: (one.failed, one.value - one.expected), reverse=True)[:SHOWN]
-    columns = ["check", "subject", "value", "expected", "limit", "verdict"]
-    return {
-        METRIC: score(findings),
-        "failed": sum(one.failed for one in findings),
-        "newest_window": markdown_table(map(vars, worst), columns),
-        **table_metadata(table),
-    }

@@ -21,12 +21,15 @@ CLOSE = 1e-5
 def _roc_auc(probability: Floats, _prediction: Floats) -> float:
     """Counted into equal cells where that is off by 1e-5 at most, whatever the order within them, else sorted."""
     cells = np.minimum((probability * CELLS).astype(np.int64), CELLS - 1)
-    held, positive = np.bincount(cells, minlength=CELLS), np.bincount(cells, weights=probability, minlength=CELLS)
-    negative = held - positive
-    undecided = (positive * negative).sum() / 2
-    if undecided > CLOSE * positive.sum() * negative.sum():
-        scores, held = np.unique(probability, return_counts=True)
-        positive, negative = held * scores, held * (1 - scores)
+    positive: Floats = np.bincount(cells, weights=probability, minlength=CELLS).astype(np.float64)
+    negative = np.bincount(cells, minlength=CELLS) - positive
+    if (positive * negative).sum() / 2 <= CLOSE * positive.sum() * negative.sum():
+        return _area(positive, negative)
+    scores, held = np.unique(probability, return_counts=True)
+    return _area(held * scores, held * (1 - scores))
+
+
+def _area(positive: Floats, negative: Floats) -> float:
     return float(area_under_roc(positive[None, :], negative[None, :])[0])
 
 

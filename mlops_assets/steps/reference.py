@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 import polars as pl
 
-from mlops_assets.assets.monitored import with_output
-from mlops_assets.assets.tables import locate
 from mlops_assets.config import Project
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.config.tables import resolve_table
@@ -16,6 +14,8 @@ from mlops_assets.lake.sources import is_remote
 from mlops_assets.registry import ModelVersion
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.model import ServedModel
+from mlops_assets.steps.monitored import with_output
+from mlops_assets.steps.tables import locate
 
 MOST_ROWS = 100_000
 

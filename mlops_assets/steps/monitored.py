@@ -7,7 +7,6 @@ from pathlib import Path
 
 import polars as pl
 
-from mlops_assets.assets.tables import locate
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.base import last_part
 from mlops_assets.config.lineage import ModelDocuments
@@ -19,6 +18,7 @@ from mlops_assets.monitoring.track import Clock
 from mlops_assets.monitoring.watch import PREDICTION
 from mlops_assets.monitoring.windows import whole_windows, window_of
 from mlops_assets.serving.model import ServedModel
+from mlops_assets.steps.tables import locate
 
 PREDICTIONS, LABELS = "predictions", "labels"  # transactions of the performance table
 
