@@ -100,7 +100,7 @@ def test_only_production_makes_a_champion(life: Life, environment: str, champion
 
 
 @field("deployment.deployment_type", "An endpoint that answers over HTTP, or batch scoring, where none is made.")
-@pytest.mark.parametrize(("kind", "status"), [("batch", 404), ("serving_endpoint", 200)])
+@pytest.mark.parametrize(("kind", "status"), [("batch", 404), ("job", 404), ("serving_endpoint", 200)])
 def test_only_a_serving_endpoint_answers_over_http(life: Life, kind: str, status: int) -> None:
     deployed(life, deployment_type=kind, endpoint_name="typed")
     with http(life) as client:
