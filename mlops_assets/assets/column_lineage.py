@@ -73,7 +73,7 @@ def gold_lineage(project: Project, document: Document[FeatureConfig], lake: Ware
     config = document.config
     found = {name: [(config.source_table, name)] for name in _columns(project, config.source_table, lake)}
     for aggregate in config.aggregates:
-        read = [aggregate.column, *aggregate.by]
+        read = [aggregate.column, *config.grouped_by(aggregate)]
         found |= {name: [(config.source_table, column) for column in read] for name in aggregate.names}
     for join in config.joins:
         keys = list(join.on.values()) if isinstance(join.on, dict) else list(join.on)

@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 from mlops_assets.lake import log
 from mlops_assets.lake.current import current
 from mlops_assets.lake.errors import LakeError
-from mlops_assets.lake.foreign import exists, opened, table_rows
+from mlops_assets.lake.foreign import exists, opened, still_there, table_rows
 from mlops_assets.lake.new_rows import appended_rows, polars_schema
 from mlops_assets.lake.storable import normalised
 from mlops_assets.lake.writing import Commit, Written, append, merge, overwrite, replace
@@ -94,18 +94,23 @@ def changes(path: str, after: int | None, until: int | None = None, *, keys: Seq
         return scan(path, newest).collect()
     if after >= newest:
         return scan(path, newest).clear().collect()
-    done = log.commits(path, after, newest)
-    if all(commit.appends for commit in done):
-        wanted = pl.concat(
-            appended_rows(opened(path, newest), commit.added).collect().with_columns(_commit_version=commit.version)
-            for commit in done
-        )
-    else:
-        feed = pl.DataFrame(opened(path).load_cdf(starting_version=after + 1, ending_version=newest))
-        wanted = feed.filter(pl.col("_change_type").is_in(["insert", "update_postimage"])).sort("_commit_version")
+    with still_there(path):
+        wanted = _changed(path, after, newest)
     if keys:
         wanted = wanted.filter(pl.col("_commit_version") == pl.col("_commit_version").max().over(list(keys)))
     return normalised(wanted).select(list(schema(path, newest)))
+
+
+def _changed(path: str, after: int, newest: int) -> pl.DataFrame:
+    """The rows with the version that each came with."""
+    done = log.commits(path, after, newest)
+    if all(commit.appends for commit in done):
+        return pl.concat(
+            appended_rows(opened(path, newest), commit.added).collect().with_columns(_commit_version=commit.version)
+            for commit in done
+        )
+    feed = pl.DataFrame(opened(path).load_cdf(starting_version=after + 1, ending_version=newest))
+    return feed.filter(pl.col("_change_type").is_in(["insert", "update_postimage"])).sort("_commit_version")
 
 
 def rewritten(path: str, after: int, until: int) -> bool:

@@ -3,7 +3,8 @@
 Some readers answer a column-mapped table with nulls and no error; the protocol that the table states decides here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -48,6 +49,25 @@ def refuse_unreadable(table: DeltaTable, path: str) -> None:
             f"{path}: the Delta table has the feature {', '.join(sorted(unknown))}, which is not read here; "
             "have its owner drop the feature (ALTER TABLE … DROP FEATURE), or ingest a copy without it"
         )
+
+
+@contextmanager
+def still_there(path: str) -> Iterator[None]:
+    """Say it in a sentence where data files that the log names, and that were still to be read, are gone.
+
+    Raises:
+        LakeError: they are.
+    """
+    try:
+        yield
+    except (FileNotFoundError, pl.exceptions.PolarsError, DeltaError) as error:
+        if not isinstance(error, FileNotFoundError) and "not found" not in str(error):
+            raise
+        raise LakeError(
+            f"{path}: data files of versions that were not read yet are gone, as vacuum removes them; read more often "
+            "or keep them longer (`retention`, or the owner's delta.deletedFileRetentionDuration), and ingest into a "
+            "new destination to begin again with the rows that there are"
+        ) from error
 
 
 def features(table: DeltaTable) -> frozenset[str]:

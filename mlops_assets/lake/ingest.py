@@ -14,7 +14,7 @@ from mlops_assets.lake.errors import LakeError, Overtaken, SourceChanged, Source
 from mlops_assets.lake.evolution import left_out
 from mlops_assets.lake.files import told
 from mlops_assets.lake.fingerprints import next_number, says
-from mlops_assets.lake.foreign import opened
+from mlops_assets.lake.foreign import opened, still_there
 from mlops_assets.lake.sources import SourceFile, source_files
 from mlops_assets.lake.stretches import PARTITION
 from mlops_assets.lake.writing import quoted
@@ -174,10 +174,11 @@ def _ingest_range(target: Target, location: str, after: int | None, until: int, 
     rows = _stamped(target, fresh, f"{location}@{until}", without)
     commit = _commit(target, {"source": until})
     name = f"version {until}"
-    if replace:
-        written = engine.overwrite(table, rows, where=f"_source_file LIKE {quoted(location + '@%')}", **commit)
-    else:
-        written = engine.append(table, rows, add_columns=True, **commit)
+    with still_there(location):
+        if replace:
+            written = engine.overwrite(table, rows, where=f"_source_file LIKE {quoted(location + '@%')}", **commit)
+        else:
+            written = engine.append(table, rows, add_columns=True, **commit)
     replaced = (name,) if replace else ()
     return Ingested(table, written.version, written.inserted, (name,), columns_ignored=without, replaced=replaced)
 

@@ -1,7 +1,8 @@
 """The engine of a machine without a JVM: Polars moves the rows, delta-rs writes the tables."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -25,7 +26,7 @@ Frame = pl.DataFrame | pl.LazyFrame
 class PolarsEngine:
     """Frames are Polars'; those that only pass through are lazy, and stream from the source into the table."""
 
-    rows_at_once: int | None = 2_000_000
+    rows_at_once: int | None = 2 * 1024 * 1024  # two row groups of a data file, which are read once each
 
     scan = staticmethod(delta.scan)
     read_file = staticmethod(scan_file)
@@ -46,6 +47,17 @@ class PolarsEngine:
     def keep(self, frame: pl.DataFrame) -> pl.DataFrame:
         """A frame is in memory already."""
         return frame
+
+    def put_aside(self, frame: pl.DataFrame, file: Path) -> Callable[[], pl.DataFrame]:
+        """The frame in a file of its own, which goes when the frame is back."""
+        frame.write_ipc(file)
+
+        def back() -> pl.DataFrame:
+            found = pl.read_ipc(file)
+            file.unlink()
+            return found
+
+        return back
 
     def columns(self, frame: Frame) -> list[str]:
         """The frame's columns, in order."""

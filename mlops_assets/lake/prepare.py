@@ -52,9 +52,9 @@ def prepared(
         pl.concat([shaped.unreadable, broken])
         .group_by(ROW, maintain_order=True)
         .agg(pl.col(FAILED).list.explode(keep_nulls=False, empty_as_null=False).unique(maintain_order=True))
+        .sort(ROW)
     )
-    numbered = bronze.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(ROW))
-    bad = numbered.join(reasons, on=ROW, maintain_order="left").drop(ROW).with_columns(pl.lit(run.id).alias("_run_id"))
+    bad = bronze[reasons[ROW]].with_columns(reasons[FAILED], pl.lit(run.id).alias("_run_id"))
     good, origin = validation.passed, origin.filter(~validation.broken)
     added = dict(shaped.added)
     if "explode" in added:

@@ -6,13 +6,15 @@ is written first: after a kill between the two, silver gets the rows that the qu
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from mlops_assets.lake import delta
-from mlops_assets.lake.batch import Batch, Run
+from mlops_assets.lake.batch import Batch, Run, silver_rules
 from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.errors import Overtaken
 from mlops_assets.lake.rowcount import RowCount
@@ -63,9 +65,36 @@ class Work:
     others: Mapping[str, Any]
     engine: Engine[Any]
     scope: Scope
+    committed: list[RowCount] = field(default_factory=list)
+    asked: list[tuple[RuleOutcome, ...]] = field(default_factory=list)
+
+    @property
+    def rows(self) -> RowCount:
+        """What this run has committed, also before others overtook it."""
+        return sum(self.committed, RowCount())
+
+    @property
+    def outcomes(self) -> tuple[RuleOutcome, ...]:
+        """What the rules said of the rows that it looked at last."""
+        return self.asked[-1] if self.asked else ()
+
+    @property
+    def nowhere(self) -> bool:
+        """Whether the rows are those that belong to no partition: all wait in quarantine, and block nothing."""
+        return self.scope.parted and self.scope.partition is None
+
+    @property
+    def rules(self) -> list[Rule]:
+        """What the rows are asked."""
+        return [nowhere(self.config)] if self.nowhere else silver_rules(self.config)
 
 
-@at_once
+def nowhere(config: "DataConfig") -> Rule:
+    """The rule that a row without a partition breaks."""
+    column = config.partitions.column if config.partitions else ""
+    return Rule(f"{column}_is_in_a_partition", "1 == 2", description="Rows of no partition wait in quarantine.")
+
+
 def refine(
     config: "DataConfig",
     tables: DataTables,
@@ -82,15 +111,20 @@ def refine(
     Raises:
         LakeError, RuleError: a step or a rule does not fit the table's columns. Nothing was written.
     """
-    work = Work(config, tables, run, others, engine, scope)
-    newest = delta.version(tables.bronze)
+    return _brought(Work(config, tables, run, others, engine, scope))
+
+
+@at_once
+def _brought(work: Work) -> Refined:
+    newest = delta.version(work.tables.bronze)
     if newest is None:
         return Refined(RowCount())
     done = _finished(work)
-    size = None if _needs_all_at_once(config) else engine.rows_at_once
-    found = stretches(tables.bronze, done, newest, scope, size) if done is None or done < Position(newest) else []
+    size = None if _needs_all_at_once(work.config) else work.engine.rows_at_once
+    later = done is None or done < Position(newest)
+    found = stretches(work.tables.bronze, done, newest, work.scope, size) if later else []
     if not found:
-        return Refined(RowCount())
+        return Refined(work.rows, work.outcomes)
     return _one(work, found[0]) if len(found) == 1 else _many(work, found)
 
 
@@ -113,54 +147,57 @@ def _finished(work: Work) -> Position | None:
         batch = work.engine.prepare(work.config, arrived, work.run, work.others, [])
         if batch.bad_rows:
             work.engine.append(work.tables.quarantine, batch.bad, transactions={}, add_columns=True)
-        _write_silver(work, stretch, batch.good)
+        _commit(work, stretch, batch, batch.bad_rows)
     return held
 
 
 def _one(work: Work, stretch: Stretch) -> Refined:
     """A run whose rows fit into memory reads them once."""
-    batch = _prepared(work, stretch)
+    arrived = work.engine.arrivals(work.tables.bronze, stretch)
+    batch = work.engine.prepare(work.config, arrived, work.run, work.others, work.rules)
     found = Survey.of(batch)
-    nowhere_to_go = work.scope.parted and work.scope.partition is None
-    blocked = () if nowhere_to_go else blocking(work.config, found, delta.rows(work.tables.silver))
+    blocked = _blocked(work, found)
     if blocked:
         return Refined(RowCount(batch.read, quarantined=batch.bad_rows), batch.outcomes, blocked)
-    return Refined(_written(work, stretch, batch), batch.outcomes)
+    _write(work, stretch, batch)
+    return Refined(work.rows, work.outcomes)
 
 
 def _many(work: Work, found: Sequence[Stretch]) -> Refined:
     """A larger run looks at all stretches before it writes the first: what blocks must block all of it."""
-    whole = survey(work, found)
-    blocked = blocking(work.config, whole, delta.rows(work.tables.silver))
-    if blocked:
-        return Refined(RowCount(whole.read, quarantined=whole.bad), whole.outcomes, blocked)
-    rows = RowCount()
-    for stretch in found:
-        rows += _written(work, stretch, _prepared(work, stretch, whole.row_rules))
-    return Refined(rows, whole.outcomes)
+    with TemporaryDirectory() as folder:
+        whole, aside = survey(work, found, Path(folder))
+        blocked = _blocked(work, whole)
+        if blocked:
+            return Refined(RowCount(whole.read, quarantined=whole.bad), whole.outcomes, blocked)
+        for stretch, batch in zip(found, aside, strict=True):
+            _write(work, stretch, batch.back())
+    return Refined(work.rows, work.outcomes)
 
 
-def _prepared(work: Work, stretch: Stretch, rules: Any = None) -> Batch[Any]:
-    arrived = work.engine.arrivals(work.tables.bronze, stretch)
-    if work.scope.parted and work.scope.partition is None:
-        rules = [nowhere(work.config)]
-    return work.engine.prepare(work.config, arrived, work.run, work.others, rules)
+def _blocked(work: Work, found: Survey) -> tuple[str, ...]:
+    work.asked.append(found.outcomes)
+    return () if work.nowhere else blocking(work.config, found, delta.rows(work.tables.silver))
 
 
-def nowhere(config: "DataConfig") -> Rule:
-    """The rule that a row without a partition breaks."""
-    column = config.partitions.column if config.partitions else ""
-    return Rule(f"{column}_is_in_a_partition", "1 == 2", description="Rows of no partition wait in quarantine.")
-
-
-def _written(work: Work, stretch: Stretch, batch: Batch[Any]) -> RowCount:
-    """Both commits; the rows written are counted by what the tables' logs say."""
+def _write(work: Work, stretch: Stretch, batch: Batch[Any]) -> None:
+    """Both commits."""
     quarantined = _write_quarantine(work, stretch, batch)
+    try:
+        _commit(work, stretch, batch, quarantined)
+    except Overtaken:
+        # The other run has written the good rows, and not these.
+        work.committed.append(RowCount(quarantined, quarantined=quarantined))
+        raise
+
+
+def _commit(work: Work, stretch: Stretch, batch: Batch[Any], quarantined: int) -> None:
+    """Silver's commit; the rows are counted by what the tables' logs say."""
     written, removed = _write_silver(work, stretch, batch.good)
     removed = {name: count for name, count in {**batch.removed, **removed}.items() if count}
     rows = RowCount(batch.read, written, quarantined, batch.added, removed)
     rows.check()
-    return rows
+    work.committed.append(rows)
 
 
 def _write_quarantine(work: Work, stretch: Stretch, batch: Batch[Any]) -> int:

@@ -33,10 +33,12 @@ def stream(frame: pl.DataFrame | pl.LazyFrame, failures: Failures) -> pl.DataFra
     """The frame as a writer takes it, a lazy one batch by batch; what goes wrong while it is read is in `failures`."""
     if isinstance(frame, pl.DataFrame):
         return normalised(frame)
-    rows = normalised(frame)
-    return pa.RecordBatchReader.from_batches(
-        _arrow(pl.DataFrame(schema=rows.collect_schema())).schema, _batches(rows, failures)
-    )
+    return pa.RecordBatchReader.from_batches(arrow_schema(frame), _batches(normalised(frame), failures))
+
+
+def arrow_schema(frame: pl.DataFrame | pl.LazyFrame) -> pa.Schema:
+    """The columns as a table stores them."""
+    return _arrow(pl.DataFrame(schema=normalised(frame.lazy()).collect_schema())).schema
 
 
 def _batches(rows: pl.LazyFrame, failures: Failures) -> Iterator[pa.RecordBatch]:

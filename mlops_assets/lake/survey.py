@@ -1,10 +1,11 @@
 """What a run's rows look like before any is written, and whether that must stop it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.lake.batch import Batch, silver_rules
+from mlops_assets.lake.batch import Batch
 from mlops_assets.lake.stretches import Stretch
 from mlops_assets.rules import Rule, RuleOutcome, is_table_level, parse
 from mlops_assets.rules.stream import added
@@ -18,13 +19,12 @@ EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Survey:
-    """A run's figures; `row_rules` are the rules that can be asked again of a part of its rows."""
+    """A run's figures."""
 
     read: int
     good: int
     bad: int
     outcomes: tuple[RuleOutcome, ...]
-    row_rules: tuple[Rule, ...] = ()
 
     @staticmethod
     def of(batch: Batch[Any]) -> "Survey":
@@ -32,26 +32,47 @@ class Survey:
         return Survey(batch.read, batch.good_rows, batch.bad_rows, batch.outcomes)
 
 
-def survey(work: "Work", found: Sequence[Stretch]) -> Survey:
-    """All stretches read and validated, one at a time; table-level rules are asked of all of them together."""
-    rules = silver_rules(work.config)
+@dataclass(frozen=True)
+class Aside:
+    """A batch whose rows have been put aside."""
+
+    figures: Batch[None]
+    good: Callable[[], Any]
+    bad: Callable[[], Any]
+
+    def back(self) -> Batch[Any]:
+        """The batch as it was."""
+        return replace(self.figures, good=self.good(), bad=self.bad())
+
+
+def survey(work: "Work", found: Sequence[Stretch], folder: Path) -> tuple[Survey, list[Aside]]:
+    """All stretches read and validated, one at a time, and put aside in a folder; table-level rules are asked of all of
+    them together.
+    """
+    rules = work.rules
     table_rules = [rule for rule in rules if is_table_level(parse(rule.condition))]
     row_rules = tuple(rule for rule in rules if rule not in table_rules)
-    batches = []
-    for stretch in found:
-        batch = work.engine.prepare(
-            work.config, work.engine.arrivals(work.tables.bronze, stretch), work.run, work.others, row_rules
-        )
-        batches.append(Survey.of(batch))
+    aside = [_put_aside(work, stretch, row_rules, folder / str(number)) for number, stretch in enumerate(found)]
+    batches = [each.figures for each in aside]
     by_row = iter([added(outcomes, EXAMPLES) for outcomes in zip(*(each.outcomes for each in batches), strict=True)])
     by_table = iter(_of_the_table(work, found, table_rules))
-    return Survey(
+    whole = Survey(
         sum(each.read for each in batches),
-        sum(each.good for each in batches),
-        sum(each.bad for each in batches),
+        sum(each.good_rows for each in batches),
+        sum(each.bad_rows for each in batches),
         tuple(next(by_table) if rule in table_rules else next(by_row) for rule in rules),
-        row_rules,
     )
+    return whole, aside
+
+
+def _put_aside(work: "Work", stretch: Stretch, rules: Sequence[Rule], file: Path) -> Aside:
+    arrived = work.engine.arrivals(work.tables.bronze, stretch)
+    batch = work.engine.prepare(work.config, arrived, work.run, work.others, rules)
+    good, bad = (
+        work.engine.put_aside(rows, file.with_suffix(name))
+        for rows, name in ((batch.good, ".good"), (batch.bad, ".bad"))
+    )
+    return Aside(replace(batch, good=None, bad=None), good, bad)
 
 
 def _of_the_table(work: "Work", found: Sequence[Stretch], rules: Sequence[Rule]) -> Sequence[RuleOutcome]:

@@ -14,7 +14,7 @@ from typing import TypedDict
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from filelock import FileLock
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -24,7 +24,7 @@ from mlops_assets.lake.errors import Overtaken
 from mlops_assets.lake.foreign import exists, opened, refuse_to_write
 from mlops_assets.lake.new_rows import polars_schema
 from mlops_assets.lake.storable import normalised
-from mlops_assets.lake.streams import folder, stream, told
+from mlops_assets.lake.streams import arrow_schema, folder, stream, told
 
 FEED = "delta.enableChangeDataFeed"
 # A log is read from its last checkpoint on: ten commits at most, however old the table is.
@@ -37,6 +37,7 @@ on_conflict = retry(
     reraise=True,
 )
 Seen = Mapping[str, int | None]
+Rows = pl.DataFrame | pl.LazyFrame
 
 
 class Commit(TypedDict, total=False):
@@ -85,17 +86,30 @@ def _target(path: str, seen: Seen | None) -> DeltaTable | None:
     return table
 
 
-def _made_alone(path: str) -> AbstractContextManager[object]:
-    """Of two that make a local table at once, delta-rs lets both: the second waits here, and finds it made."""
-    if exists(path) or "://" in path:
+def _made_alone(
+    path: str, frame: Rows, partition_by: Sequence[str], properties: Mapping[str, str]
+) -> AbstractContextManager[object]:
+    """Of two that make a table at once, delta-rs lets both: the second waits here, and finds it made. In a store, where
+    none can be waited for, it is made without rows: they come after that, as to any other table.
+    """
+    if exists(path):
         return nullcontext()
-    return FileLock(str(Path(folder(path)) / "_made.lock"))
+    if "://" not in path:
+        return FileLock(str(Path(folder(path)) / "_made.lock"))
+    try:
+        DeltaTable.create(
+            path, arrow_schema(frame), partition_by=list(partition_by) or None, configuration=dict(properties)
+        )
+    except DeltaError:
+        if not exists(path):
+            raise
+    return nullcontext()
 
 
 @on_conflict
 def append(
     path: str,
-    frame: pl.DataFrame | pl.LazyFrame,
+    frame: Rows,
     *,
     transactions: Mapping[str, int],
     seen: Seen | None = None,
@@ -104,7 +118,7 @@ def append(
     properties: Mapping[str, str] = CONFIGURATION,
 ) -> Written:
     """Add the rows of `frame` and record `transactions` in the same commit; a lazy frame streams through memory."""
-    with _made_alone(path), told(path) as failed:
+    with told(path) as failed, _made_alone(path, frame, partition_by, properties):
         table = _target(path, seen)
         write_deltalake(
             table or folder(path),
@@ -121,7 +135,7 @@ def append(
 @on_conflict
 def overwrite(
     path: str,
-    frame: pl.DataFrame | pl.LazyFrame,
+    frame: Rows,
     *,
     transactions: Mapping[str, int],
     seen: Seen | None = None,
@@ -132,7 +146,7 @@ def overwrite(
     """Replace the table's rows and columns by those of `frame`, or only the rows `where` a SQL condition holds; older
     versions stay readable.
     """
-    with _made_alone(path), told(path) as failed:
+    with told(path) as failed, _made_alone(path, frame, partition_by, properties):
         table = _target(path, seen)
         where = where if table else None
         write_deltalake(

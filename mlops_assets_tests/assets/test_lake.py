@@ -110,6 +110,36 @@ def test_columns_are_followed_through_renames_and_derived_columns_to_the_feature
     assert lineage(result, "shop", "gold", "order_features")["gross"] == {("silver", "gross")}
 
 
+def test_columns_are_followed_through_aggregates_and_joins(shop: Make) -> None:
+    made = shop(primary_keys=["id"])
+    made.write(
+        "features.yaml",
+        {
+            "primary_keys": ["id"],
+            "timestamp_column": "at",
+            "source_table": "silver/orders",
+            "feature_table_name": "order_features",
+            "features": ["amount", "own_amount", "address"],
+            "aggregates": [
+                {"column": "amount", "functions": ["sum"], "windows": ["7d"]},
+                {"column": "amount", "functions": ["mean"], "windows": ["1d"], "by": ["email"]},
+            ],
+            "joins": [
+                {"table": "silver/orders", "on": {"id": "id"}, "columns": ["amount"], "prefix": "own_"},
+                {"table": "silver/orders", "on": ["id"], "columns": ["email"], "rename": {"email": "address"}},
+            ],
+        },
+    )
+    result = made.run()
+    assert result.success
+    gold = lineage(result, "shop", "gold", "order_features")
+    assert gold["amount_sum_7d"] == {("silver", "amount"), ("silver", "id")}
+    assert gold["amount_mean_1d_by_email"] == {("silver", "amount"), ("silver", "email")}
+    assert gold["own_amount"] == {("silver", "amount")}
+    assert gold["address"] == {("silver", "email")}
+    assert gold["id"] == {("silver", "id")}
+
+
 def run_partition(made: Shop, key: str | None) -> dg.ExecuteInProcessResult:
     selection = dg.AssetSelection.assets(
         dg.AssetKey(["shop", "bronze", "orders"]), dg.AssetKey(["shop", "silver", "orders"])

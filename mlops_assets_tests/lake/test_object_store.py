@@ -6,14 +6,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import polars as pl
 import pytest
 
 from mlops_assets.lake import delta
-from mlops_assets.lake.errors import LakeError, SourceMissing
+from mlops_assets.lake.errors import LakeError, Overtaken, SourceMissing
 from mlops_assets.lake.polars import POLARS
 from mlops_assets_tests.lake.conftest import Lake
 
@@ -91,6 +93,23 @@ def test_tables_may_lie_in_a_bucket(lake: Lake, bucket: Any) -> None:
         lake.load(lake.config(validation_rules=[rule], max_error_fraction=1))
     assert sorted(delta.scan(lake.tables.silver).collect()["id"]) == [1, 2]
     assert delta.rows(lake.tables.quarantine) == 2
+
+
+def test_of_two_that_make_a_table_of_a_bucket_at_once_one_brings_its_rows(bucket: Any) -> None:
+    for number in range(4):
+        path, start = f"s3://landing/raced/{number}", Barrier(2)
+
+        def make(path: str = path, start: Barrier = start) -> int:
+            start.wait()
+            rows = pl.DataFrame({"id": [1, 2]})
+            try:
+                return delta.append(path, rows, transactions={"load": 1}, seen={"load": None}).inserted
+            except Overtaken:
+                return 0
+
+        with ThreadPoolExecutor(2) as pool:
+            written = sorted(each.result() for each in [pool.submit(make) for _ in range(2)])
+        assert (written, delta.rows(path)) == ([0, 2], 2)
 
 
 def test_what_is_not_in_the_bucket_is_told(lake: Lake, bucket: Any) -> None:

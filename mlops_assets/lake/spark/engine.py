@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -126,6 +127,10 @@ class SparkEngine:
     ) -> Batch["DataFrame"]:
         """Bronze rows shaped and validated."""
         return prepare(config, bronze, run, others, rules, self.keep)
+
+    def put_aside(self, frame: "DataFrame", file: Path) -> Callable[[], "DataFrame"]:
+        """The frame as it is: it is made when it is asked for."""
+        return lambda: frame
 
     def keep(self, frame: "DataFrame") -> "DataFrame":
         """The frame, held by the workers once it has been made."""
