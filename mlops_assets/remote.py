@@ -7,6 +7,7 @@ process with a traceback and a code that is not 0.
 
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,10 @@ from mlops_assets.rules import RuleError
 from mlops_assets.secrets import SecretError
 from mlops_assets.steps import data, features, model
 from mlops_assets.steps.result import Shown, StepResult, StepRun
+from mlops_assets.steps.unity import written_tables
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.unity_models import UnityModels
+from mlops_assets.unity_tables import UnityTables, register, teller
 
 if TYPE_CHECKING:
     from dagster_pipes import PipesContext
@@ -60,14 +63,31 @@ def run_step(
 ) -> StepResult:
     """Run the step of an asset key without its project (`silver/flights`) on the tables below `home`.
 
-    `asked` holds MLflow's `tracking_uri` and may hold its `registry_uri` and `unity_models`, the `engine` (Polars
+    `asked` holds MLflow's `tracking_uri` and may hold its `registry_uri` and `unity_models`,
+    the folder of `tables` and what Unity Catalog is told of them (`unity_tables`), the `engine` (Polars
     without it), the run's `tags`, and what was `chosen` in the Launchpad.
     """
     with tempfile.TemporaryDirectory() as folder:
         project = unpacked(shipped, Path(folder))
         run = StepRun(run_id, asked.get("tags", {}), asked.get("chosen", {}))
-        lake = Warehouse(home, _engine(asked.get("engine", "polars")))
-        return _found(project, step)(lake, _registry(asked, home), run)
+        lake = Warehouse(home, _engine(asked.get("engine", "polars")), tables=asked.get("tables"))
+        result = _found(project, step)(lake, _registry(asked, home), run)
+        return result if result.blocked else _registered(project, step, result, lake, asked)
+
+
+def _registered(
+    project: Project, step: list[str], result: StepResult, lake: Warehouse, asked: Mapping[str, Any]
+) -> StepResult:
+    """The result, with the name that Unity Catalog has for the table where it is told of tables."""
+    if asked.get("unity_tables") is None:
+        return result
+    from databricks.sdk import WorkspaceClient
+
+    unity = UnityTables(**asked["unity_tables"])
+    written = written_tables(project, step, lake, unity.schema)
+    register(written, unity, teller(WorkspaceClient(), unity.warehouse_id))
+    named = {"dagster/table_name": written[0].name} if written else {}
+    return replace(result, metadata={**result.metadata, **named})
 
 
 def _registry(asked: Mapping[str, Any], home: Path) -> ModelRegistry:

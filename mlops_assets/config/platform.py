@@ -73,7 +73,26 @@ class DatabricksConfig(StrictModel):
     inference_schema: str | None = Field(
         default=None, description="catalog.schema of AI Gateway's inference tables; none if not given."
     )
-    warehouse_id: str | None = Field(default=None, description="SQL warehouse for queries.")
+    tables: str | None = Field(
+        default=None,
+        description="Folder of an external location (abfss://…, s3://…) that tables lie in, which are then registered "
+        "in Unity Catalog by their three-level names. Without it they lie on the volume, where Unity Catalog takes "
+        "none.",
+    )
+    warehouse_id: str | None = Field(
+        default=None, description="SQL warehouse that registers tables in Unity Catalog; needed with tables."
+    )
+    grants: dict[Name, list[Literal["SELECT", "MODIFY", "APPLY TAG", "ALL PRIVILEGES"]]] = Field(
+        default={}, description="Privileges on every table by principal: a user, group or service principal."
+    )
+
+    @model_validator(mode="after")
+    def _tables_have_a_warehouse(self) -> Self:
+        if self.tables and not self.warehouse_id:
+            raise refuse("tables are registered by a SQL warehouse; name it", field="warehouse_id")
+        if self.grants and not self.tables:
+            raise refuse("grants are on tables of Unity Catalog; say where they lie", field="tables")
+        return self
 
 
 class OnlineStoreConfig(StrictModel):

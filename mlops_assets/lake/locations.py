@@ -12,17 +12,19 @@ from mlops_assets.lake.sources import REMOTE_SCHEMES
 
 @dataclass(frozen=True)
 class Warehouse:
-    """The folders below `home` ($MLOPS_HOME), the platform's engine, and the server of its online store where that is
-    one (a secret).
+    """The folders below `home` ($MLOPS_HOME), the platform's engine, the server of its online store where that is one
+    (a secret), and the folder of the tables where that is elsewhere.
     """
 
     home: Path
     engine: Engine[Any] = field(default=POLARS, compare=False)
     online_url: str | None = field(default=None, compare=False, repr=False)
+    tables: str | None = None
 
     def table(self, project: str, layer: str, name: str) -> str:
-        """The Delta table `<home>/warehouse/<project>/<layer>/<name>`."""
-        return str(self.home / "warehouse" / project / layer / name)
+        """The Delta table `<home>/warehouse/<project>/<layer>/<name>`, or `<tables>/<project>/<layer>/<name>`."""
+        root = self.tables.rstrip("/") if self.tables else str(self.home / "warehouse")
+        return f"{root}/{project}/{layer}/{name}"
 
     def source(self, documented: str) -> str:
         """The path or glob that a documented `source_path` means on this machine.

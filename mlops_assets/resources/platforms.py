@@ -73,7 +73,7 @@ def _databricks() -> Mapping[str, object]:
         "profile": there.profile,
     }
     resources: dict[str, object] = {
-        "lake": WarehouseResource(home=there.volume, platform="databricks"),
+        "lake": WarehouseResource(home=there.volume, platform="databricks", tables=there.tables),
         "registry": RegistryResource(tracking_uri="databricks", registry_uri="databricks-uc", platform="databricks"),
         "serving": DatabricksServingResource(
             permissions=dict(there.permissions),
@@ -101,6 +101,9 @@ def _remote_steps(there: DatabricksConfig, access: Mapping[str, Any]) -> RemoteS
         new_cluster=there.new_cluster,
         timeout_seconds=int(there.timeout.total_seconds()),
         unity_models=asdict(unity_models_of(there)),
+        tables=there.tables,
+        warehouse_id=there.warehouse_id,
+        grants={principal: list(privileges) for principal, privileges in there.grants.items()},
         **access,
     )
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
     from databricks.sdk.service.jobs import SubmitTask
 
-    from mlops_assets.resources.watched_runs import WatchedRuns
+    from mlops_assets.resources.remote_run import RemoteRun
 
 ENTRY_POINT = "mlops-assets-step"
 SUBMITS = 3
@@ -32,6 +32,9 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
     tracking_uri: str = Field(default="databricks", description="MLflow's runs, as the step sees them.")
     registry_uri: str | None = Field(default="databricks-uc", description="MLflow's models, as the step sees them.")
     unity_models: dict[str, Any] | None = Field(default=None, description="How the register wants models named.")
+    tables: str | None = Field(default=None, description="Folder of tables, which Unity Catalog is then told of.")
+    warehouse_id: str | None = Field(default=None, description="SQL warehouse that tells it.")
+    grants: dict[str, list[str]] = Field(default={}, description="Privileges on tables by principal.")
     cluster_id: str | None = Field(default=None, description="Existing cluster; serverless without it.")
     new_cluster: dict[str, Any] = Field(default={}, description="A job cluster's definition, instead of cluster_id.")
     timeout_seconds: int = Field(default=3600, description="A run that takes longer is ended by the workspace.")
@@ -63,48 +66,39 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
             "tracking_uri": self.tracking_uri,
             "registry_uri": self.registry_uri,
             "unity_models": self.unity_models,
+            "tables": self.tables,
+            "unity_tables": self._unity_tables(project.pipeline.config.environment),
         }
-        watched, done = self._started(context, step, extras)
-        yield from _judged(context.asset_key, watched.page, done)
+        remote, session = self._started(context, step, extras)
+        yield from _judged(context.asset_key, remote, session)
+
+    def _unity_tables(self, environment: str) -> dict[str, Any] | None:
+        """Where the tables of an environment's pipeline are registered; None where they are not."""
+        if self.tables is None or self.unity_models is None:
+            return None
+        schema = self.unity_models["environments"].get(environment, self.unity_models["schema"])
+        return {"schema": schema, "warehouse_id": self.warehouse_id, "grants": self.grants}
 
     def _started(
         self, context: dg.AssetExecutionContext, step: Sequence[str], extras: Mapping[str, Any]
-    ) -> "tuple[WatchedRuns, Any]":
+    ) -> "tuple[RemoteRun, dg.PipesSession]":
         """Submit and wait. The token makes that a submission whose answer was lost does not run twice."""
         from databricks.sdk.errors.base import DatabricksError
 
-        from mlops_assets.resources.watched_runs import is_passing
+        from mlops_assets.resources.remote_run import RemoteRun, is_passing
 
         token = f"{context.run.run_id[:36]}-{context.op_execution_context.retry_number}-{hash_of(step)}"
         for attempt in range(1, SUBMITS + 1):
-            watched = self._watched()
+            remote = RemoteRun(
+                self.workspace(), self.volume, poll_seconds=self.poll_seconds, report_seconds=self.report_seconds
+            )
             try:
-                done = watched.run(
-                    context=context,
-                    extras=dict(extras),
-                    task=self._task(step),
-                    submit_args=self._submission(token, step),
-                )
+                return remote, remote.report(context, dict(extras), self._task(step), self._submission(token, step))
             except (DatabricksError, OSError, ValueError) as error:
-                if watched.job is None and is_passing(error) and attempt < SUBMITS:
+                if remote.job is None and is_passing(error) and attempt < SUBMITS:
                     continue
-                raise _refused(watched, error, str(watched.client.config.host)) from error
-            if watched.interrupted is not None:
-                raise watched.interrupted
-            return watched, done
+                raise _refused(remote, error) from error
         raise AssertionError("the last attempt returns or raises")
-
-    def _watched(self) -> "WatchedRuns":
-        """A client with a message reader of its own: one that is used twice loses what the second run reports."""
-        from dagster_databricks.pipes import PipesUnityCatalogVolumesMessageReader
-
-        from mlops_assets.resources.watched_runs import WatchedRuns
-
-        client = self.workspace()
-        reader = PipesUnityCatalogVolumesMessageReader(
-            client=client, volume_path=self.volume, interval=self.report_seconds
-        )
-        return WatchedRuns(client, self.volume, message_reader=reader, poll_interval_seconds=self.poll_seconds)
 
     def _task(self, step: Sequence[str]) -> "SubmitTask":
         from databricks.sdk.service import compute, jobs
@@ -142,20 +136,22 @@ def hash_of(step: Sequence[str]) -> str:
     return sha256("/".join(step).encode()).hexdigest()[:8]
 
 
-def _refused(watched: "WatchedRuns", error: Exception, host: str) -> dg.Failure:
+def _refused(remote: "RemoteRun", error: Exception) -> dg.Failure:
     reason = str(error).split(". Config: ")[0]
-    if watched.job is None:
-        return dg.Failure(f"the workspace did not start the step: {reason} (at {host})")
-    told = f"the workspace stopped answering while the step ran: {reason} (see {watched.page})"
-    return dg.Failure(told, metadata={"run": dg.MetadataValue.url(watched.page)})
+    if remote.job is None:
+        return dg.Failure(f"the workspace did not start the step: {reason} (at {remote.client.config.host})")
+    told = f"the workspace stopped answering while the step ran: {reason} (see {remote.page})"
+    return dg.Failure(told, metadata={"run": dg.MetadataValue.url(remote.page)})
 
 
-def _judged(asset: dg.AssetKey, page: str, done: Any) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+def _judged(
+    asset: dg.AssetKey, remote: "RemoteRun", session: dg.PipesSession
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """The results of a run that ended well, if its report is whole and says so."""
-    results = list(done.get_results(implicit_materializations=False))
-    outcomes = [each for each in done.get_custom_messages() if isinstance(each, dict) and "outcome" in each]
-    where = {"run": dg.MetadataValue.url(page)}
-    if not outcomes or not done._session.message_handler.received_closed_message:
+    page, where = remote.page, {"run": dg.MetadataValue.url(remote.page)}
+    results = list(session.get_results(implicit_materializations=False, metadata=where))
+    outcomes = [each for each in session.get_custom_messages() if isinstance(each, dict) and "outcome" in each]
+    if not outcomes or not session.message_handler.received_closed_message:
         told = (
             f"the run ended, but its report was cut off, so nothing is known of what it did (see {page}); run it again"
         )

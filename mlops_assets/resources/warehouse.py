@@ -15,11 +15,13 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
 
     home: str = Field(description="Folder that everything is written to (MLOPS_HOME).")
     platform: str = Field(default="embedded", description="Platform whose document names the online store.")
+    tables: str | None = Field(default=None, description="Folder of the tables, where they are not below home.")
 
     def create_resource(self, context: dg.InitResourceContext) -> Warehouse:
         """The warehouse below `home`. The online store's server, a secret, is read here and is no run configuration."""
         url = load_platform(self.platform).online_store.url
-        return Warehouse(Path(self.home), online_url=url.get_secret_value() if url else None)
+        secret = url.get_secret_value() if url else None
+        return Warehouse(Path(self.home), online_url=secret, tables=self.tables)
 
 
 class SparkWarehouseResource(dg.ConfigurableResource[Warehouse]):

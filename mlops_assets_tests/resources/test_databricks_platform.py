@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from mlops_assets.assemble import build_definitions
-from mlops_assets.config import DeploymentConfig, load_project
+from mlops_assets.config import ConfigError, DeploymentConfig, load_project
 from mlops_assets.resources.databricks_serving import DatabricksServing
 from mlops_assets.resources.platforms import resources_for
 from mlops_assets.resources.remote_steps import RemoteSteps
@@ -81,6 +81,29 @@ def test_what_the_document_lacks_is_told_by_its_field(platform: Path, fields: di
 
     with pytest.raises(dg.DagsterInvalidDefinitionError, match=f"databricks.{missing}"):
         resources_for("databricks")
+
+
+@pytest.mark.parametrize(
+    ("fields", "missing"),
+    [({"tables": "s3://lake/tables"}, "warehouse_id"), ({"grants": {"analysts": ["SELECT"]}}, "tables")],
+)
+def test_tables_in_unity_catalog_need_a_warehouse_and_grants_need_tables(
+    platform: Path, fields: dict[str, object], missing: str
+) -> None:
+    write(platform, **fields)
+
+    with pytest.raises(ConfigError, match=missing):
+        resources_for("databricks")
+
+
+def test_a_pipelines_tables_and_models_go_to_the_schema_of_its_environment(platform: Path) -> None:
+    environments = {"staging": {"catalog": "stage", "schema_name": "ml"}, "prod": {"catalog": "prod"}}
+    write(platform, environments=environments, tables="s3://lake/tables", warehouse_id="w")
+    steps = resources_for("databricks")["remote_steps"]
+
+    assert isinstance(steps, RemoteSteps)
+    found = {name: steps._unity_tables(name) for name in ("development", "staging", "production")}
+    assert [each["schema"] for each in found.values() if each] == ["main.mlops", "stage.ml", "prod.mlops"]
 
 
 @pytest.mark.parametrize(

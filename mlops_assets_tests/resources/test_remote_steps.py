@@ -13,9 +13,9 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from mlops_assets.assemble import build_definitions
 from mlops_assets.config import load_project
 from mlops_assets.lake import delta
+from mlops_assets.resources.remote_run import RemoteRun
 from mlops_assets.resources.remote_steps import RemoteSteps
 from mlops_assets.resources.warehouse import WarehouseResource
-from mlops_assets.resources.watched_runs import WatchedRuns
 from mlops_assets_tests.assets.shop import QUIET, Shop, materialized
 from mlops_assets_tests.workspace_stub import TOKEN, Fault, Workspace, workspace
 from mlops_assets_tests.workspace_stub.wheel import other_wheel, packed_wheel
@@ -101,6 +101,10 @@ def reason(result: dg.ExecuteInProcessResult) -> str:
     return f"{error.message} {cause.message}"
 
 
+def retries(result: dg.ExecuteInProcessResult) -> int:
+    return sum(event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY for event in result.all_events)
+
+
 def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
     return {
         f"{each.asset_key.path[-1]} {each.check_name}": each.passed for each in result.get_asset_check_evaluations()
@@ -127,7 +131,7 @@ def test_steps_in_the_workspace_make_what_local_ones_make(shop: Remote, engine: 
         event.asset_key.path[1]: event.materialization.metadata for event in away.get_asset_materialization_events()
     }
     assert shown["silver"]["rows_quarantined"].value == 1
-    assert shown["silver"]["Databricks Job Run URL"].value.startswith(f"{shop.there.url}/jobs/runs/")
+    assert shown["silver"]["run"].value.startswith(f"{shop.there.url}/jobs/runs/")
     assert [column.name for column in shown["silver"]["dagster/column_schema"].value.columns] == [
         "id",
         "amount",
@@ -186,6 +190,28 @@ def test_a_submission_whose_answer_was_lost_runs_once(shop: Remote) -> None:
     assert list(shop.there.jobs.runs) == [101]
 
 
+@pytest.mark.slow
+def test_a_workspace_in_trouble_is_tried_again_by_the_pipelines_own_retries_and_a_mistake_in_the_data_is_not(
+    shop: Remote,
+) -> None:
+    shop.write("pipeline.yaml", {"name": "shop", "owner": "a@example.com", "environment": "dev", "retry_attempts": 1})
+    shop.there.fail("runs/submit", Fault.error(500, "INTERNAL_ERROR", "no"), times=3)
+
+    stumbled = shop.remote("bronze")
+
+    assert stumbled.success, reason(stumbled)
+    assert retries(stumbled) == 1
+    assert (len(shop.there.jobs.runs), shop.bronze_rows) == (1, 3)
+
+    shop.document(columns={"id": "int", "price": "float"}, validation_rules=[])
+    shop.write_orders("id,cost\n4,1\n", "b.csv")
+    refused = shop.remote("bronze")
+
+    assert not refused.success
+    assert retries(refused) == 0
+    assert len(shop.there.jobs.runs) == 2
+
+
 def test_a_run_that_was_cancelled_there_is_red(shop: Remote) -> None:
     def cancel() -> bool:
         for run in shop.there.jobs.runs.values():
@@ -211,14 +237,14 @@ def test_a_step_that_is_interrupted_cancels_its_run_and_is_not_a_success(
     shop: Remote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = iter(range(100))
-    look = WatchedRuns._get_run_state
+    look = RemoteRun._looked_at
 
-    def interrupted(self: WatchedRuns, run_id: int) -> Any:
+    def interrupted(self: RemoteRun) -> Any:
         if next(looks) == 2:
             raise DagsterExecutionInterruptedError
-        return look(self, run_id)
+        return look(self)
 
-    monkeypatch.setattr(WatchedRuns, "_get_run_state", interrupted)
+    monkeypatch.setattr(RemoteRun, "_looked_at", interrupted)
 
     result = shop.with_code("import time; time.sleep(60)")
 

@@ -157,6 +157,7 @@ class Serving:
 
     def invoke(self, call: Call) -> Reply:
         """POST invocations: MLflow's own scoring code with the model that the traffic picks."""
+        from mlflow.exceptions import MlflowException
         from mlflow.pyfunc.scoring_server import invocations
 
         endpoint = self.find(call)
@@ -166,7 +167,10 @@ class Serving:
         if name not in endpoint.answering:
             raise Refused(404, "RESOURCE_DOES_NOT_EXIST", f"Endpoint '{endpoint.name}' serves no '{name}'.")
         model = endpoint.answering[name]
-        done = invocations(call.content, "application/json", model, model.metadata.get_input_schema())
+        try:
+            done = invocations(call.content, "application/json", model, model.metadata.get_input_schema())
+        except MlflowException as error:
+            raise Refused(error.get_http_status_code(), error.error_code, error.message) from None
         answer = done.response if isinstance(done.response, str) else json.dumps(done.response)
         endpoint.counts[name, done.status >= 500] += 1
         return Reply(answer.encode(), {"served-model-name": name}, done.status)

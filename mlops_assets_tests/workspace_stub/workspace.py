@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mlops_assets_tests.workspace_stub.catalog import Catalog
 from mlops_assets_tests.workspace_stub.faults import Fault, Faults
 from mlops_assets_tests.workspace_stub.files import Files
 from mlops_assets_tests.workspace_stub.http import Call, Refused, Routes, listening
@@ -34,6 +35,7 @@ class Workspace:
     def __post_init__(self) -> None:
         self.serving, self.secrets = Serving(self.model), Secrets()
         self.files, self.jobs = Files(self.root), Jobs(self.root, self._environment)
+        self.catalog = Catalog(self.schemas)
         self.tracking, self.unity_models = Tracking(self.root), UnityModels(self.root, self.schemas.__contains__)
 
     def model(self, name: str, version: str) -> Path:
@@ -58,6 +60,7 @@ class Workspace:
             **self.files.routes,
             **self.jobs.routes,
             **self.secrets.routes,
+            **self.catalog.routes,
             **self.unity_models.routes,
             **self.tracking.routes,
         }

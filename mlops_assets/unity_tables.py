@@ -1,0 +1,111 @@
+"""A project's Delta tables in Unity Catalog: external tables by three-level names, with comments, tags and grants.
+
+Everything is SQL to a warehouse and may be said again. The columns' types and comments are the Delta table's own, which
+Unity Catalog reads anew each time.
+"""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
+
+    from mlops_assets.config import Project
+
+POLL_SECONDS = 2.0
+WAITING = ("PENDING", "RUNNING")
+RESERVED = re.compile(r"[.,\-=/:]")  # not allowed in a tag's name
+
+
+class UnityError(Exception):
+    """Unity Catalog refused a statement."""
+
+
+@dataclass(frozen=True)
+class UnityTables:
+    """The schema (`catalog.schema`) of an environment's tables, the SQL warehouse that is told, and privileges by
+    principal.
+    """
+
+    schema: str
+    warehouse_id: str
+    grants: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class UnityTable:
+    """One table: `catalog.schema.table`, where its Delta log is, and what is said of it."""
+
+    name: str
+    location: str
+    comment: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def table_name(schema: str, project: "Project", layer: str, table: str, documented: str = "") -> str:
+    """A documented name of three levels in the environment's catalog; else the schema's `<project>_<layer>_<table>`."""
+    if re.fullmatch(r"\w+\.\w+\.\w+", documented):
+        return f"{schema.partition('.')[0]}.{documented.partition('.')[2]}"
+    return f"{schema}.{project.name}_{layer}_{table}"
+
+
+def statements(table: UnityTable, grants: Mapping[str, Sequence[str]]) -> list[str]:
+    """What makes Unity Catalog's table what it should be, whatever it was."""
+    name = _identifier(table.name)
+    pairs = ", ".join(f"{_text(RESERVED.sub('_', key))} = {_text(value)}" for key, value in table.tags.items())
+    return [
+        f"CREATE SCHEMA IF NOT EXISTS {_identifier(table.name.rpartition('.')[0])}",
+        f"CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION {_text(table.location)}",
+        f"MSCK REPAIR TABLE {name} SYNC METADATA",
+        *([f"COMMENT ON TABLE {name} IS {_text(table.comment)}"] if table.comment else []),
+        *([f"ALTER TABLE {name} SET TAGS ({pairs})"] if pairs else []),
+        *(
+            f"GRANT {', '.join(privileges)} ON TABLE {name} TO {_quoted(principal)}"
+            for principal, privileges in grants.items()
+        ),
+    ]
+
+
+def register(tables: Sequence[UnityTable], unity: UnityTables, tell: Callable[[str], None]) -> None:
+    """Tell Unity Catalog of tables."""
+    for table in tables:
+        for statement in statements(table, unity.grants):
+            tell(statement)
+
+
+def teller(workspace: "WorkspaceClient", warehouse_id: str) -> Callable[[str], None]:
+    """What sends a statement to the workspace's SQL warehouse and waits for it.
+
+    Raises (when called):
+        UnityError: it failed, with the statement.
+    """
+
+    def tell(statement: str) -> None:
+        answer: Any = workspace.statement_execution.execute_statement(statement, warehouse_id, wait_timeout="30s")
+        while _state(answer) in WAITING:
+            time.sleep(POLL_SECONDS)
+            answer = workspace.statement_execution.get_statement(answer.statement_id)
+        if _state(answer) != "SUCCEEDED":
+            reason = answer.status.error.message if answer.status and answer.status.error else _state(answer)
+            raise UnityError(f"Unity Catalog: {reason}, asked for: {statement}")
+
+    return tell
+
+
+def _state(answer: Any) -> str:
+    return answer.status.state.value if answer.status and answer.status.state else "FAILED"
+
+
+def _identifier(name: str) -> str:
+    return ".".join(map(_quoted, name.split(".")))
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
