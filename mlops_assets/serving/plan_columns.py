@@ -116,17 +116,15 @@ def _numbers(columns: Sequence[Column]) -> Block:
     narrow = any(column.type == "float" for column in columns)
 
     def made(values: Values) -> Any:
-        cells = [values[name] for name in names]
+        cells, whole = [values[name] for name in names], False
         for column, types in zip(cells, allowed, strict=True):
-            if not types.issuperset(map(type, column)):
+            found = set(map(type, column))
+            if narrow or not found <= types:
                 return None
-        try:
-            array = np.array(cells, dtype=np.float64).T
-        except OverflowError:
+            whole = whole or int in found
+        if whole and _has_large_whole(cells):
             return None
-        if narrow or ((np.abs(array) >= LARGEST_WHOLE).any() and _has_large_whole(cells)):
-            return None
-        return np.ascontiguousarray(array)
+        return np.ascontiguousarray(np.array(cells, dtype=np.float64).T)
 
     return made
 
@@ -153,7 +151,11 @@ def _looked_up(encoder: Any, columns: Sequence[Column]) -> Block:
             if not types.issuperset(map(type, cells)):
                 return None
             unseen = len(table) - 1
-            parts.append(table[[places.get(cell, unseen) for cell in cells]])
+            if len(cells) == 1:
+                place = places.get(cells[0], unseen)
+                parts.append(table[place : place + 1])
+            else:
+                parts.append(table[[places.get(cell, unseen) for cell in cells]])
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     return made

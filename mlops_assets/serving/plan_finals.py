@@ -46,9 +46,9 @@ def _logistic(estimator: Any) -> Final:
     labels = estimator.classes_.tolist()
 
     def final(matrix: Any) -> "list[Prediction] | None":
-        if not np.isfinite(matrix).all():
-            return None  # scikit-learn refuses it in its own words
         scores = _sums(matrix, weights) + intercept
+        if not np.isfinite(scores).all():
+            return None  # one value is not finite, and scikit-learn refuses it in its own words
         return [
             {"prediction": labels[1 if score > 0 else 0], "probability": chance}
             for score, chance in zip(scores.tolist(), expit(scores).tolist(), strict=True)
@@ -61,9 +61,8 @@ def _linear(estimator: Any) -> Final:
     weights, intercept = np.ascontiguousarray(estimator.coef_), estimator.intercept_
 
     def final(matrix: Any) -> "list[Prediction] | None":
-        if not np.isfinite(matrix).all():
-            return None
-        return [{"prediction": value} for value in (_sums(matrix, weights) + intercept).tolist()]
+        scores = _sums(matrix, weights) + intercept
+        return [{"prediction": value} for value in scores.tolist()] if np.isfinite(scores).all() else None
 
     return final
 
