@@ -228,16 +228,23 @@ def test_the_log_keeps_the_gateways_process_light(tmp_path: Path) -> None:
     assert output.stdout.strip() == "[]"
 
 
+def writers_of(folder: Path) -> list[int]:
+    """This process's writers of the logs below `folder`."""
+    found = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [each.pid for each in found if str(folder / "spool") in each.cmdline()]
+
+
 def test_a_writer_that_dies_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlops_assets.serving.inference_log.RESTART_SECONDS", 0)
     log = InferenceLog(tmp_path / "spool")
     log.append(str(tmp_path / "log"), ONE.request, ONE.body, ONE.answer)
-    wait_until(lambda: len(psutil.Process().children()) > 0)
-    for writer in psutil.Process().children():
-        kill(writer.pid)
+    wait_until(lambda: len(writers_of(tmp_path)) == 1)
+    (first,) = writers_of(tmp_path)
+    kill(first)
 
     log.append(str(tmp_path / "log"), ONE.request, ONE.body, ONE.answer)
     wait_until(lambda: (tmp_path / "log" / "_delta_log").exists())
+    assert first not in writers_of(tmp_path)
     time.sleep(0.5)  # what is in the table is deleted from the spool now, and the gateway writes on
     log.append(str(tmp_path / "log"), ONE.request, ONE.body, ONE.answer)
     log.close()
