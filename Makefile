@@ -66,6 +66,9 @@ bench: $(VENV)/.dev  ## measure against peers and hand-written loops
 schema: setup  ## write the JSON Schemas of the documents
 	@$(BIN)/python -m mlops_assets.config schema configs/schema
 
+pictures: $(VENV)/.dev  ## take the documentation's pictures of the UI again, in Chromium
+	@rm -f docs/images/*.png && PICTURES=$(CURDIR)/docs/images $(BIN)/python -m pytest -n 0 mlops_assets_tests/ui
+
 docs: $(VENV)/.dev  ## build the documentation into .site, strictly
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q --strict
 
@@ -83,4 +86,4 @@ replay-quarantine: setup  ## let quarantined rows that now pass into silver: PRO
 clean:  ## remove what runs left (MLOPS_HOME)
 	@rm -rf $(MLOPS_HOME)
 
-.PHONY: help setup demo ui check replay-quarantine test test-slow kill-test lint format bench schema docs lock clean
+.PHONY: help setup demo ui check replay-quarantine test test-slow kill-test lint format bench schema pictures docs lock clean

@@ -11,7 +11,14 @@ from mlops_assets.lake.rowcount import RowCount
 from mlops_assets.rules import RuleOutcome
 from mlops_assets.steps.result import Shown
 
-TYPE_NAMES = {"String": "string", "Int64": "int", "Float64": "float", "Boolean": "bool", "Date": "date"}
+TYPE_NAMES: Mapping[type[pl.DataType], str] = {
+    pl.String: "string",
+    pl.Int64: "int",
+    pl.Float64: "float",
+    pl.Boolean: "bool",
+    pl.Date: "date",
+    pl.Datetime: "timestamp",
+}
 
 
 def table_metadata(
@@ -32,7 +39,7 @@ def column_schema(schema: pl.Schema, *, keys: Sequence[str], constraints: Mappin
     columns = [
         {
             "name": name,
-            "type": TYPE_NAMES.get(str(dtype), str(dtype)),
+            "type": TYPE_NAMES.get(dtype.base_type(), str(dtype)),
             "constraints": {
                 "nullable": name not in keys,
                 "unique": list(keys) == [name],
