@@ -11,6 +11,7 @@ import dagster as dg
 from mlops_assets.assets.keys import table_key, tag_value
 from mlops_assets.config import Project
 from mlops_assets.config.lineage import model_documents, scores_by_itself
+from mlops_assets.run_log import step_line
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -60,6 +61,7 @@ def _job(project: Project, name: str, keys: list[dg.AssetKey], description: str)
         tags=run_tags(project),
         # Starting a process a step would cost more than most steps do.
         executor_def=dg.in_process_executor,
+        hooks={step_line},
     )
 
 

@@ -18,7 +18,7 @@ def last_lines(file: Path, most_bytes: int) -> str:
 
 
 class JsonLines(logging.Formatter):
-    """time (UTC), level, logger, message and, where there is one, the traceback."""
+    """time (UTC), level, logger, message, the fields that a record tells, and, where there is one, the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
@@ -27,6 +27,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
+            **getattr(record, "told", {}),
         }
         if record.exc_info:
             told["traceback"] = self.formatException(record.exc_info)

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml
+from dagster._config import validate_config
+from dagster._core.instance.config import dagster_instance_config_schema
 
 from mlops_assets.component import MlopsProject
 from mlops_assets.config.crosscheck import document_problems
@@ -51,6 +54,10 @@ def test_a_yaml_block_of_the_documentation_loads(block: Block) -> None:
     kind = kind_of(block)
     if kind == "defs":
         MlopsProject.model_validate(yaml.safe_load(block.text)["attributes"])
+        return
+    if kind == "dagster":
+        schema = dg.Shape(dagster_instance_config_schema())
+        assert validate_config(schema, yaml.safe_load(block.text)).success
         return
     assert kind in ALL_MODELS, f"{block}: its title names no kind of document"
     given = yaml.safe_load(block.text)

@@ -1,0 +1,71 @@
+"""What a run writes to its log: a line a step for people, and on request a JSON object an event for machines."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from mlops_assets.serving.logs import JsonLines
+
+SHOWN = ("rows_", "dagster/row_count", "version", "files_written", "delta_version")
+
+
+@dg.success_hook
+def step_line(context: dg.HookContext) -> None:
+    """Log the step's asset, its seconds and its rows: read, written, quarantined."""
+    steps = context.instance.get_run_step_stats(context.run_id, [context.step_key])
+    for step in steps:
+        told = dict(_numbers(step.materialization_events))
+        seconds = (step.end_time or 0) - (step.start_time or 0)
+        numbers = "".join(f", {name} {value}" for name, value in told.items())
+        context.log.info(f"{context.step_key.replace('__', '/')}: {seconds:.1f} s{numbers}")
+
+
+def _numbers(events: Sequence[dg.EventLogEntry]) -> Iterator[tuple[str, Any]]:
+    for event in events:
+        found = event.asset_materialization
+        for name, value in (found.metadata if found else {}).items():
+            if name.startswith(SHOWN):
+                yield name.removeprefix("dagster/"), value.value
+
+
+class RunJsonLines(JsonLines):
+    """A run's events as JSON lines: what every line has, and job, run, step, event; of a materialization and of a
+    check its numbers and texts, of a step's end its seconds.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        # What Dagster's own handler puts on a record of a run; other records have none.
+        known: Mapping[str, Any] = getattr(record, "dagster_meta", {})
+        event: dg.DagsterEvent | None = known.get("dagster_event")
+        fields = {"job": known.get("job_name"), "run": known.get("run_id"), "step": known.get("step_key")}
+        record.told = {**fields, **(_event(event) if event else {})}
+        record.msg, record.args = known.get("orig_message", record.msg), record.args if not known else ()
+        return super().format(record)
+
+
+def _event(event: dg.DagsterEvent) -> Mapping[str, Any]:
+    told: dict[str, Any] = {"event": event.event_type.name}
+    if event.is_step_materialization:
+        told |= {"asset": event.materialization.asset_key.to_user_string(), **_plain(event.materialization.metadata)}
+    if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        check = event.asset_check_evaluation_data
+        told |= {"asset": check.asset_key.to_user_string(), "check": check.check_name, "passed": check.passed}
+        told |= _plain(check.metadata)
+    if event.is_step_success:
+        told["seconds"] = event.step_success_data.duration_ms / 1000
+    if event.is_step_failure:
+        told["error"] = event.step_failure_data.error_display_string
+    return told
+
+
+def _plain(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Mapping[str, Any]:
+    """Numbers and short texts; tables and pictures are for the UI."""
+    values = {name.removeprefix("dagster/"): value.value for name, value in metadata.items()}
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, (bool, int, float, str)) and len(str(value)) < 500
+    }
