@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from mlops_assets.config.base import refuse_unknown
 
@@ -76,5 +76,16 @@ def check_monitor_metric(name: Any) -> Any:
     return name
 
 
-ModelMetric = Annotated[str, AfterValidator(check_model_metric)]
-MonitorMetric = Annotated[str, AfterValidator(check_monitor_metric)]
+def _listed(*names: str) -> dict[str, Any]:
+    """For editors: the names, and scikit-learn's other forms of them."""
+    return {"anyOf": [{"enum": list(names)}, {"pattern": "^(model_)?neg_|_score$"}]}
+
+
+ModelMetric = Annotated[str, AfterValidator(check_model_metric), Field(json_schema_extra=_listed(*MODEL_METRICS))]
+MonitorMetric = Annotated[
+    str,
+    AfterValidator(check_monitor_metric),
+    Field(
+        json_schema_extra=_listed(*MONITOR_METRICS, *MODEL_METRICS, *(f"model_{metric}" for metric in MODEL_METRICS))
+    ),
+]

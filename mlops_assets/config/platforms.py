@@ -8,6 +8,7 @@ from mlops_assets.config.environment import configs_folder, platform_name
 from mlops_assets.config.platform import PLATFORMS, PlatformConfig
 from mlops_assets.config.problems import ConfigError, Problem, did_you_mean, one_of, shown
 from mlops_assets.config.validation import validate
+from mlops_assets.config.versions import up_to_date
 
 
 def load_platform(name: str | None = None, configs: Path | str | None = None) -> PlatformConfig:
@@ -29,7 +30,7 @@ def _read(path: Path, wanted: str) -> PlatformConfig:
     sources = read_sources(path, os.environ, problems, [])
     if len(sources) != 1 and not problems:
         problems.append(Problem(shown(path), 1, 1, "", f"a platform file holds one document, not {len(sources)}"))
-    configs = [validate(PlatformConfig, source, problems) for source in sources]
+    configs = [validate(PlatformConfig, up_to_date(source, problems), problems) for source in sources]
     if not problems and configs[0] is not None and configs[0].name != wanted:
         at = sources[0].place(("name",)).shown
         message = f"this file is for platform '{wanted}', not '{configs[0].name}'"

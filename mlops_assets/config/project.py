@@ -20,6 +20,7 @@ from mlops_assets.config.pipeline import PipelineConfig
 from mlops_assets.config.problems import ConfigError, Problem, did_you_mean, shown
 from mlops_assets.config.training import TrainingConfig
 from mlops_assets.config.validation import validate
+from mlops_assets.config.versions import up_to_date
 
 NOT_PROJECTS = frozenset({"platforms", "schema"})
 logger = logging.getLogger(__name__)
@@ -114,6 +115,7 @@ def _read(
     if not sources and len(problems) == before:
         problems.append(Problem(shown(path), 1, 1, "", f"this {of_file.kind} document is empty"))
     for source in sources:
+        source = up_to_date(source, problems)
         for override in overrides:
             source = override.applied(source, of_file)
         noted = len(problems)

@@ -8,6 +8,7 @@ from mlops_assets.config.kinds import ALL_MODELS
 from mlops_assets.config.schema import json_schema
 
 Schema = Mapping[str, Any]
+MANY = 8  # values of an enumeration that are named; editors list all
 HEAD = "| field | type | default | meaning |\n|---|---|---|---|"
 
 
@@ -70,7 +71,8 @@ def type_name(field: Schema) -> str:
     if "const" in field:
         return f"`{field['const']}`"
     if "enum" in field:
-        return "one of " + ", ".join(f"`{each}`" for each in field["enum"])
+        named = ", ".join(f"`{each}`" for each in field["enum"][:MANY])
+        return f"one of {named}" + (f" and {len(field['enum']) - MANY} more" if len(field["enum"]) > MANY else "")
     for many in ("anyOf", "oneOf"):
         if many in field:
             return " or ".join(dict.fromkeys(type_name(each) for each in _given(field[many])))
@@ -79,7 +81,8 @@ def type_name(field: Schema) -> str:
 
 
 def _given(options: list[Schema]) -> Iterator[Schema]:
-    yield from (each for each in options if each.get("type") != "null")
+    """What a person writes: neither null nor a form that only a pattern describes."""
+    yield from (each for each in options if each.get("type") != "null" and [*each] != ["pattern"])
 
 
 def _named(kind: str, field: Schema) -> str:

@@ -1,4 +1,4 @@
-"""JSON Schemas of the documents, for editors: descriptions, defaults and enumerations."""
+"""JSON Schemas of the documents, for editors: descriptions, defaults, examples and enumerations."""
 
 import json
 from datetime import timedelta
@@ -9,8 +9,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from mlops_assets.config.base import PENDING, format_duration
+from mlops_assets.config.examples import examples
 from mlops_assets.config.kinds import ALL_MODELS
 from mlops_assets.config.validation import SYNONYMS
+from mlops_assets.config.versions import STEPS, current
 
 _PENDING_NOTE = "(no effect in this version)"
 
@@ -26,7 +28,16 @@ def json_schema(kind: str) -> dict[str, Any]:
     schema = model.model_json_schema(schema_generator=_Generator)
     for definition in (schema, *schema.get("$defs", {}).values()):
         _adapt(definition)
+    for name, written in examples()[kind].items():
+        if written:
+            schema["properties"][name]["examples"] = written
+    schema["properties"]["version"] = _version()
     return {"$schema": GenerateJsonSchema.schema_dialect, **schema, "title": f"{kind} document"}
+
+
+def _version() -> dict[str, Any]:
+    versions = list(range(1, current(STEPS) + 1))
+    return {"default": versions[-1], "description": "Version of the documents' language.", "enum": versions}
 
 
 def _adapt(definition: dict[str, Any]) -> None:

@@ -66,6 +66,16 @@ class Source:
         refused |= {(name, *path[len(at) :]) for path in other.refused if path[: len(at)] == at}
         return replace(self, data={**self.data, name: value}, places={**kept, **moved}, refused=frozenset(refused))
 
+    def without(self, name: str) -> "Source":
+        """This document without one field."""
+        data = {key: value for key, value in self.data.items() if key != name}
+        places = {path: place for path, place in self.places.items() if path[:1] != (name,)}
+        return replace(self, data=data, places=places)
+
+    def renamed(self, old: str, new: str) -> "Source":
+        """This document with one field under another name, where it has it; it stands where it stood."""
+        return self.with_field(new, self, (old,)).without(old) if old in self.data else self
+
 
 def dotted(path: Sequence[str | int]) -> str:
     """`validation_rules.0.condition`."""

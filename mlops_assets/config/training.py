@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from mlops_assets.config.algorithm_names import Algorithm
 from mlops_assets.config.base import Duration, Name, Number, StrictModel, Whole, refuse, refuse_unknown
 from mlops_assets.config.gate import GateConfig
 from mlops_assets.config.metric_names import ModelMetric
@@ -43,7 +44,7 @@ class TrainingConfig(StrictModel):
     feature_columns: list[Name] = Field(
         min_length=1, description="Features to use for training: columns or outputs of their transformations."
     )
-    algorithm: str | None = Field(
+    algorithm: Algorithm | None = Field(
         default=None,
         description="Short name such as hist_gradient_boosting, or a dotted scikit-learn class; a random "
         "forest (k-means, an isolation forest for the other types) if not given.",

@@ -3,11 +3,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
-from mlops_assets.config.kinds import ALL_MODELS
+from mlops_assets.config.algorithm_names import ALGORITHM_NAMES
+from mlops_assets.config.kinds import ALL_MODELS, MODELS
 from mlops_assets.config.schema import json_schema, undescribed_fields, write_schemas
 from mlops_assets.config.validation import _models
+from mlops_assets.training.estimators import ALGORITHMS
 
 COMMITTED = Path(__file__).parents[2] / "configs" / "schema"
 
@@ -45,3 +49,28 @@ def test_a_schema_says_defaults_enumerations_and_other_forms() -> None:
     alerting = json_schema("monitoring")["$defs"]["AlertConfig"]["properties"]
     assert alerting["aggregation_window"]["default"] == "1h"
     assert json_schema("pipeline")["additionalProperties"] is False
+
+
+def test_a_schema_names_metrics_and_algorithms_and_lets_the_forms_pass_that_only_the_package_knows() -> None:
+    training = Draft202012Validator(json_schema("training"))
+    given = yaml.safe_load((COMMITTED.parent / "flights" / "training.yaml").read_text())
+
+    def wrong(**fields: object) -> list[str]:
+        return [error.json_path for error in training.iter_errors({**given, **fields})]
+
+    assert not wrong(algorithm="lightgbm", metrics=["roc_auc", "neg_log_loss"], version=1)
+    assert not wrong(algorithm="sklearn.ensemble.RandomForestClassifier")
+    assert wrong(algorithm="random_forrest") == ["$.algorithm"]
+    assert wrong(metrics=["roc_auk"]) == ["$.metrics[0]"]
+    assert wrong(version=2) == ["$.version"]
+
+
+def test_the_algorithms_that_a_schema_names_are_those_that_there_are() -> None:
+    assert {*ALGORITHM_NAMES} == {name for names in ALGORITHMS.values() for name in names}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_fields_of_the_example_projects_are_examples(kind: str) -> None:
+    properties = json_schema(kind)["properties"]
+    shown = [name for name, field in properties.items() if field.get("examples")]
+    assert len(shown) >= 4
