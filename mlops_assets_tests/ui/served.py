@@ -20,7 +20,7 @@ import httpx
 from mlops_assets.serving.gateway_process import stop
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 300.0  # seconds, for machines that do other things too
+PATIENCE = 900.0  # seconds, for machines that do other things too
 MONTHLY = ("flights", "weather")
 Value = TypeVar("Value")
 

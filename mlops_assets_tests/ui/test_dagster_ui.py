@@ -13,12 +13,11 @@ from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.rules import evaluate, is_table_level, parse
 from mlops_assets_tests.ui.pictures import photograph, size
-from mlops_assets_tests.ui.served import ROOT, Served
+from mlops_assets_tests.ui.served import ROOT, Served, waited_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 GROUPS = [f"flights_{layer}" for layer in ("source", "bronze", "silver", "gold", "model", "deployment", "monitoring")]
-GREEN = 5_000  # milliseconds until the nodes have the colour of their state
 READABLE = 4.5  # contrast of normal text, WCAG 2.2, 1.4.3
 # Of each text of the graph: what it says, and the contrast of its colour with the nearest background behind it.
 CONTRASTS = """
@@ -41,6 +40,13 @@ CONTRASTS = """
       return [e.textContent.trim(), (bright + 0.05) / (dark + 0.05)];
     });
 }
+"""
+# The nodes that have the colour of what was materialized.
+GREEN_NODES = """
+() => [...document.querySelectorAll('foreignObject *')].filter(e => {
+  const [red, green, blue, alpha = 1] = (getComputedStyle(e).backgroundColor.match(/[\\d.]+/g) || []).map(Number);
+  return alpha > 0.1 && green > red + 5 && green > blue;
+}).length
 """
 
 
@@ -97,7 +103,7 @@ def test_the_graph_shows_every_layer_as_a_group_and_its_words_can_be_read(page: 
     assert {*GROUPS} <= {*contrasts}
     assert {"flight_features", "training_set", "flight_delay", "production", "dashboard"} <= {*contrasts}
     assert min(contrasts.values()) >= READABLE, contrasts
-    page.wait_for_timeout(GREEN)
+    waited_for(lambda: page.evaluate(GREEN_NODES) >= 20 or None)
     photograph(page, pictures / "graph.png")
 
 
@@ -188,10 +194,10 @@ def test_the_drift_sensor_turned_on_by_its_switch_asks_for_a_training_and_the_pa
     page.goto("/automation")
     sensor = page.locator("[data-index]").filter(has_text="flights_drift_sensor")
     sensor.locator("label").last.click()
+    expect(sensor.locator("input").last).to_be_checked()
     retrained = flights.succeeded(known)
     assert retrained.job_name == "flights_retrain"
     assert retrained.tags["dagster/sensor_name"] == "flights_drift_sensor"
-    expect(sensor.locator("input").last).to_be_checked()
     page.goto("/runs")
     expect(page.get_by_text("flights_retrain").first).to_be_visible()
     flights.execute("monitor", "2013-04")
