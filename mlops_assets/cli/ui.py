@@ -99,7 +99,9 @@ def _mlflow(port: int) -> Server:
 
 
 def _started(command: list[str]) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "DAGSTER_HOME": str(dagster_home()), "MLOPS_HOME": str(home())}
+    # MLflow's job workers serve traces of language models: six processes that nothing here asks for.
+    homes = {"DAGSTER_HOME": str(dagster_home()), "MLOPS_HOME": str(home())}
+    environment = {**os.environ, **homes, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with _log().open("ab") as log:
         return subprocess.Popen(
             [sys.executable, *command], env=environment, stdout=log, stderr=log, start_new_session=True
