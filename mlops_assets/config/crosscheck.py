@@ -52,6 +52,7 @@ def project_problems(project: Project) -> list[Problem]:
         training_problems(project),
         join_problems(project),
         type_problems(project),
+        _detectors_without_classes(project),
     )
     return [problem for check in checks for problem in check]
 
@@ -105,6 +106,15 @@ def _thresholds_without_metric(document: Document[MonitoringConfig]) -> Iterator
         if name not in metrics:
             hint = did_you_mean(name, metrics) or "add it to metrics"
             yield document.problem(("alert_thresholds", name), f"'{name}' is not among the metrics", hint)
+
+
+def _detectors_without_classes(project: Project) -> Iterator[Problem]:
+    classes = any(each.config.model_type == "classification" for each in project.training)
+    for document in project.monitoring:
+        tracking = document.config.model_performance_tracking
+        if tracking and "ddm" in tracking.detectors and not classes:
+            path = ("model_performance_tracking", "detectors")
+            yield document.problem(path, "'ddm' takes errors of classifiers only", "adwin or page_hinkley would do")
 
 
 def _circular_pipelines(projects: Sequence[Project]) -> Iterator[Problem]:

@@ -61,6 +61,12 @@ class ModelPerfConfig(StrictModel):
         "long; until then its estimate stands beside what is known. At min_sample labels if not given.",
     )
 
+    detectors: list[Literal["adwin", "ddm", "page_hinkley"]] = Field(
+        default=[],
+        description="Detectors of change over the champion's errors in the order of time, as labels arrive: a rise "
+        "within the newest window that is judged raises the alarm. ddm takes errors of classifiers only.",
+    )
+
     @field_validator("metrics_table")
     @classmethod
     def _own_table(cls, name: str | None) -> str | None:

@@ -134,14 +134,15 @@ def _quality(model: str, version: str, found: Mapping[str, Sequence[Quality]]) -
 
 
 def _performance(model: str, version: str, tracked: Tracked) -> list[Alert]:
-    if tracked.newest is None or tracked.newest.version != version or not tracked.breaches:
+    if tracked.newest is None or tracked.newest.version != version or not (tracked.breaches or tracked.changes):
         return []
-    reasons = tuple(
+    broken = [
         f"{one.metric} {one.value:.4f} is {'below' if one.higher_is_better else 'above'} {one.threshold:g}"
         for one in tracked.breaches
-    )
+    ]
+    reasons = (*broken, *(one.told for one in tracked.changes))
     # Lost performance is what drift is only feared to cause: it comes first.
-    worst = 1e3 + max(abs(one.value - one.threshold) for one in tracked.breaches)
+    worst = 1e3 + max((abs(one.value - one.threshold) for one in tracked.breaches), default=0.0)
     return [Alert(model, version, tracked.newest.window, "performance", worst, reasons)]
 
 

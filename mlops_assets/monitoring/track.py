@@ -13,6 +13,7 @@ import polars as pl
 
 from mlops_assets.lake import delta
 from mlops_assets.monitoring import windowed
+from mlops_assets.monitoring.error_stream import Change, changes
 from mlops_assets.monitoring.performance import (
     Breach,
     WindowPerformance,
@@ -42,12 +43,13 @@ class Clock:
 @dataclass(frozen=True)
 class Tracked:
     """What is known after a run: the metrics of the newest windows (columns of PERFORMANCE_SCHEMA and role), and what
-    is out of bounds in the newest window whose labels are due and enough.
+    is out of bounds in the newest window whose labels are due and enough, or where its errors rose.
     """
 
     performance: pl.DataFrame
     breaches: tuple[Breach, ...] = ()
     newest: WindowPerformance | None = None
+    changes: tuple[Change, ...] = ()
 
 
 def track(
@@ -95,7 +97,9 @@ def known(table: str, config: "MonitoringConfig", clock: Clock) -> Tracked:
         if name not in DRIFT_METRICS
     }
     breaches = performance_alarm([newest], thresholds, min_labelled=config.min_sample)
-    return Tracked(performance, tuple(breaches), newest)
+    detectors = config.model_performance_tracking.detectors if config.model_performance_tracking else []
+    rises = [one for one in changes(table, newest.version, detectors) if one.window == newest.window]
+    return Tracked(performance, tuple(breaches), newest, tuple(rises))
 
 
 def last_windows(table: str, count: int) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.config.metric_names import MONITOR_METRICS
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
+from mlops_assets.monitoring.error_stream import keep_errors
 from mlops_assets.monitoring.store import BATCH
 from mlops_assets.monitoring.track import Tracked, track
 from mlops_assets.monitoring.watch import Watched, watch
@@ -84,10 +85,14 @@ def performance(
         old = frame.drop("prediction", "probability", "version", "request_id", "time")
         return pl.concat([old, score(model, frame, version=first.version, keep=[])], how="horizontal")
 
+    label = documents.training.config.target_column
+    if config.model_performance_tracking and config.model_performance_tracking.detectors:
+        time = documents.features.config.timestamp_column
+        keep_errors(table, rows, label=label, at=time, classifier=_is_classifier(documents))
     found = track(
         table,
         rows,
-        label=documents.training.config.target_column,
+        label=label,
         metrics=model_metrics(config),
         estimates=_estimates(documents, config),
         baseline=baseline,
@@ -106,9 +111,13 @@ def model_metrics(config: MonitoringConfig) -> list[str]:
 
 def _estimates(documents: ModelDocuments, config: MonitoringConfig) -> list[str]:
     """The metrics that are also estimated without labels."""
-    if documents.training.config.model_type != "classification":
+    if not _is_classifier(documents):
         return []
     return [name for name in model_metrics(config) if name in ("roc_auc", "accuracy")]
+
+
+def _is_classifier(documents: ModelDocuments) -> bool:
+    return documents.training.config.model_type == "classification"
 
 
 def _baseline_run(config: MonitoringConfig) -> str | None:
@@ -157,6 +166,7 @@ def _performance_check(found: Tracked) -> Check:
         f"{one.metric} {one.value:.3f} is {'below' if one.higher_is_better else 'above'} {one.threshold:g}"
         for one in found.breaches
     ]
+    broken += [one.told for one in found.changes]
     reason = f"{newest.window}: {'; '.join(broken) or 'within its thresholds'}"
     return _alarm(window=newest.window, champion=newest.version, raised=bool(broken), reason=reason)
 

@@ -301,3 +301,11 @@ def test_pipelines_that_wait_for_each_other_are_refused(write: Write) -> None:
     (folder.parent / "sea" / "pipeline.yaml").write_text(text)
     with pytest.raises(ConfigError, match="dependencies: pipelines wait for each other: "):
         load_projects(folder.parent)
+
+
+def test_a_detector_of_classes_is_refused_where_no_model_has_any(load: Load) -> None:
+    watched = "metrics: [model_mae]\nmodel_performance_tracking: {detectors: [adwin, ddm]}\n"
+    assert load({**WHOLE, "monitoring.yaml": watched}).warnings == ()
+    regression = documents.TRAINING.replace("classification", "regression")
+    with pytest.raises(ConfigError, match="'ddm' takes errors of classifiers only; adwin or page_hinkley would do"):
+        load({**WHOLE, "training.yaml": regression, "monitoring.yaml": watched})

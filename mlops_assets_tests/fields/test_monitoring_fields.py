@@ -138,6 +138,17 @@ def test_performance_is_kept_in_its_table_and_compared_with_its_baseline(life: L
     assert not unknown.success
 
 
+def test_detectors_follow_the_errors_of_the_champion_where_the_document_names_some(life: Life) -> None:
+    kept = life.home / "warehouse" / "shop" / "monitoring" / "performance_errors"
+    watched(life)
+    assert not kept.exists()
+    watched(life, model_performance_tracking={"detectors": ["adwin", "ddm", "page_hinkley"]})
+    errors, scored = life.read("monitoring", "performance_errors"), life.read("gold", "predictions")
+    assert errors.height == scored.height
+    assert errors["at"].is_sorted()
+    assert set(errors["error"]) == {0.0, 1.0}
+
+
 @field("monitoring.alerting", "Who is told of an alarm, and whether features are named.")
 @pytest.mark.parametrize("details", [True, False])
 def test_an_alarm_is_told_in_the_channels(life: Life, monkeypatch: pytest.MonkeyPatch, details: bool) -> None:

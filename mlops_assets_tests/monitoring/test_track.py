@@ -7,7 +7,11 @@ import polars as pl
 import pytest
 
 from mlops_assets.config import MonitoringConfig
+from mlops_assets.monitoring.alarm import Alarm
+from mlops_assets.monitoring.alerts import standing
+from mlops_assets.monitoring.error_stream import keep_errors
 from mlops_assets.monitoring.track import Clock, Tracked, as_known, last_windows, track
+from mlops_assets.monitoring.watch import Watched
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -92,3 +96,18 @@ def test_nothing_measured_is_an_empty_table_and_no_breach(table: str) -> None:
     assert (found.newest, found.breaches) == (None, ())
     assert as_known(table, NOW).is_empty()
     assert last_windows(table, 60).is_empty()
+
+
+def test_errors_that_rise_in_the_window_that_is_judged_are_an_alert_though_no_metric_is_below_its_threshold(
+    table: str,
+) -> None:
+    detectors = {"model_performance_tracking": {"detectors": ["adwin"]}, "alert_thresholds": {}}
+    for day in range(1, 5):
+        frame = predictions(f"2024-01-{day:02}", good=day < 4, seed=day).with_row_index("time")
+        at = pl.lit(datetime(2024, 1, day)) + pl.duration(seconds=pl.col("time"))
+        keep_errors(table, frame.with_columns(time=at), label="late", at="time", classifier=True)
+        found = see(table, frame.drop("time"), **detectors)
+        assert (len(found.breaches), len(found.changes)) == (0, int(day == 4))
+    (alert,) = standing("delay", Watched("1", (), Alarm(), {}), found).alerts
+    assert (alert.monitor, alert.window) == ("performance", "2024-01-04")
+    assert alert.reasons[0].startswith("adwin: errors rose from 0.2")

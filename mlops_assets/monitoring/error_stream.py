@@ -1,0 +1,101 @@
+"""The champion's errors in the order of time, as labels arrive, and where in that stream detectors see them rise.
+
+What the errors were is kept by window, so that a label that comes late takes its place; the detectors run over the
+newest errors from the beginning, and so say the same after a kill, a restart or a second run.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import polars as pl
+
+from mlops_assets.monitoring import windowed
+
+Detector = Literal["adwin", "ddm", "page_hinkley"]
+MOST_ERRORS = 20_000
+SCALE = 0.99  # the quantile of a regression's errors that counts as 1
+WITNESSES = 100  # errors up to a change whose mean is told as the new one
+
+
+@dataclass(frozen=True)
+class Change:
+    """Where a detector saw the errors rise: their mean before and from there on, of a classifier a share."""
+
+    detector: str
+    at: datetime
+    window: str
+    before: float
+    after: float
+
+    @property
+    def told(self) -> str:
+        """The finding as a sentence's part."""
+        return f"{self.detector}: errors rose from {self.before:.3g} to {self.after:.3g} at {self.at:%Y-%m-%d %H:%M}"
+
+
+def errors_of(table: str) -> str:
+    """Where the errors are kept: beside the table of the metrics."""
+    return f"{table}_errors"
+
+
+def keep_errors(table: str, labelled: pl.DataFrame, *, label: str, at: str, classifier: bool) -> None:
+    """Keep the errors of rows whose label is known (columns window, version, prediction, `label`, the time `at`), in
+    place of what was known of their windows: 0 or 1 for a classifier, the absolute difference for a regression.
+    """
+    if labelled.is_empty():
+        return
+    given, said = pl.col(label).cast(pl.Float64), pl.col("prediction").cast(pl.Float64)
+    error = (given != said).cast(pl.Float64) if classifier else (given - said).abs()
+    instant = pl.col(at).cast(pl.Datetime("us", "UTC")).alias("at")
+    known = labelled.drop_nulls([label, "prediction"])
+    rows = known.select("window", "version", instant, error=error, wrong=pl.lit(classifier))
+    for (version,), part in rows.group_by("version"):
+        windowed.replace_windows(errors_of(table), part, keys={"version": str(version)}, transactions={})
+
+
+def changes(table: str, version: str, detectors: Sequence[Detector]) -> list[Change]:
+    """Where each detector saw a champion's errors rise, of its newest 20,000, oldest first."""
+    if not detectors:
+        return []
+    read = windowed.read_back(errors_of(table), lambda rows: rows.height >= MOST_ERRORS, version=version)
+    if read.is_empty():
+        return []
+    stream = read.sort("at", maintain_order=True).tail(MOST_ERRORS)
+    found = [change for name in detectors for change in _seen(name, stream)]
+    return sorted(found, key=lambda change: change.at)
+
+
+def _seen(name: Detector, stream: pl.DataFrame) -> list[Change]:
+    errors, detector = stream["error"], _detector(name)
+    # Detectors take errors between 0 and 1; a few outliers must not make all others nothing.
+    unit = 1.0 if stream["wrong"].all() else errors.quantile(SCALE) or 1.0
+    scaled = (errors / unit).clip(0, 1)
+    found, start = [], 0
+    for place, error in enumerate(scaled.to_list()):
+        detector.update(bool(error) if name == "ddm" else error)
+        if detector.drift_detected:
+            since = max(place - WITNESSES, start)
+            before, after = (unit * _mean(part) for part in (scaled[start:since], scaled[since : place + 1]))
+            if after > before:
+                found.append(Change(name, stream["at"][place], stream["window"][place], before, after))
+            start = since
+    return found
+
+
+def _mean(errors: pl.Series) -> float:
+    return float(errors.to_numpy().mean()) if len(errors) else 0.0
+
+
+def _detector(name: Detector) -> Any:
+    """A detector by its name. ADWIN is as river has it; the others' bounds are wider: by default they see a rise in
+    every second stream of 20,000 errors that has none.
+    """
+    import river.drift
+    import river.drift.binary
+
+    drift: Any = river.drift
+    if name == "ddm":
+        return drift.binary.DDM(warm_start=500, drift_threshold=4)
+    return drift.ADWIN() if name == "adwin" else drift.PageHinkley(mode="up", threshold=100)
