@@ -208,11 +208,12 @@ def main() -> None:
         with GatewayEndpoints.of(address.url, home) as gateway:
             urls = deploy(gateway, address.url, models, folder)
             differing(gateway, models)
-            for name in ("linear-logged", "linear", "boosting-logged"):
+            for name in ("linear-logged", "linear", "boosting"):
                 gateway.delete(name)
-            time.sleep(1)
+            gateway.ask("boosting-logged", pd.DataFrame([ROW]), "boosting-1")
+            time.sleep(SETTLE_SECONDS)
             largest, together = memory(psutil.Process(address.pid))
-            print(f"gateway with one endpoint: largest process {largest:.0f} MB, all {together:.0f} MB (PSS)")
+            print(f"gateway with one logged endpoint: largest process {largest:.0f} MB, all {together:.0f} MB (PSS)")
             deploy(gateway, address.url, models, folder)
         for name, command, ready, environment in _peers(folder, models):
             port = free_port()
