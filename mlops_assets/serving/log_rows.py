@@ -5,14 +5,16 @@ the number predicted (a boolean is 0 or 1), null where a label is no number; `la
 as text; `inputs` is the row as JSON, without an endpoint's dropped columns and with a keyed hash for its hashed
 ones. A request that was refused has its status, and one row with null inputs where its body is no table.
 
-The commonest request, one row of plain values by name, is never parsed: the row is cut out of its body by Polars. Its
-answer was 200, so the body is JSON, and without further braces and brackets it can be cut in one way only.
+The commonest request, one row of plain values, is never parsed: the row is cut out of its body by Polars. Its answer
+was 200, so the body is JSON, and without further braces and brackets it can be cut in one way only.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from io import BytesIO
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.serving.payload import PayloadError, parse, table
@@ -38,6 +40,11 @@ COLUMNS = {
 FACTS = ("request_id", "time", "endpoint", "version", "served_model_name", "latency_ms", "status_code")
 LINE = (*FACTS, "columns", "masked", "body", "answer")
 _ONE_ROW = r'^\s*\{\s*"(?:dataframe_records|instances|inputs)"\s*:\s*\[\s*(\{[^{}\[\]]*\})\s*\]\s*\}\s*$'
+_ONE_SPLIT_ROW = (
+    r'^\s*\{\s*"dataframe_split"\s*:\s*\{\s*"columns"\s*:\s*(?P<names>\[[^{}\[\]]*\])\s*,'
+    r'\s*"data"\s*:\s*\[\s*\[(?P<cells>[^{}\[\]]*)\]\s*\]\s*\}\s*\}\s*$'
+)
+_CELL = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,"]+')
 _NUMBER, _LABEL = r"-?\d[\d.eE+-]*", r'true|false|"[^"\\]*"'
 _ONE_ANSWER = (
     rf'^\{{"predictions": \[\{{"prediction": (?:(?P<number>{_NUMBER})|(?P<word>{_LABEL}))'
@@ -57,10 +64,7 @@ def table_rows(lines: bytes, hash_key: bytes = b"") -> "pl.DataFrame":
         schema=dict.fromkeys(LINE, pl.String),
         empty_string_is_null=False,
     )
-    requests = requests.with_columns(
-        pl.col("body").str.extract(_ONE_ROW).alias("inputs"),
-        pl.col("answer").str.extract_groups(_ONE_ANSWER).alias("answered"),
-    ).with_columns(pl.col("answered").struct.unnest())
+    requests = _with_inputs(requests).with_columns(pl.col("answer").str.extract_groups(_ONE_ANSWER).struct.unnest())
     answered = pl.any_horizontal(pl.col("number", "word").is_not_null())
     plain = (pl.col("status_code") == "200") & (pl.col("masked") == "") & pl.col("inputs").is_not_null() & answered
     parsed = [row for each in requests.filter(~plain).iter_rows(named=True) for row in rows_of(each, hash_key)]
@@ -93,6 +97,30 @@ def rows_of(request: Mapping[str, str], hash_key: bytes = b"") -> Iterator[dict[
             "label": _text(value) if "probability" in prediction or isinstance(value, (str, bool)) else None,
             "probability": prediction.get("probability"),
         }
+
+
+def _with_inputs(requests: "pl.DataFrame") -> "pl.DataFrame":
+    """`inputs`: the row, where the body has one of plain values; by name as it came, by position with its names."""
+    import polars as pl
+
+    found = requests.with_columns(
+        pl.col("body").str.extract(_ONE_ROW).alias("inputs"),
+        pl.col("body").str.extract_groups(_ONE_SPLIT_ROW).struct.unnest(),
+    )
+    parts = [_named(part, names) for (names,), part in found.group_by("names", maintain_order=True)]
+    return pl.concat(parts).drop("names", "cells") if parts else found.drop("names", "cells")
+
+
+def _named(part: "pl.DataFrame", names: Any) -> "pl.DataFrame":
+    """Rows by position, all with the same list of `names`, with them."""
+    import polars as pl
+
+    if names is None:
+        return part
+    keys = [f"{json.dumps(name)}: " for name in json.loads(names)]
+    cells = map(_CELL.findall, part["cells"].to_list())
+    rows = ["{" + ", ".join(map(add, keys, row)) + "}" if len(row) == len(keys) else None for row in cells]
+    return part.with_columns(pl.Series("inputs", rows, pl.String))
 
 
 def _cut(requests: "pl.DataFrame") -> "pl.DataFrame":

@@ -259,13 +259,20 @@ labels = st.one_of(
 )
 
 
-@given(one_row, labels, st.none() | st.floats(0, 1), st.sampled_from(["dataframe_records", "instances", "inputs"]))
+@given(
+    one_row,
+    labels,
+    st.none() | st.floats(0, 1),
+    st.sampled_from(["dataframe_records", "instances", "inputs", "dataframe_split"]),
+)
 def test_a_row_that_is_cut_out_is_the_row_that_is_parsed(
     cells: dict[str, object], label: object, chance: float | None, form: str
 ) -> None:
     prediction = {"prediction": label} | ({} if chance is None else {"probability": chance})
-    plain = request({form: [cells]}, {"predictions": [prediction]})
-    masked = request({form: [cells]}, {"predictions": [prediction]}, dropped=("\0",))  # is parsed
+    split = {"columns": list(cells), "data": [list(cells.values())]}
+    body = {form: split if form == "dataframe_split" else [cells]}
+    plain = request(body, {"predictions": [prediction]})
+    masked = request(body, {"predictions": [prediction]}, dropped=("\0",))  # is parsed
 
     cut, parsed = (json_read(logged(each)) for each in (plain, masked))
 
