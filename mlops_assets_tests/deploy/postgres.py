@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -21,17 +22,20 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def postgres(folder: Path, databases: tuple[str, ...]) -> Iterator[str]:
-    """The server's URL without a database, while it runs; its files are below `folder`."""
+def postgres(databases: tuple[str, ...]) -> Iterator[str]:
+    """The server's URL without a database, while it runs, in a folder of its own: those of pytest are closed to the
+    server's user by each test run that starts.
+    """
+    with TemporaryDirectory(prefix="postgres_", dir="/tmp") as folder:
+        yield from _served(Path(folder), databases)
+
+
+def _served(folder: Path, databases: tuple[str, ...]) -> Iterator[str]:
     initdb, pg_ctl, createdb = program("initdb"), program("pg_ctl"), program("createdb")
-    folder.mkdir(parents=True)
     # The server refuses to run as root.
     somebody = "postgres" if os.geteuid() == 0 else None
     if somebody:
         shutil.chown(folder, somebody, somebody)
-        for parent in folder.parents:
-            if parent.owner() == "root" and parent.is_relative_to("/tmp"):
-                parent.chmod(parent.stat().st_mode | 0o011)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     data, options = str(folder / "data"), f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"

@@ -26,7 +26,7 @@ def test_a_pipeline_keeps_its_runs_and_models_on_postgres(
 ) -> None:
     write_project(tmp_path / "configs" / "aircraft", real("planes.csv"), target="engines", owner="fleet")
     (tmp_path / "dagster.yaml").write_text((ROOT / "deploy" / "dagster.yaml").read_text())
-    with postgres(tmp_path / "postgres", ("dagster", "mlflow")) as server:
+    with postgres(("dagster", "mlflow")) as server:
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
         monkeypatch.setenv("DAGSTER_POSTGRES_URL", f"{server}/dagster")
         monkeypatch.setenv("MLOPS_MLFLOW_URI", f"{server}/mlflow")
@@ -55,7 +55,7 @@ def test_a_projects_runs_wait_for_each_other_and_other_projects_do_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "dagster.yaml").write_text((ROOT / "deploy" / "dagster.yaml").read_text())
-    with postgres(tmp_path / "postgres", ("dagster",)) as server:
+    with postgres(("dagster",)) as server:
         monkeypatch.setenv("DAGSTER_POSTGRES_URL", f"{server}/dagster")
         with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
             assert isinstance(instance.run_coordinator, QueuedRunCoordinator)
