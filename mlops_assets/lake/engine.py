@@ -3,7 +3,7 @@
 What a table's log says (versions, transactions, schema, row counts) is read by delta-rs on every engine: `lake.delta`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -58,8 +58,14 @@ class Engine(Protocol[F]):
     def keep(self, frame: F) -> F:
         """Said of a frame that is read more than once: it need not be made again until other rows are asked for."""
 
-    def put_aside(self, frame: F, file: Path) -> Callable[[], F]:
-        """The frame out of memory where memory is short, into `file`; what comes back is called for once."""
+    def put_aside(self, frame: F, file: Path) -> Any:
+        """The frame out of memory where memory is short, into `file`: what the next two take."""
+
+    def back(self, frame: Any) -> F:
+        """A frame that was put aside."""
+
+    def together(self, frames: Sequence[Any]) -> Any:
+        """Frames that were put aside, one after another, as `append` and `overwrite` take rows batch by batch."""
 
     def parted(self, config: "DataConfig", frame: F) -> F:
         """The frame with `_partition`, the key of each row's partition; null where it belongs to none."""

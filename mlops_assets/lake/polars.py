@@ -1,6 +1,6 @@
 """The engine of a machine without a JVM: Polars moves the rows, delta-rs writes the tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,16 +48,18 @@ class PolarsEngine:
         """A frame is in memory already."""
         return frame
 
-    def put_aside(self, frame: pl.DataFrame, file: Path) -> Callable[[], pl.DataFrame]:
-        """The frame in a file of its own, which goes when the frame is back."""
+    def put_aside(self, frame: pl.DataFrame, file: Path) -> pl.LazyFrame:
+        """The frame in a file of its own."""
         frame.write_ipc(file)
+        return pl.scan_ipc(file)
 
-        def back() -> pl.DataFrame:
-            found = pl.read_ipc(file)
-            file.unlink()
-            return found
+    def back(self, frame: pl.LazyFrame) -> pl.DataFrame:
+        """The frame in memory."""
+        return frame.collect()
 
-        return back
+    def together(self, frames: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
+        """Frames that were put aside, one after another."""
+        return pl.concat(frames, how="diagonal_relaxed")
 
     def columns(self, frame: Frame) -> list[str]:
         """The frame's columns, in order."""
@@ -81,9 +83,9 @@ class PolarsEngine:
         """The frame with each row's partition."""
         return frame.with_columns(partition_key(config, frame.collect_schema()).alias(PARTITION))
 
-    def distinct(self, frame: pl.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
+    def distinct(self, frame: Frame, columns: Sequence[str]) -> list[dict[str, Any]]:
         """The values that rows have in some columns, each once."""
-        return frame.select(columns).unique(maintain_order=True).to_dicts()
+        return frame.lazy().select(columns).unique(maintain_order=True).collect().to_dicts()
 
     def count(self, frame: pl.DataFrame) -> int:
         """The number of rows."""

@@ -6,7 +6,7 @@ is written first: after a kill between the two, silver gets the rows that the qu
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from mlops_assets.lake.errors import Overtaken
 from mlops_assets.lake.rowcount import RowCount
 from mlops_assets.lake.silver import correct_silver, quarantine_properties, write_silver
 from mlops_assets.lake.stretches import Position, Scope, Stretch, between, position, seen, stretches
-from mlops_assets.lake.survey import Survey, blocking, survey
+from mlops_assets.lake.survey import Survey, blocking, survey, together
 from mlops_assets.lake.writing import quoted
 from mlops_assets.rules import Rule, RuleOutcome
 
@@ -79,6 +79,11 @@ class Work:
         return self.asked[-1] if self.asked else ()
 
     @property
+    def overwrites(self) -> bool:
+        """Whether a run's rows take the place of others."""
+        return self.config.mode.startswith("overwrite")
+
+    @property
     def nowhere(self) -> bool:
         """Whether the rows are those that belong to no partition: all wait in quarantine, and block nothing."""
         return self.scope.parted and self.scope.partition is None
@@ -120,19 +125,21 @@ def _brought(work: Work) -> Refined:
     if newest is None:
         return Refined(RowCount())
     done = _finished(work)
-    size = None if _needs_all_at_once(work.config) else work.engine.rows_at_once
     later = done is None or done < Position(newest)
-    found = stretches(work.tables.bronze, done, newest, work.scope, size) if later else []
+    found = _stretches(work, done, newest) if later else []
     if not found:
         return Refined(work.rows, work.outcomes)
     return _one(work, found[0]) if len(found) == 1 else _many(work, found)
 
 
-def _needs_all_at_once(config: "DataConfig") -> bool:
-    """Whether what becomes of a row depends on all rows of its run."""
-    return config.mode.startswith("overwrite") or any(
-        step.type == "deduplicate" for step in config.transformation_steps
-    )
+def _stretches(work: Work, done: Position | None, newest: int) -> list[Stretch]:
+    """What is to be refined; as few as can be where what becomes of a row depends on all rows of its run."""
+    deduplicates = any(step.type == "deduplicate" for step in work.config.transformation_steps)
+    size = None if deduplicates else work.engine.rows_at_once
+    found = stretches(work.tables.bronze, done, newest, work.scope, size)
+    if work.overwrites and any(stretch.corrects for stretch in found):
+        return stretches(work.tables.bronze, done, newest, work.scope, None)
+    return found
 
 
 def _finished(work: Work) -> Position | None:
@@ -170,8 +177,13 @@ def _many(work: Work, found: Sequence[Stretch]) -> Refined:
         blocked = _blocked(work, whole)
         if blocked:
             return Refined(RowCount(whole.read, quarantined=whole.bad), whole.outcomes, blocked)
-        for stretch, batch in zip(found, aside, strict=True):
-            _write(work, stretch, batch.back())
+        if work.overwrites and not any(stretch.corrects for stretch in found):
+            # What replaces rows must do so at once: a run's second commit would replace its first.
+            _write(work, replace(found[-1], start=found[0].start), together(work.engine, aside))
+        else:
+            for stretch, batch in zip(found, aside, strict=True):
+                good, bad = work.engine.back(batch.good), work.engine.back(batch.bad)
+                _write(work, stretch, replace(batch, good=good, bad=bad))
     return Refined(work.rows, work.outcomes)
 
 

@@ -69,6 +69,8 @@ def without_duplicates(config: "DataConfig", frame: pl.DataFrame) -> tuple[pl.Da
     many rows each removed.
     """
     steps = [step for step in config.transformation_steps if step.type == "deduplicate"]
+    if not steps and config.mode != "merge":
+        return frame, {}
     unique = frame
     for step in steps:
         unique = transform(unique.lazy(), step, datetime.now(UTC)).collect()

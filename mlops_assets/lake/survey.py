@@ -1,11 +1,13 @@
 """What a run's rows look like before any is written, and whether that must stop it."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.lake.batch import Batch
+from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.stretches import Stretch
 from mlops_assets.rules import Rule, RuleOutcome, is_table_level, parse
 from mlops_assets.rules.stream import added
@@ -32,20 +34,21 @@ class Survey:
         return Survey(batch.read, batch.good_rows, batch.bad_rows, batch.outcomes)
 
 
-@dataclass(frozen=True)
-class Aside:
-    """A batch whose rows have been put aside."""
+def together(engine: Engine[Any], aside: Sequence[Batch[Any]]) -> Batch[Any]:
+    """Batches that were put aside as one, whose rows are read as they are written."""
+    return Batch(
+        engine.together([each.good for each in aside]),
+        engine.together([each.bad for each in aside]),
+        sum(each.good_rows for each in aside),
+        sum(each.bad_rows for each in aside),
+        aside[0].outcomes,
+        sum(each.read for each in aside),
+        sum((Counter(each.added) for each in aside), Counter()),
+        sum((Counter(each.removed) for each in aside), Counter()),
+    )
 
-    figures: Batch[None]
-    good: Callable[[], Any]
-    bad: Callable[[], Any]
 
-    def back(self) -> Batch[Any]:
-        """The batch as it was."""
-        return replace(self.figures, good=self.good(), bad=self.bad())
-
-
-def survey(work: "Work", found: Sequence[Stretch], folder: Path) -> tuple[Survey, list[Aside]]:
+def survey(work: "Work", found: Sequence[Stretch], folder: Path) -> tuple[Survey, list[Batch[Any]]]:
     """All stretches read and validated, one at a time, and put aside in a folder; table-level rules are asked of all of
     them together.
     """
@@ -53,26 +56,22 @@ def survey(work: "Work", found: Sequence[Stretch], folder: Path) -> tuple[Survey
     table_rules = [rule for rule in rules if is_table_level(parse(rule.condition))]
     row_rules = tuple(rule for rule in rules if rule not in table_rules)
     aside = [_put_aside(work, stretch, row_rules, folder / str(number)) for number, stretch in enumerate(found)]
-    batches = [each.figures for each in aside]
-    by_row = iter([added(outcomes, EXAMPLES) for outcomes in zip(*(each.outcomes for each in batches), strict=True)])
+    by_row = iter([added(outcomes, EXAMPLES) for outcomes in zip(*(each.outcomes for each in aside), strict=True)])
     by_table = iter(_of_the_table(work, found, table_rules))
     whole = Survey(
-        sum(each.read for each in batches),
-        sum(each.good_rows for each in batches),
-        sum(each.bad_rows for each in batches),
+        sum(each.read for each in aside),
+        sum(each.good_rows for each in aside),
+        sum(each.bad_rows for each in aside),
         tuple(next(by_table) if rule in table_rules else next(by_row) for rule in rules),
     )
     return whole, aside
 
 
-def _put_aside(work: "Work", stretch: Stretch, rules: Sequence[Rule], file: Path) -> Aside:
+def _put_aside(work: "Work", stretch: Stretch, rules: Sequence[Rule], file: Path) -> Batch[Any]:
     arrived = work.engine.arrivals(work.tables.bronze, stretch)
     batch = work.engine.prepare(work.config, arrived, work.run, work.others, rules)
-    good, bad = (
-        work.engine.put_aside(rows, file.with_suffix(name))
-        for rows, name in ((batch.good, ".good"), (batch.bad, ".bad"))
-    )
-    return Aside(replace(batch, good=None, bad=None), good, bad)
+    good = work.engine.put_aside(batch.good, file.with_suffix(".good"))
+    return replace(batch, good=good, bad=work.engine.put_aside(batch.bad, file.with_suffix(".bad")))
 
 
 def _of_the_table(work: "Work", found: Sequence[Stretch], rules: Sequence[Rule]) -> Sequence[RuleOutcome]:

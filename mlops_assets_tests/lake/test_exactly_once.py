@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,10 @@ MODES: dict[str, dict[str, Any]] = {
     "append": {},
     "merge": {"primary_keys": ["id"]},
     "scd2": {"primary_keys": ["id"], "write_mode": "scd2", "sequence_by": "day"},
+}
+REPLACING: dict[str, dict[str, Any]] = {
+    "overwrite": {"write_mode": "overwrite"},
+    "overwrite_partitions": {"write_mode": "overwrite_partitions", "partitioning_columns": ["day"]},
 }
 SCRIPT = """
 import sys
@@ -58,7 +63,7 @@ def tables(home: str) -> DataTables:
 
 def load(home: str, mode: str, engine: Any = None) -> Refined:
     source = str(Path(home).parent / "source")
-    config = DataConfig.model_validate({"source_path": source, **FIELDS, **MODES[mode]})
+    config = DataConfig.model_validate({"source_path": source, **FIELDS, **(MODES | REPLACING)[mode]})
     engine = engine or Small()
     ingest(config, source, tables(home).bronze, engine)
     return refine(config, tables(home), Run("run"), {}, engine)
@@ -104,8 +109,10 @@ def test_killed_at_random_moments_every_table_ends_as_without_a_kill(tmp_path: P
     assert killed_and_run_again(tmp_path, mode, kills=3, seed=4) > 0
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("commits", range(1, 9))
+@pytest.mark.parametrize(
+    ("commits", "mode"),
+    [*product(range(1, 9), MODES), *product(range(1, 4), REPLACING)],
+)
 def test_stopped_before_any_commit_every_table_ends_as_without_a_stop(
     tmp_path: Path, mode: str, commits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +196,16 @@ def test_a_file_larger_than_a_stretch_is_refined_in_parts_with_the_same_figures(
     assert (done.rows.read, done.rows.written, done.rows.quarantined) == (40, 36, 4)
     assert [outcome.failed_rows for outcome in done.outcomes] == [4]
     assert delta.version(str(tmp_path / "home" / "silver")) == 5
+
+
+@pytest.mark.parametrize("mode", REPLACING)
+def test_rows_that_replace_others_do_so_in_one_commit_however_many_they_are(tmp_path: Path, mode: str) -> None:
+    write_source(tmp_path / "source", files=3, rows=30)
+    done = load(str(tmp_path / "home"), mode)
+    assert (done.rows.read, done.rows.written, done.rows.quarantined) == (90, 78, 12)
+    _, silver, quarantine = contents(str(tmp_path / "home"))
+    assert (silver.height, quarantine.height) == (78, 12)
+    assert [delta.version(getattr(tables(str(tmp_path / "home")), name)) for name in ("silver", "quarantine")] == [0, 0]
 
 
 if __name__ == "__main__":

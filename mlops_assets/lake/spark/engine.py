@@ -128,9 +128,17 @@ class SparkEngine:
         """Bronze rows shaped and validated."""
         return prepare(config, bronze, run, others, rules, self.keep)
 
-    def put_aside(self, frame: "DataFrame", file: Path) -> Callable[[], "DataFrame"]:
+    def put_aside(self, frame: "DataFrame", file: Path) -> "DataFrame":
         """The frame as it is: it is made when it is asked for."""
-        return lambda: frame
+        return frame
+
+    def back(self, frame: "DataFrame") -> "DataFrame":
+        """The frame."""
+        return frame
+
+    def together(self, frames: Sequence["DataFrame"]) -> "DataFrame":
+        """The rows of all frames."""
+        return reduce(lambda one, other: one.unionByName(other), frames)
 
     def keep(self, frame: "DataFrame") -> "DataFrame":
         """The frame, held by the workers once it has been made."""
