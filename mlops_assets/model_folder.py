@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from pathlib import Path
 from typing import Any
 
-from mlops_assets.trusted_types import trusted_types
+from mlops_assets.trusted_types import UntrustedModelError, trusted_types
 
 MODEL_FILE = "model.skops"
 EXAMPLE_FILE, REQUEST_FILE = "input_example.json", "serving_input_example.json"
@@ -39,13 +39,11 @@ def save_model(path: str, mlflow_model: Any, described: Described, **_: object) 
     """Write the folder `path`; what MLflow calls of a flavor, with its own options as well.
 
     Raises:
-        UntrustedModelError: the model holds types that a model file may not hold.
+        UntrustedModelError: the model holds what a model file may or can not hold.
     """
-    import skops.io
-
     folder = Path(path)
     folder.mkdir(parents=True)
-    skops.io.dump(described.estimator, folder / MODEL_FILE)
+    _dump(described.estimator, folder / MODEL_FILE)
     mlflow_model.signature = _signature(described)
     if described.example:
         mlflow_model.saved_input_example_info = _example(folder, described.example)
@@ -53,6 +51,19 @@ def save_model(path: str, mlflow_model: Any, described: Described, **_: object) 
     _flavors(mlflow_model, trusted_types(folder / MODEL_FILE))
     mlflow_model.model_size_bytes = (folder / MODEL_FILE).stat().st_size
     mlflow_model.save(str(folder / "MLmodel"))
+
+
+def _dump(estimator: Any, file: Path) -> None:
+    from skops.io import dump
+    from skops.io.exceptions import UnsupportedTypeException
+
+    try:
+        dump(estimator, file)
+    except UnsupportedTypeException as error:
+        raise UntrustedModelError(
+            f"algorithm: {type(estimator[-1]).__name__} cannot be kept in a model file that is safe to load ({error}); "
+            "take another estimator"
+        ) from error
 
 
 def _signature(described: Described) -> Any:

@@ -24,6 +24,7 @@ from mlops_assets.steps import model as steps
 from mlops_assets.steps.model import GATE
 from mlops_assets.steps.result import StepRun
 from mlops_assets.training.errors import TrainingError
+from mlops_assets.trusted_types import UntrustedModelError
 
 KNOBS = ["algorithm", "hyperparameters", "split_method", "split_ratios", "random_seed", "refit", "trials"]
 
@@ -79,7 +80,7 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         warn_pending(context, document)
         chosen = with_knobs(document.config, config)
         run = StepRun(context.run.run_id, context.run.tags)
-        with told(TrainingError, FeatureError):
+        with told(TrainingError, FeatureError, UntrustedModelError):
             again = config.again  # type: ignore[attr-defined]
             done = steps.model(project, documents, chosen, lake, registry, run, again=again)
         yield from reported(context, key, done)

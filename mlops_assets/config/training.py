@@ -75,6 +75,11 @@ class TrainingConfig(StrictModel):
     max_rows: Annotated[Whole, Field(ge=1)] | None = Field(
         default=None, description="Rows that are learned from at most: beyond it a sample, the same for the same keys."
     )
+    stretch_rows: Annotated[Whole, Field(ge=2)] | None = Field(
+        default=None,
+        description="Rows that an estimator with partial_fit learns from at a time, for tables that would not fit into "
+        "memory as a whole; feature transformations learn from the first stretch. All at once if not given.",
+    )
     cross_validation_folds: Whole = Field(default=0, ge=0, description="Number of cross-validation folds; 0 is none.")
     sample_weight_column: str = Field(default="", description="Column to use for weighted training.")
     class_balance: Literal["none", "balanced"] = Field(
@@ -149,6 +154,8 @@ class TrainingConfig(StrictModel):
             raise refuse(f"contradicts split_method '{self.split_method}'", field="stratify")
         if self.calibration != "none" and self.model_type != "classification":
             raise refuse(f"{self.model_type} has no probabilities", field="calibration")
+        if self.stretch_rows and (self.calibration != "none" or self.early_stopping):
+            raise refuse("calibration and early_stopping need all rows at once", field="stretch_rows")
         if self.class_balance != "none" and self.model_type != "classification":
             raise refuse(f"{self.model_type} has no classes", field="class_balance")
         if self.gate.fairness and self.model_type != "classification":

@@ -3,3 +3,7 @@
 
 class FeatureError(ValueError):
     """A feature table or its transforms cannot be made as the document says."""
+
+
+class StoreUnavailableError(FeatureError):
+    """The online store's server gave no answer; asking again later may help."""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
-from mlops_assets.features.errors import FeatureError
+from mlops_assets.features.errors import FeatureError, StoreUnavailableError
 from mlops_assets.features.online_store import Held, Row
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class RedisStore:
 
     @contextmanager
     def _server(self) -> Iterator["Redis"]:
-        """A connection. Raises FeatureError where redis is not installed or the server gives no answer."""
+        """A connection. Raises FeatureError where redis is not installed, StoreUnavailableError without an answer."""
         try:
             import redis
         except ImportError as error:
@@ -110,7 +110,7 @@ class RedisStore:
         try:
             yield _client(self.url)
         except redis.RedisError as error:
-            raise FeatureError(f"the online store at {self.place} gave no answer: {error}") from error
+            raise StoreUnavailableError(f"the online store at {self.place} gave no answer: {error}") from error
 
 
 @cache

@@ -136,13 +136,25 @@ def _by_name(spec: declared.SklearnTransform, column: str) -> Any:
     module, _, name = spec.transformer.rpartition(".")
     where = f"feature_transformations.{column}.transformer"
     try:
-        found = getattr(importlib.import_module(module), name, None)
+        home = importlib.import_module(module)
     except ImportError as error:
         raise FeatureError(f"{where}: there is no module '{module}'") from error
+    found = getattr(home, name, None)
     if not (isinstance(found, type) and hasattr(found, "transform")):
-        raise FeatureError(f"{where}: '{spec.transformer}' is no transformer of scikit-learn")
+        hint = "" if found is not None else did_you_mean(name, dir(home))
+        raise FeatureError(f"{where}: '{spec.transformer}' is no transformer of scikit-learn; {hint}".rstrip("; "))
     unknown_arguments(list(inspect.signature(found).parameters), list(spec.parameters), where)
-    return found(**spec.parameters)
+    return _valid(found(**spec.parameters), where)
+
+
+def _valid(made: Any, where: str) -> Any:
+    """Itself. Raises FeatureError where scikit-learn's own check refuses an argument's value."""
+    try:
+        if hasattr(made, "_parameter_constraints"):
+            made._validate_params()
+    except ValueError as error:
+        raise FeatureError(f"{where}: {error}") from error
+    return made
 
 
 def unknown_arguments(known: Sequence[str], given: Sequence[str], where: str) -> None:

@@ -30,7 +30,7 @@ async def completed(home: Path, name: str, body: bytes, columns: list[str]) -> b
 
 
 def _completed(store: "OnlineStore", body: bytes, columns: list[str]) -> bytes:
-    from mlops_assets.features.errors import FeatureError
+    from mlops_assets.features.errors import FeatureError, StoreUnavailableError
     from mlops_assets.features.online import features_by_key
 
     try:
@@ -46,8 +46,10 @@ def _completed(store: "OnlineStore", body: bytes, columns: list[str]) -> bytes:
             return body
         rows = [dict(zip(given.columns, row, strict=True)) for row in given.rows]
         stored = features_by_key(store, [{key: row[key] for key in keys} for row in rows])
+    except StoreUnavailableError as error:
+        raise Refusal(503, str(error)) from error
     except FeatureError as error:
-        raise Refusal(503 if "gave no answer" in str(error) else 400, str(error)) from error
+        raise Refusal(400, str(error)) from error
     _require_known(stored, keys)
     return _body(given, _json_values(stored), set(columns or stored.columns) - set(given.columns))
 

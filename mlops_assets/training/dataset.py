@@ -24,8 +24,8 @@ def training_frame(
     known = {**source_schema, **schema}
     raw = list(resolve(config.feature_columns, known, feature_config.feature_transformations))
     keys = [key for key in identity(feature_config) if key in schema]
-    beside = _beside(config, feature_config)
-    wanted = list(dict.fromkeys([*keys, *raw, *beside]))
+    others_wanted = beside(config)
+    wanted = list(dict.fromkeys([*keys, *raw, *others_wanted]))
     missing = [name for name in wanted if name not in schema]
     if not missing:
         return features.select(wanted).sort(keys, nulls_last=True).collect()
@@ -38,7 +38,7 @@ def training_frame(
     return joined.select(wanted).sort(keys, nulls_last=True).collect()
 
 
-def _beside(config: TrainingConfig, feature_config: FeatureConfig) -> Sequence[str]:
+def beside(config: TrainingConfig) -> Sequence[str]:
     """Label, weight, time, groups and slices, as far as the document has them."""
     named = (config.target_column, config.sample_weight_column, config.time_column, config.group_column)
     groups = (config.gate.resample_by, *(bound.column for bound in config.gate.fairness))

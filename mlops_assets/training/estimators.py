@@ -52,7 +52,6 @@ ALGORITHMS: Mapping[str, Mapping[str, str]] = {
     "clustering": {
         "kmeans": "sklearn.cluster.KMeans",
         "mini_batch_kmeans": "sklearn.cluster.MiniBatchKMeans",
-        "birch": "sklearn.cluster.Birch",
         "gaussian_mixture": "sklearn.mixture.GaussianMixture",
     },
     "anomaly_detection": {

@@ -9,6 +9,7 @@ from mlops_assets.features.transforms import FeatureSteps
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.prepared import SUPERVISED, Data, Prepared
 from mlops_assets.training.splits import Rows
+from mlops_assets.training.stretches import learn_in_stretches
 
 CALIBRATION_FOLDS = 5
 
@@ -40,7 +41,11 @@ def learned(pipeline: Any, data: Data, rows: Rows, prepared: Prepared) -> Any:
     fresh = clone(pipeline)
     if config.calibration != "none":
         fresh[-1].cv = calibration_folds(rows, prepared)
-    plain_preprocessor(fresh.fit(data.table.iloc[rows], target, **weights))
+    if config.stretch_rows:
+        learn_in_stretches(fresh, data, rows, weights, config)
+    else:
+        fresh.fit(data.table_of(rows), target, **{f"model__{name}": each for name, each in weights.items()})
+    plain_preprocessor(fresh)
     if config.calibration != "none":
         # The model file does not keep row numbers.
         fresh[-1].cv = CALIBRATION_FOLDS
@@ -75,4 +80,4 @@ def _weights(final: Any, data: Data, rows: Rows, prepared: Prepared) -> dict[str
     if not has_fit_parameter(final, "sample_weight"):
         field = "sample_weight_column" if config.sample_weight_column else "class_balance"
         raise TrainingError(f"{field}: {type(final).__name__} takes no weights")
-    return {"model__sample_weight": weights}
+    return {"sample_weight": weights}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -60,11 +61,24 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Raw columns, labels and weights (None where rows count alike), row by row."""
+    """Raw columns, labels and weights (None where rows count alike), row by row; in `stretches` no frame of all the
+    rows is made.
+    """
 
-    table: "pandas.DataFrame"
+    rows: pl.DataFrame
+    inputs: Sequence[str]
     truth: Any
     weights: Any
+    stretches: bool = False
+
+    @cached_property
+    def table(self) -> "pandas.DataFrame":
+        """The frame of raw columns of all rows."""
+        return model_frame(self.rows, self.inputs)
+
+    def table_of(self, rows: Rows) -> "pandas.DataFrame":
+        """The frame of raw columns of some of the rows."""
+        return model_frame(self.rows[rows], self.inputs) if self.stretches else self.table.iloc[rows]
 
     def measured(self, pipeline: Any, rows: Rows, config: TrainingConfig, names: Sequence[str]) -> Evaluation:
         """The metrics `names` of a fitted pipeline on some of the rows."""
@@ -72,7 +86,7 @@ class Data:
 
     def said(self, pipeline: Any, rows: Rows, config: TrainingConfig) -> Outcomes:
         """What a fitted pipeline says of some of the rows."""
-        return outcomes(pipeline, self.table.iloc[rows], config.model_type)
+        return outcomes(pipeline, self.table_of(rows), config.model_type)
 
 
 def prepare(config: TrainingConfig, features: FeatureConfig, frame: pl.DataFrame) -> Prepared:
@@ -93,7 +107,7 @@ def prepare(config: TrainingConfig, features: FeatureConfig, frame: pl.DataFrame
 
 def data_of(rows: pl.DataFrame, inputs: Sequence[str], config: TrainingConfig) -> Data:
     """The frame of raw columns, the labels and the weights of `rows`."""
-    return Data(model_frame(rows, inputs), truth_of(rows, config), _weights(rows, config))
+    return Data(rows, inputs, truth_of(rows, config), _weights(rows, config), config.stretch_rows is not None)
 
 
 def _labelled(frame: pl.DataFrame, config: TrainingConfig, time: str) -> tuple[pl.DataFrame, int]:

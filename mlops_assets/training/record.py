@@ -15,6 +15,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from mlops_assets.config import FeatureConfig, TrainingConfig
+from mlops_assets.training.narrow import widened
 
 FILE = "training_record.json"
 PACKAGES = ("mlops-assets", "scikit-learn", "scipy", "numpy", "pandas", "polars")
@@ -86,6 +87,7 @@ def changed(then: Mapping[str, str], now: Mapping[str, str]) -> Sequence[str]:
 
 
 def _hash(column: pl.Series) -> str:
+    column = widened(column)
     digest = hashlib.sha256(str(column.dtype).encode())
     digest.update(np.packbits(column.is_null().to_numpy()).tobytes())
     physical = column.to_physical() if column.dtype.is_temporal() else column

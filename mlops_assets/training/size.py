@@ -7,50 +7,73 @@ import polars as pl
 from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.training import TrainingConfig
 from mlops_assets.features.table import identity
+from mlops_assets.features.transforms import resolve
+from mlops_assets.training.dataset import beside
 from mlops_assets.training.errors import TrainingError
+from mlops_assets.training.narrow import narrowed
 from mlops_assets.training.splits import key_hashes
 
-# Bytes of a cell at the peak of a training: a number stands in the table, in the frame that the pipeline takes, in a
-# split's part of it and twice in what the estimator makes; a text in the table and as a reference and a code.
-NUMBER, TEXT = 5 * 8, 24 + 4 * 8
+# Bytes of a cell in the table, at most, and of one that is learned from: a number stands in the frame that the pipeline
+# takes, in a split's part of it and twice in what the estimator makes; a text as a reference and a code.
+NUMBER, TEXT = 8, 24
+LEARNED = 4 * 8
 ROW = 60  # key, label, hashes and predictions
 USABLE = 0.8  # of the free memory
 
 
 def training_rows(table: pl.LazyFrame, config: TrainingConfig, features: FeatureConfig) -> pl.DataFrame:
-    """The rows of `table`; with `max_rows` those of the smallest key hashes, so that the same keys are taken again.
+    """The rows of `table`, what the model takes in the smallest exact types; with `max_rows` those of the smallest key
+    hashes, so that the same keys are taken again.
 
     Raises:
         TrainingError: they would not fit into the memory that is free, with what would help.
     """
     total = table.select(pl.len()).collect().item()
     rows = min(total, config.max_rows or total)
-    require_memory(rows, table.collect_schema(), _free())
+    schema = table.collect_schema()
+    require_memory(rows, schema, _free(), at_once=_at_once(rows, config))
+    columns = _only_learned(schema, config, features)
     if rows == total:
-        return table.collect()
+        return narrowed(table, columns)
     keys = [key for key in identity(features) if key in table.collect_schema()]
     hashes = key_hashes(table.select(keys).collect(), keys, salt="sample")
     chosen = pl.Series(hashes).arg_sort().head(rows).sort()
     place = table.with_row_index("__row")
-    return place.filter(pl.col("__row").is_in(chosen.implode())).drop("__row").collect()
+    return narrowed(place.filter(pl.col("__row").is_in(chosen.implode())).drop("__row"), columns)
 
 
-def estimated_bytes(rows: int, types: Sequence[pl.DataType]) -> int:
-    """What a training on rows of columns of these types takes at its peak, the estimator's own memory left out."""
-    cells = (TEXT if isinstance(each, (pl.String, pl.Categorical)) else NUMBER for each in types)
-    return rows * (ROW + sum(cells))
+def _at_once(rows: int, config: TrainingConfig) -> int:
+    """How many rows are a frame of doubles at a time: a stretch, or a split that is measured."""
+    if config.stretch_rows is None:
+        return rows
+    return min(rows, max(config.stretch_rows, int(rows * max(config.split_ratios[1:]))))
 
 
-def require_memory(rows: int, schema: pl.Schema, free: int) -> None:
+def _only_learned(schema: pl.Schema, config: TrainingConfig, features: FeatureConfig) -> list[str]:
+    """The columns that nothing but the model reads."""
+    raw = resolve(config.feature_columns, schema, features.feature_transformations)
+    return [name for name in raw if name not in {*identity(features), *beside(config)}]
+
+
+def estimated_bytes(rows: int, types: Sequence[pl.DataType], *, at_once: int | None = None) -> int:
+    """What a training on rows of columns of these types takes at its peak, `at_once` of them (all if not given) learned
+    from at a time; the estimator's own memory is left out.
+    """
+    cells = sum(TEXT if isinstance(each, (pl.String, pl.Categorical)) else NUMBER for each in types)
+    return rows * (ROW + cells) + (rows if at_once is None else at_once) * LEARNED * len(types)
+
+
+def require_memory(rows: int, schema: pl.Schema, free: int, *, at_once: int | None = None) -> None:
     """Raises TrainingError where a training on `rows` rows takes more than most of `free` bytes."""
-    needed = estimated_bytes(rows, schema.dtypes())
+    needed = estimated_bytes(rows, schema.dtypes(), at_once=at_once)
     if needed <= free * USABLE:
         return
     fitting = int(rows * free * USABLE / needed)
     raise TrainingError(
         f"max_rows: {rows:,} rows of {len(schema)} columns take about {_gigabytes(needed)} in training, and "
         f"{_gigabytes(free)} are free; set max_rows to {fitting:,} or fewer to learn from a sample, take fewer "
-        "feature_columns, or a training_window"
+        "feature_columns or a training_window, or set stretch_rows for an estimator with partial_fit (sgd, mlp, "
+        "naive_bayes, mini_batch_kmeans)"
     )
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from mlops_assets.config import FeatureConfig
-from mlops_assets.features.errors import FeatureError
+from mlops_assets.features.errors import FeatureError, StoreUnavailableError
 from mlops_assets.features.online import compare_online, features_by_key, read_online, refresh_online
 from mlops_assets.features.online_redis import RedisStore
 from mlops_assets.features.online_sqlite import SqliteStore
@@ -181,7 +181,9 @@ def test_features_by_key_have_a_row_for_each_key_and_nulls_for_an_unknown_one(pl
 
 def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     store = RedisStore("redis://someone:secret@127.0.0.1:1/0", "shop/features")
-    with pytest.raises(FeatureError, match=r"the online store at redis://127\.0\.0\.1:1/0 .*gave no answer") as told:
+    with pytest.raises(
+        StoreUnavailableError, match=r"the online store at redis://127\.0\.0\.1:1/0 .*gave no answer"
+    ) as told:
         read_online(store)
     assert "secret" not in str(told.value) + repr(store)
 

@@ -3,13 +3,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from sklearn import datasets, ensemble, linear_model, metrics, pipeline, preprocessing
+from sklearn import ensemble, linear_model
 from sklearn.utils import class_weight
 
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.fit import Fitted, fit, refit
-from mlops_assets_tests.training.documents import features, frame, training, two_clouds
+from mlops_assets_tests.training.documents import features, training, two_clouds
 
 
 def parts(fitted: Fitted, name: str) -> tuple[Any, Any]:
@@ -19,61 +19,6 @@ def parts(fitted: Fitted, name: str) -> tuple[Any, Any]:
 
 def columns(rows: pl.DataFrame) -> list[str]:
     return [name for name in rows.columns if name.startswith("x")]
-
-
-def test_breast_cancer_equals_a_hand_written_pipeline() -> None:
-    rows = frame(*datasets.load_breast_cancer(return_X_y=True))
-    scaled = {column: {"type": "scaling"} for column in columns(rows)}
-    config = training(columns(rows), algorithm="logistic_regression", stratify=True)
-    fitted = fit(config, features(feature_transformations=scaled), rows)
-    by_hand = pipeline.make_pipeline(
-        preprocessing.StandardScaler(), linear_model.LogisticRegression(random_state=0)
-    ).fit(*parts(fitted, "train"))
-    for name in ("train", "validation", "test"):
-        table, label = parts(fitted, name)
-        probability = by_hand.predict_proba(table)[:, 1]
-        expected = {
-            "roc_auc": metrics.roc_auc_score(label, probability),
-            "log_loss": metrics.log_loss(label, probability),
-            "brier_score": metrics.brier_score_loss(label, probability),
-            "average_precision": metrics.average_precision_score(label, probability),
-            "accuracy": metrics.accuracy_score(label, probability > 0.5),
-            "f1": metrics.f1_score(label, probability > 0.5),
-        }
-        for metric, value in expected.items():
-            assert fitted.metrics[f"{name}_{metric}"] == pytest.approx(value, abs=1e-9)
-
-
-def test_wine_with_three_classes_equals_a_hand_written_forest() -> None:
-    rows = frame(*datasets.load_wine(return_X_y=True))
-    config = training(columns(rows), hyperparameters={"n_estimators": 30}, random_seed=4, metrics=["f1_macro"])
-    fitted = fit(config, features(), rows)
-    by_hand = ensemble.RandomForestClassifier(30, random_state=4).fit(*parts(fitted, "train"))
-    table, label = parts(fitted, "test")
-    said = by_hand.predict_proba(table)
-    assert fitted.metrics["test_log_loss"] == pytest.approx(metrics.log_loss(label, said), abs=1e-9)
-    auc = metrics.roc_auc_score(label, said, multi_class="ovr")
-    assert fitted.metrics["test_roc_auc"] == pytest.approx(auc, abs=1e-9)
-    f1 = metrics.f1_score(label, by_hand.predict(table), average="macro")
-    assert fitted.metrics["test_f1_macro"] == pytest.approx(f1, abs=1e-9)
-
-
-def test_diabetes_equals_hand_written_boosting() -> None:
-    rows = frame(*datasets.load_diabetes(return_X_y=True))
-    config = training(
-        columns(rows),
-        model_type="regression",
-        algorithm="gradient_boosting",
-        split_method="time",
-        random_seed=2,
-    )
-    fitted = fit(config, features(), rows)
-    by_hand = ensemble.GradientBoostingRegressor(random_state=2).fit(*parts(fitted, "train"))
-    table, label = parts(fitted, "test")
-    said = by_hand.predict(table)
-    assert fitted.metrics["test_rmse"] == pytest.approx(metrics.root_mean_squared_error(label, said), abs=1e-9)
-    assert fitted.metrics["test_mae"] == pytest.approx(metrics.mean_absolute_error(label, said), abs=1e-9)
-    assert fitted.metrics["test_r2"] == pytest.approx(metrics.r2_score(label, said), abs=1e-9)
 
 
 def test_scaling_statistics_are_those_of_the_training_rows_alone() -> None:

@@ -12,6 +12,7 @@ from mlops_assets.features.frames import model_frame, signature_types
 from mlops_assets.model_folder import Described, save_model
 from mlops_assets.training.example import typical_row
 from mlops_assets.training.fit import Fitted, fit
+from mlops_assets.trusted_types import UntrustedModelError
 from mlops_assets_tests.training.documents import features, training, two_clouds
 
 
@@ -74,6 +75,19 @@ def test_the_environment_files_pin_what_is_installed(folder: Path) -> None:
     assert mlflow.pyfunc.get_model_dependencies(str(folder))
     assert "requirements.txt" in (folder / "python_env.yaml").read_text()
     assert all(line in (folder / "conda.yaml").read_text() for line in pinned)
+
+
+def test_an_estimator_that_no_safe_file_can_hold_is_told(tmp_path: Path) -> None:
+    from mlflow.models import Model
+
+    config = training(
+        ["x0", "x1"], model_type="clustering", algorithm="sklearn.cluster.Birch", hyperparameters={"n_clusters": 2}
+    )
+    made = fit(config, features(), two_clouds(200)).pipeline
+    with pytest.raises(
+        UntrustedModelError, match="algorithm: Birch cannot be kept in a model file that is safe to load"
+    ):
+        save_model(str(tmp_path / "folder"), Model(), Described(made, [], [], {}))
 
 
 def test_the_typical_row_is_the_middle_or_the_commonest_of_each_column() -> None:
