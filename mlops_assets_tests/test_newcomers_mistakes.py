@@ -14,9 +14,11 @@ from click.testing import CliRunner, Result
 
 from mlops_assets.cli.commands import main
 from mlops_assets.config import load_project
+from mlops_assets.config.platform import SparkConfig
 from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.ingest import ingest
 from mlops_assets.lake.polars import POLARS
+from mlops_assets.lake.spark.session import open_session
 from mlops_assets.serving.gateway_process import address
 
 ROOT = Path(__file__).parents[1]
@@ -192,3 +194,13 @@ def test_an_unknown_platform_is_told_with_those_there_are(configs: Path) -> None
         check=False,
     )
     assert "MLOPS_PLATFORM is 'sprak'; this version runs on" in done.stderr.splitlines()[-1]
+
+
+def test_a_machine_without_java_is_told_what_spark_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(LakeError, match=r"there is no java on this machine, .* install Java 17, .*embedded"):
+        open_session(SparkConfig())
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(LakeError, match="there is no java in JAVA_HOME, "):
+        open_session(SparkConfig())

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -54,9 +55,17 @@ def test_python_of_the_documentation_runs(block: Block, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", block.text],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "MLOPS_CONFIGS": str(ROOT / "configs")},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_picture_of_the_layers_is_that_which_the_linter_holds() -> None:
+    lines = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()
+    picture = [re.split(r"\s{2,}", line.strip())[0] for line in lines if re.match(r"    [a-z]", line)]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(each["layers"] for each in contracts if each["type"] == "layers")
+    assert picture == [layer.replace("mlops_assets.", "").removeprefix("__main__ : ") for layer in layers]

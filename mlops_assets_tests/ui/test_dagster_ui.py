@@ -103,7 +103,7 @@ def test_the_graph_shows_every_layer_as_a_group_and_its_words_can_be_read(page: 
     assert {*GROUPS} <= {*contrasts}
     assert {"flight_features", "training_set", "flight_delay", "production", "dashboard"} <= {*contrasts}
     assert min(contrasts.values()) >= READABLE, contrasts
-    waited_for(lambda: page.evaluate(GREEN_NODES) >= 20 or None)
+    waited_for(lambda: page.evaluate(GREEN_NODES) >= 26 or None)
     photograph(page, pictures / "graph.png")
 
 

@@ -1,11 +1,14 @@
 """The Spark session of a platform document, opened when a step first needs it."""
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.config.platform import SparkConfig
+from mlops_assets.lake.errors import LakeError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,6 +37,9 @@ def open_session(config: SparkConfig) -> "SparkSession":
     """The session that the document asks for, or the one that this process has already.
 
     A classic session brings the Delta jars that fit the installed packages; a Connect server has its own.
+
+    Raises:
+        LakeError: a classic session is asked for, and this machine has no Java.
     """
     from pyspark.sql import SparkSession
 
@@ -44,12 +50,23 @@ def open_session(config: SparkConfig) -> "SparkSession":
         for name, value in {**QUERIES, **config.settings}.items():
             found.conf.set(name, value)
     else:
+        _require_java()
         # This very Python where nothing else is said: workers on this machine would take another.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         for name, value in settings_of(config).items():
             builder = builder.config(name, value)
         found = builder.master(config.master).getOrCreate()
     return found
+
+
+def _require_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    if shutil.which("java", path=str(Path(home, "bin")) if home else None) is None:
+        where = f"in JAVA_HOME, {home}" if home else "on this machine"
+        raise LakeError(
+            f"there is no java {where}, and Spark needs one: install Java 17, name a Spark Connect server in "
+            "configs/platforms/spark.yaml (spark.remote), or set MLOPS_PLATFORM=embedded, which needs neither"
+        )
 
 
 def settings_of(config: SparkConfig) -> dict[str, str]:
