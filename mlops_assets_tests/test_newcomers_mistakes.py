@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,13 +14,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mlops_assets.cli.commands import main
+from mlops_assets.cli.demo import INTERRUPTED
 from mlops_assets.config import load_project
 from mlops_assets.config.platform import SparkConfig
+from mlops_assets.lake import delta
 from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.ingest import ingest
 from mlops_assets.lake.polars import POLARS
 from mlops_assets.lake.spark.session import open_session
 from mlops_assets.serving.gateway_process import address
+from mlops_assets_tests.flights import flights_in
+from mlops_assets_tests.ui.served import waited_for
 
 ROOT = Path(__file__).parents[1]
 
@@ -204,3 +209,23 @@ def test_a_machine_without_java_is_told_what_spark_needs(tmp_path: Path, monkeyp
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(LakeError, match="there is no java in JAVA_HOME, "):
         open_session(SparkConfig())
+
+
+@pytest.mark.slow
+def test_a_first_run_that_is_interrupted_says_that_nothing_is_lost_and_the_next_goes_on(
+    configs: Path, home: Path, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MLOPS_HOME": str(home), "FLIGHTS_THROUGH": "2013-01"}
+    bronze, silver = (str(home / "warehouse" / "flights" / layer / "airports") for layer in ("bronze", "silver"))
+    with (tmp_path / "demo.log").open("wb") as log:
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "mlops_assets", "demo"], env=environment, stdout=log, stderr=log, cwd=tmp_path
+        )
+        waited_for(lambda: delta.exists(bronze) or None)
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(120) == INTERRUPTED
+    assert "Stopped. Nothing is lost: make demo goes on where it was." in (tmp_path / "demo.log").read_text()
+    with flights_in(home, configs / "flights") as flights:
+        assert flights.run("pipeline").success
+    assert delta.rows(bronze) == delta.rows(silver) + delta.rows(f"{silver}_quarantine")
+    assert delta.rows(bronze) == len(set(delta.scan(bronze).select("_row_id").collect()["_row_id"]))
