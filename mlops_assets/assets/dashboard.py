@@ -33,7 +33,7 @@ from mlops_assets.monitoring.verdict import FeatureDrift
 from mlops_assets.monitoring.watch import history, profiles_of, verdicts
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
 from mlops_assets.steps.monitored import drift_tables, page_file, performance_table, quality_table
-from mlops_assets.steps.monitoring import model_metrics
+from mlops_assets.steps.performance import model_metrics
 
 MOST_DISTRIBUTIONS = 6
 MOST_ALERTS = 60

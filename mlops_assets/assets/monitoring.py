@@ -18,7 +18,8 @@ from mlops_assets.config import Project
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, RegistryError
-from mlops_assets.steps import monitoring as steps
+from mlops_assets.steps import monitoring
+from mlops_assets.steps import performance as measured
 from mlops_assets.steps.monitored import watches_quality
 from mlops_assets.steps.monitoring import ALARM
 
@@ -59,7 +60,7 @@ def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         warn_pending(context, document)
         chosen = with_knobs(document.config, config)
         with told(RegistryError):
-            done = steps.drift(project, documents, chosen, lake, registry, context.log.warning)
+            done = monitoring.drift(project, documents, chosen, lake, registry, context.log.warning)
         yield from reported(context, key, done)
 
     return drift
@@ -90,7 +91,7 @@ def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         chosen = with_knobs(document.config, config)
         with told(RegistryError):
-            done = steps.performance(project, documents, chosen, lake, registry)
+            done = measured.performance(project, documents, chosen, lake, registry)
         yield from reported(context, key, done)
 
     return performance

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from mlops_assets.config.base import refuse_unknown
 
-MONITOR_METRICS = ("prediction_drift", "feature_drift", "data_quality")
+MONITOR_METRICS = ("prediction_drift", "feature_drift", "label_drift", "data_quality")
 
 CLASSIFICATION_METRICS = (
     *("accuracy", "balanced_accuracy", "precision", "recall", "f1", "f1_score", "fbeta_score", "specificity"),

@@ -119,7 +119,8 @@ class MonitoringConfig(StrictModel):
 
     enabled: bool = Field(default=True, description="Enable monitoring.")
     metrics: list[MonitorMetric] = Field(
-        description="Metrics to monitor: prediction_drift, feature_drift, data_quality or the model's own.",
+        description="Metrics to monitor: prediction_drift, feature_drift, label_drift (the debiased PSI of the labels "
+        "that have arrived against those learned from), data_quality or the model's own.",
     )
     alert_thresholds: dict[Name, Number] = Field(
         default={},

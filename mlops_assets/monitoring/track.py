@@ -5,7 +5,7 @@ measurement is also appended to the table of revisions, so that what was known a
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from mlops_assets.monitoring import windowed
 from mlops_assets.monitoring.error_stream import Change, changes
 from mlops_assets.monitoring.performance import (
     Breach,
+    MetricValue,
     WindowPerformance,
     performance_alarm,
     performance_frame,
@@ -59,6 +60,7 @@ def track(
     label: str,
     metrics: Sequence[str],
     estimates: Sequence[str] = (),
+    more: Callable[[pl.DataFrame], Sequence[MetricValue]] | None = None,
     baseline: Callable[[pl.DataFrame], pl.DataFrame] | None,
     transactions: dict[str, int],
     config: "MonitoringConfig",
@@ -67,10 +69,11 @@ def track(
     """Measure the windows of `labelled`: every prediction of the windows that changed, with its label or null.
 
     Columns: window, version, prediction, probability (classifiers), the label, and what `baseline` needs to predict the
-    same rows with the first model (it returns the frame with its own version, prediction and probability).
+    same rows with the first model (it returns the frame with its own version, prediction and probability). `more` is
+    told of the champion's rows of one window and version.
     """
     if labelled.height:
-        measured = [_measured(CHAMPION, labelled, label, metrics, estimates)]
+        measured = [_measured(CHAMPION, labelled, label, metrics, estimates, more)]
         if baseline is not None:
             measured.append(_measured(BASELINE, baseline(labelled), label, metrics, ()))
         found = pl.concat(measured)
@@ -135,7 +138,18 @@ def _judged(performance: pl.DataFrame, config: "MonitoringConfig", clock: Clock)
 
 
 def _measured(
-    role: str, frame: pl.DataFrame, label: str, metrics: Sequence[str], estimates: Sequence[str]
+    role: str,
+    frame: pl.DataFrame,
+    label: str,
+    metrics: Sequence[str],
+    estimates: Sequence[str],
+    more: Callable[[pl.DataFrame], Sequence[MetricValue]] | None = None,
 ) -> pl.DataFrame:
     found = window_performance(frame, label=label, metrics=metrics, estimates=estimates)
+    if more is not None:
+        found = [replace(one, metrics=(*one.metrics, *more(_of(frame, one)))) for one in found]
     return performance_frame(found).with_columns(role=pl.lit(role))
+
+
+def _of(frame: pl.DataFrame, one: WindowPerformance) -> pl.DataFrame:
+    return frame.filter((pl.col("window") == one.window) & (pl.col("version") == one.version))

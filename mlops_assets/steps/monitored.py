@@ -2,7 +2,7 @@
 arrived.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +20,12 @@ from mlops_assets.monitoring.windows import whole_windows, window_of
 from mlops_assets.serving.model import ServedModel
 from mlops_assets.steps.tables import locate
 
+LENGTHS = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+    "month": timedelta(days=31),
+}
 PREDICTIONS, LABELS = "predictions", "labels"  # transactions of the performance table
 
 
@@ -121,7 +127,7 @@ def labelled_rows(
     features.
     """
     features = documents.features.config
-    label, time = documents.training.config.target_column, features.timestamp_column
+    time = features.timestamp_column
     made = lake.table(project.name, "gold", documents.predictions)
     source = locate(project, features.source_table, lake)
     newest = {PREDICTIONS: delta.latest(made), LABELS: delta.latest(source)}
@@ -136,7 +142,27 @@ def labelled_rows(
     predictions = found.filter(pl.col("window").is_in(touched.implode())).collect()
     if predictions.is_empty():
         return predictions, newest
-    span = pl.col(time).is_between(predictions[time].min(), predictions[time].max())
+    return _with_labels(project, documents, predictions, lake), newest
+
+
+def labelled_before(
+    project: Project, documents: ModelDocuments, config: MonitoringConfig, lake: Warehouse, rows: pl.DataFrame
+) -> pl.DataFrame:
+    """Predictions of the eight windows before the first of `rows`, with features and label, oldest first; the columns
+    are those of `labelled_rows`.
+    """
+    time = documents.features.config.timestamp_column
+    first, window = rows[time].min(), window_of(time, config.window, project.timezone)
+    earlier = (pl.col(time) < first) & (pl.col(time) >= first - 8 * LENGTHS[config.window])  # type: ignore[operator]
+    made = delta.scan(lake.table(project.name, "gold", documents.predictions)).filter(earlier).with_columns(window)
+    predictions = made.sort(time).collect()
+    return _with_labels(project, documents, predictions, lake) if predictions.height else rows.clear()
+
+
+def _with_labels(project: Project, documents: ModelDocuments, made: pl.DataFrame, lake: Warehouse) -> pl.DataFrame:
+    features, label = documents.features.config, documents.training.config.target_column
+    time, source = features.timestamp_column, locate(project, features.source_table, lake)
+    span = pl.col(time).is_between(made[time].min(), made[time].max())
     labels = delta.scan(source).filter(span).select(*features.primary_keys, label).collect()
-    rows = _with_features(project, documents, predictions, lake)
-    return rows.join(labels, on=features.primary_keys, how="left", maintain_order="left"), newest
+    rows = _with_features(project, documents, made, lake)
+    return rows.join(labels, on=features.primary_keys, how="left", maintain_order="left")

@@ -52,6 +52,11 @@ def reference_rows(
     return with_output(rows, score(model, rows, version=champion.version, keep=[]), names)
 
 
+def learned_labels(project: Project, documents: ModelDocuments, champion: ModelVersion, lake: Warehouse) -> pl.Series:
+    """The labels that the champion learned from."""
+    return _learned(project, documents, champion, lake)[documents.training.config.target_column]
+
+
 def _named(documents: ModelDocuments) -> str | None:
     drift = documents.monitoring.config.data_drift_detection if documents.monitoring else None
     return drift.reference_dataset if drift else None

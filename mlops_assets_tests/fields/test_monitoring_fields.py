@@ -80,6 +80,17 @@ def test_a_score_below_its_threshold_raises_an_alarm(life: Life, least: float, r
     assert alarms(watched(life, alert_thresholds={"accuracy": least}))["performance"] == raised
 
 
+def test_labels_that_are_not_those_learned_from_are_told_and_raise_an_alarm_where_a_threshold_says_so(
+    life: Life,
+) -> None:
+    metrics = ["feature_drift", "accuracy", "label_drift"]
+    assert not alarms(watched(life, metrics=metrics, alert_thresholds={"label_drift": 9.0}))["performance"]
+    measured = life.read("monitoring", "performance").filter(pl.col("metric") == "label_drift")
+    assert measured.height == 2
+    assert measured["value"].null_count() == 0
+    assert alarms(watched(life, metrics=metrics, alert_thresholds={"label_drift": -1.0}))["performance"]
+
+
 @field("monitoring.monitoring_interval_minutes", "How often the monitor runs by itself.")
 @pytest.mark.parametrize(("minutes", "cron"), [(30, "*/30 * * * *"), (1440, "0 0 * * *")])
 def test_the_monitor_runs_every_so_many_minutes(life: Life, minutes: int, cron: str) -> None:
@@ -147,6 +158,26 @@ def test_detectors_follow_the_errors_of_the_champion_where_the_document_names_so
     assert errors.height == scored.height
     assert errors["at"].is_sorted()
     assert set(errors["error"]) == {0.0, 1.0}
+
+
+def test_a_regressions_loss_is_estimated_from_the_days_before_until_its_labels_arrive(tmp_path: Path) -> None:
+    regression = {
+        "model_type": "regression", "algorithm": "ridge", "target_column": "charges", "feature_columns": ["tenure"],
+        "metrics": ["mae"],
+    }  # fmt: skip
+    fields: dict[str, Any] = {"deployment": BATCH, "training": regression, "monitoring": {"metrics": ["mae", "r2"]}}
+    with life_in(tmp_path) as life:
+        assert life.run("bronze", "silver", "gold", "model", "deployment", **fields).success
+        for number in (1, 2):
+            life.arrive(number)
+            assert life.run("bronze", "silver", "gold/customer_features", "gold/predictions", **fields).success
+            assert life.run("monitoring/performance", **fields).success
+        rows = life.read("monitoring", "performance").filter(pl.col("role") == "champion")
+    found = {(row["window"], row["metric"]): row for row in rows.iter_rows(named=True)}
+    first, second = (found[f"2024-01-0{day}", "estimated_mae"] for day in (2, 3))
+    assert (first["value"], first["reason"]) == (None, "too few labelled rows before it")
+    assert second["value"] == pytest.approx(found["2024-01-03", "mae"]["value"], rel=0.3)
+    assert ("2024-01-03", "estimated_r2") not in found
 
 
 @field("monitoring.alerting", "Who is told of an alarm, and whether features are named.")

@@ -1,0 +1,28 @@
+"""Whether the labels that arrive are distributed as those that the champion learned from."""
+
+import polars as pl
+
+from mlops_assets.monitoring.performance import MetricValue
+from mlops_assets.monitoring.profile import fit_reference, summarise
+from mlops_assets.monitoring.verdict import feature_drift
+
+LABEL_DRIFT = "label_drift"
+
+
+def label_drift(labels: pl.Series, learned: pl.Series, *, classes: bool, least: int) -> MetricValue:
+    """The debiased PSI of the labels that are known against those `learned`, by class or by quantiles of the latter; no
+    value below `least` labels.
+    """
+    then, now = (_frame(side, classes=classes) for side in (learned, labels))
+    reference = fit_reference(then, [LABEL_DRIFT])
+    (found,) = feature_drift(reference.profile, summarise(now, reference), min_sample=least)
+    if found.verdict == "insufficient_data":
+        return MetricValue(
+            LABEL_DRIFT, None, higher_is_better=False, reason=f"{now.height} labels are too few to judge"
+        )
+    return MetricValue(LABEL_DRIFT, found.psi_debiased, higher_is_better=False)
+
+
+def _frame(labels: pl.Series, *, classes: bool) -> pl.DataFrame:
+    known = labels.drop_nulls().cast(pl.Float64)
+    return pl.DataFrame({LABEL_DRIFT: known.cast(pl.String) if classes else known})

@@ -1,0 +1,152 @@
+"""Monitoring documents: performance of one model, as labels arrive, and what its newest window calls for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from mlops_assets.config import MonitoringConfig, Project
+from mlops_assets.config.lineage import ModelDocuments
+from mlops_assets.config.metric_names import MONITOR_METRICS
+from mlops_assets.features.table import identity
+from mlops_assets.lake.locations import Warehouse
+from mlops_assets.monitoring.error_stream import keep_errors
+from mlops_assets.monitoring.label_drift import LABEL_DRIFT, label_drift
+from mlops_assets.monitoring.loss_estimates import has_loss_estimate, loss_estimates
+from mlops_assets.monitoring.performance import MetricValue
+from mlops_assets.monitoring.track import Tracked, track
+from mlops_assets.registry import ModelRegistry
+from mlops_assets.serving.batch import score
+from mlops_assets.serving.model import load_served_model
+from mlops_assets.steps.monitored import (
+    clock,
+    labelled_before,
+    labelled_rows,
+    performance_table,
+)
+from mlops_assets.steps.monitoring import alarm_check
+from mlops_assets.steps.reference import learned_labels
+from mlops_assets.steps.result import Check, StepResult
+from mlops_assets.steps.shown import markdown_table, table_metadata
+
+
+def performance(
+    project: Project, documents: ModelDocuments, config: MonitoringConfig, lake: Warehouse, registry: ModelRegistry
+) -> StepResult:
+    """A value a window, version and metric, of the champion and of the first model, never retrained.
+
+    Raises:
+        LakeError, RegistryError: the documents do not fit the tables, or there is no first model.
+    """
+    table = performance_table(project, config, lake)
+    rows, transactions = labelled_rows(project, documents, config, lake, table)
+
+    def baseline(frame: pl.DataFrame) -> pl.DataFrame:
+        first = registry.baseline(documents.model, _baseline_run(config))
+        model = load_served_model(registry.local_path(first))
+        old = frame.drop("prediction", "probability", "version", "request_id", "time")
+        return pl.concat([old, score(model, frame, version=first.version, keep=[])], how="horizontal")
+
+    label = documents.training.config.target_column
+    if config.model_performance_tracking and config.model_performance_tracking.detectors:
+        time = documents.features.config.timestamp_column
+        keep_errors(table, rows, label=label, at=time, classifier=_is_classifier(documents))
+    found = track(
+        table,
+        rows,
+        label=label,
+        metrics=model_metrics(config),
+        estimates=_estimates(documents, config),
+        more=_more(project, documents, config, lake, registry, rows),
+        baseline=baseline,
+        transactions=transactions,
+        config=config,
+        clock=clock(project),
+    )
+    check = _performance_check(found)
+    return StepResult(_performance_metadata(table, found, rows.height), [check], log=check.description)
+
+
+def _more(
+    project: Project,
+    documents: ModelDocuments,
+    config: MonitoringConfig,
+    lake: Warehouse,
+    registry: ModelRegistry,
+    rows: pl.DataFrame,
+) -> Callable[[pl.DataFrame], list[MetricValue]]:
+    """What is said of a window beside its metrics: the drift of its labels, the losses that a regression expects."""
+    label, classes = documents.training.config.target_column, _is_classifier(documents)
+    losses = [] if classes else [name for name in model_metrics(config) if has_loss_estimate(name)]
+    known: list[pl.Series] = []
+    if LABEL_DRIFT in config.metrics and rows.height:
+        known = [learned_labels(project, documents, registry.require_champion(documents.model), lake)]
+    earlier = labelled_before(project, documents, config, lake, rows) if losses and rows.height else rows
+    time, features = documents.features.config.timestamp_column, _inputs(documents, rows)
+
+    def more(window: pl.DataFrame) -> list[MetricValue]:
+        found = [label_drift(window[label], each, classes=classes, least=config.min_sample) for each in known]
+        if losses:
+            before = pl.concat([earlier, rows.filter(pl.col("window") < window["window"][0])]).sort(time)
+            own = before.filter(pl.col("version") == window["version"][0])
+            found += loss_estimates(
+                window, own, label=label, features=features, metrics=losses, least=config.min_sample
+            )
+        return found
+
+    return more
+
+
+def _inputs(documents: ModelDocuments, rows: pl.DataFrame) -> list[str]:
+    """The features in `rows`: the document's, else all that are neither keys, times, label nor what the model said."""
+    config = documents.features.config
+    said = ("window", "version", "prediction", "probability", "request_id", "time")
+    others = {*said, *identity(config), documents.training.config.target_column}
+    return [name for name in config.features or rows.columns if name in rows.columns and name not in others]
+
+
+def model_metrics(config: MonitoringConfig) -> list[str]:
+    """The document's metrics that are computed from labels."""
+    return [name.removeprefix("model_") for name in config.metrics if name not in MONITOR_METRICS]
+
+
+def _estimates(documents: ModelDocuments, config: MonitoringConfig) -> list[str]:
+    """The metrics that are also estimated without labels."""
+    if not _is_classifier(documents):
+        return []
+    return [name for name in model_metrics(config) if name in ("roc_auc", "accuracy")]
+
+
+def _is_classifier(documents: ModelDocuments) -> bool:
+    return documents.training.config.model_type == "classification"
+
+
+def _baseline_run(config: MonitoringConfig) -> str | None:
+    tracking = config.model_performance_tracking
+    return tracking.baseline_run_id if tracking else None
+
+
+def _performance_check(found: Tracked) -> Check:
+    if found.newest is None:
+        reason = "No window has enough labels yet."
+        return alarm_check(window="", champion="", raised=False, reason=reason)
+    newest = found.newest
+    broken = [
+        f"{one.metric} {one.value:.3f} is {'below' if one.higher_is_better else 'above'} {one.threshold:g}"
+        for one in found.breaches
+    ]
+    broken += [one.told for one in found.changes]
+    reason = f"{newest.window}: {'; '.join(broken) or 'within its thresholds'}"
+    return alarm_check(window=newest.window, champion=newest.version, raised=bool(broken), reason=reason)
+
+
+def _performance_metadata(table: str, found: Tracked, rows: int) -> dict[str, Any]:
+    shown: dict[str, Any] = {"rows_measured": rows}
+    if found.newest is not None:
+        newest = found.performance.filter(pl.col("window") == found.newest.window)
+        shown["newest_window"] = markdown_table(
+            newest.iter_rows(named=True), ["role", "version", "metric", "value", "lower", "upper", "coverage"]
+        )
+        shown |= {f"{one.name}": one.value for one in found.newest.metrics if one.value is not None}
+        shown |= table_metadata(table)
+    return shown
