@@ -39,7 +39,7 @@ def save_model(path: str, mlflow_model: Any, described: Described, **_: object) 
     """Write the folder `path`; what MLflow calls of a flavor, with its own options as well.
 
     Raises:
-        UntrustedModelError: the model holds what a model file may or can not hold.
+        UntrustedModelError: the model holds what a model file may not, or cannot, hold.
     """
     folder = Path(path)
     folder.mkdir(parents=True)

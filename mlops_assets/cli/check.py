@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from mlops_assets.config import ConfigError, Problem, Project, configs_folder, load_projects
 from mlops_assets.config.pending import pending_fields
+from mlops_assets.features.steps import check_transformers
 from mlops_assets.training.estimators import check_hyperparameters
 
 
@@ -14,7 +15,7 @@ def check_projects() -> Iterator[str]:
         ConfigError: with every problem of every document.
     """
     projects = load_projects(configs_folder())
-    problems = [problem for project in projects for problem in _training_problems(project)]
+    problems = [problem for project in projects for problem in _problems(project)]
     if problems:
         raise ConfigError(problems)
     for project in projects:
@@ -25,8 +26,12 @@ def check_projects() -> Iterator[str]:
                 yield f"  {document.file}:{line}:{column}: {field} has no effect in this version"
 
 
-def _training_problems(project: Project) -> Iterator[Problem]:
-    """What scikit-learn says of algorithms and hyperparameters."""
+def _problems(project: Project) -> Iterator[Problem]:
+    """What scikit-learn says of algorithms, hyperparameters and transformers."""
+    for features in project.features:
+        for sentence in check_transformers(features.config):
+            field, _, message = sentence.partition(": ")
+            yield features.problem(field, message)
     for document in project.training:
         for sentence in check_hyperparameters(document.config):
             field, _, message = sentence.partition(": ")

@@ -2,12 +2,13 @@
 
 import importlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
 
 from mlops_assets.config import feature_transforms as declared
+from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.problems import did_you_mean
 from mlops_assets.features.errors import FeatureError
 
@@ -155,6 +156,17 @@ def _valid(made: Any, where: str) -> Any:
     except ValueError as error:
         raise FeatureError(f"{where}: {error}") from error
     return made
+
+
+def check_transformers(config: FeatureConfig) -> Iterator[str]:
+    """What is wrong with the transformers of scikit-learn that a document names, one sentence each, without data."""
+    for column, specs in config.feature_transformations.items():
+        for spec in specs:
+            if isinstance(spec, declared.SklearnTransform):
+                try:
+                    _by_name(spec, column)
+                except FeatureError as error:
+                    yield str(error)
 
 
 def unknown_arguments(known: Sequence[str], given: Sequence[str], where: str) -> None:

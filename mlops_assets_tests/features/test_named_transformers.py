@@ -15,8 +15,10 @@ from sklearn import (
     preprocessing,
 )
 
+from mlops_assets.config import FeatureConfig
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.frames import model_frame
+from mlops_assets.features.steps import check_transformers
 from mlops_assets.training.fit import Fitted, fit
 from mlops_assets.trusted_types import trusted_types_of
 from mlops_assets_tests.training.documents import features, frame, training
@@ -24,10 +26,14 @@ from mlops_assets_tests.training.documents import features, frame, training
 ROWS = frame(*datasets.load_breast_cancer(return_X_y=True))
 
 
+def document(transformer: str, parameters: dict[str, Any]) -> FeatureConfig:
+    declared = {"type": "sklearn", "transformer": transformer, "parameters": parameters}
+    return features(feature_transformations={"x0": declared})
+
+
 def learned(transformer: str, **parameters: Any) -> Fitted:
-    declared = {"x0": {"type": "sklearn", "transformer": transformer, "parameters": parameters}}
     config = training(["x0"], algorithm="logistic_regression")
-    return fit(config, features(feature_transformations=declared), ROWS)
+    return fit(config, document(transformer, parameters), ROWS)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +85,4 @@ def test_a_wrong_name_or_argument_is_told_before_anything_is_fitted(
     with pytest.raises(FeatureError, match=message) as told:
         learned(transformer, **parameters)
     assert "feature_transformations.x0.transformer" in str(told.value)
+    assert list(check_transformers(document(transformer, parameters))) == [str(told.value)]
