@@ -8,10 +8,11 @@ import skops.io
 from sklearn import preprocessing
 
 from mlops_assets.config import FeatureConfig
+from mlops_assets.features import transformers
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.frames import model_frame, signature_types
 from mlops_assets.features.transforms import FeatureSteps, Treatment, feature_pipeline
-from mlops_assets.trusted_types import trusted_types_of
+from mlops_assets.trusted_types import is_trusted, trusted_types_of
 
 RANDOM = np.random.default_rng(3)
 N = 120
@@ -165,6 +166,20 @@ def test_every_step_survives_a_model_file_to_the_bit() -> None:
     out = steps.transformer.fit_transform(frame, TARGET)
     again = skops.io.loads(skops.io.dumps(steps.transformer), trusted=trusted_types_of(steps.transformer))
     np.testing.assert_array_equal(again.transform(frame), out)
+
+
+def test_a_model_file_that_names_the_transformers_by_their_package_is_still_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fitted = transformers.Categories().fit(np.array([["b"], ["a"]], dtype=object))
+    with monkeypatch.context() as older:
+        older.setattr(transformers.Categories, "__module__", "mlops_assets.features.transformers")
+        kept = skops.io.dumps(fitted)
+    trusted = skops.io.get_untrusted_types(data=kept)
+    assert trusted == ["mlops_assets.features.transformers.Categories"]
+    assert all(map(is_trusted, trusted))
+    again = skops.io.loads(kept, trusted=trusted)
+    np.testing.assert_array_equal(again.transform(np.array([["b"], ["c"]], dtype=object)), [[1.0], [np.nan]])
 
 
 @pytest.mark.parametrize(
