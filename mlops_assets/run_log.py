@@ -8,7 +8,8 @@ import dagster as dg
 
 from mlops_assets.serving.logs import JsonLines
 
-SHOWN = ("rows_", "dagster/row_count", "version", "files_written", "delta_version")
+SHOWN = ("dagster/row_count", "files_written", "version")
+ROWS = "rows_"
 
 
 @dg.success_hook
@@ -26,7 +27,7 @@ def _numbers(events: Sequence[dg.EventLogEntry]) -> Iterator[tuple[str, Any]]:
     for event in events:
         found = event.asset_materialization
         for name, value in (found.metadata if found else {}).items():
-            if name.startswith(SHOWN):
+            if name in SHOWN or name.startswith(ROWS):
                 yield name.removeprefix("dagster/"), value.value
 
 

@@ -34,7 +34,7 @@ def executed(folder: Path, settings: str) -> list[str]:
 
 def test_a_run_writes_a_line_a_step_with_its_seconds_and_rows(tmp_path: Path) -> None:
     lines = executed(tmp_path, (ROOT / "dagster.yaml").read_text())
-    silver = [line for line in lines if "shop/silver/orders: " in line]
+    silver = [line for line in lines if "shop__silver__orders" in line]
     assert len(silver) == 1
     assert re.search(r"orders: \d+\.\d s, .*rows_read 3, rows_written 2, rows_quarantined 1", silver[0])
     assert not [line for line in lines if "STEP_" in line]

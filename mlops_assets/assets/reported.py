@@ -60,5 +60,6 @@ def reported(
     if result.blocked:
         yield from checks
         raise blocked(asset, result)
-    context.log.info("%s", result.log)
+    if result.log:
+        context.log.info("%s", result.log)
     yield dg.MaterializeResult(metadata=metadata_of(result.metadata), check_results=checks)

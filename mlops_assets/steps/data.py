@@ -47,7 +47,6 @@ def bronze(project: Project, document: Document[DataConfig], lake: Warehouse) ->
             "columns_ignored": list(done.columns_ignored),
             "columns_ignored_count": len(done.columns_ignored),
         },
-        log=f"{done.rows} rows from {len(done.files)} new files, {done.known} files known",
     )
 
 
@@ -82,7 +81,6 @@ def silver(
             "rules": outcome_table(done.outcomes),
         },
         checks=[*checks, *table_checks(document, tables.silver)],
-        log=str(done.rows),
     )
 
 

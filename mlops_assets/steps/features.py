@@ -46,7 +46,6 @@ def features(
             **online,
         },
         checks=[unique, *checks],
-        log=f"{done.read} rows read, {done.inserted} inserted, {done.updated} updated",
     )
 
 

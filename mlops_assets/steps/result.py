@@ -28,7 +28,9 @@ class Check:
 
 @dataclass(frozen=True)
 class StepResult:
-    """A step's report. With reasons in `blocked` it wrote nothing, because its rows are not fit to go on."""
+    """A step's report. With reasons in `blocked` it wrote nothing, because its rows are not fit to go on. `log` is
+    what its numbers do not say.
+    """
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
     checks: Sequence[Check] = ()
