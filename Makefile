@@ -54,6 +54,10 @@ SEED ?= $(shell date +%s)
 kill-test: $(VENV)/.dev  ## kill the pipeline at 100 random moments: KILLS=, SEED=
 	@$(BIN)/python -m mlops_assets_tests.lake.test_exactly_once $(KILLS) $(SEED)
 
+PROJECTS ?= churn,flights
+platforms: $(VENV)/.dev  ## compare the example projects' main jobs on the embedded platform and on Spark
+	@PROJECTS=$(PROJECTS) $(BIN)/python -m pytest mlops_assets_tests/test_platforms.py
+
 lint: $(VENV)/.dev  ## check style, types and layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
@@ -86,4 +90,4 @@ replay-quarantine: setup  ## let quarantined rows that now pass into silver: PRO
 clean:  ## remove what runs left (MLOPS_HOME)
 	@rm -rf $(MLOPS_HOME)
 
-.PHONY: help setup demo ui check replay-quarantine test test-slow kill-test lint format bench schema pictures docs lock clean
+.PHONY: help setup demo ui check replay-quarantine test test-slow kill-test platforms lint format bench schema pictures docs lock clean
