@@ -71,6 +71,15 @@ def close(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+def turned_on(page: Page, sensor: Locator) -> bool | None:
+    """Click a sensor's switch, once more where the page was not ready for it."""
+    switch = sensor.locator("input").last
+    if not switch.is_checked():
+        sensor.locator("label").last.click()
+        page.wait_for_timeout(15_000)
+    return switch.is_checked() or None
+
+
 def flights_rules() -> DataConfig:
     documents = load_project(ROOT / "configs" / "flights").data
     return next(each.config for each in documents if each.name == "flights")
@@ -193,8 +202,7 @@ def test_the_drift_sensor_turned_on_by_its_switch_asks_for_a_training_and_the_pa
     known = flights.runs()
     page.goto("/automation")
     sensor = page.locator("[data-index]").filter(has_text="flights_drift_sensor")
-    sensor.locator("label").last.click()
-    expect(sensor.locator("input").last).to_be_checked()
+    waited_for(lambda: turned_on(page, sensor))
     retrained = flights.succeeded(known)
     assert retrained.job_name == "flights_retrain"
     assert retrained.tags["dagster/sensor_name"] == "flights_drift_sensor"
