@@ -20,7 +20,9 @@ from mlops_assets.config.base import (
 from mlops_assets.config.metric_names import MonitorMetric
 from mlops_assets.config.training import ModelName
 
-DriftMethod = Literal["ks_test", "chi_square", "psi", "wasserstein", "jensen_shannon", "hellinger", "total_variation"]
+DriftMethod = Literal[
+    "ks_test", "chi_square", "psi", "wasserstein", "jensen_shannon", "hellinger", "total_variation", "mmd"
+]
 
 _TABLES = ("references", "profiles", "drift", "alerts", "quality")
 
@@ -28,7 +30,7 @@ _TABLES = ("references", "profiles", "drift", "alerts", "quality")
 class DataDriftConfig(StrictModel):
     """How a window of data is compared with the reference."""
 
-    method: DriftMethod = Field(default="ks_test", description="Test (ks_test, chi_square) or distance.")
+    method: DriftMethod = Field(default="ks_test", description="Test (ks_test, chi_square, mmd) or distance.")
     reference_dataset: str | None = Field(
         default=None,
         description="Table or path to compare with, in the feature table's columns; the champion's training rows if "

@@ -4,6 +4,7 @@ import numpy as np
 
 from mlops_assets.monitoring import statistics
 from mlops_assets.monitoring.bins import CategoryBins, Floats, NumericBins
+from mlops_assets.monitoring.mmd import mmd_of_counts
 from mlops_assets.monitoring.summary import ColumnProfile
 
 ROWS_PER_BIN = 30
@@ -58,6 +59,15 @@ def ordered_ks(reference: ColumnProfile, current: ColumnProfile) -> tuple[float,
     """KS over the fine bins, null lying below all values, so that a column that turns null is seen."""
     first, second = (np.concatenate([[side.null], side.counts]) for side in (reference, current))
     return statistics.ks_of_counts(first, second)
+
+
+def mmd(reference: ColumnProfile, current: ColumnProfile) -> tuple[float, float]:
+    """MMD and its p over the fine bins, each at the mean of both sides' values in it."""
+    rows = reference.counts + current.counts
+    with np.errstate(invalid="ignore", over="ignore"):
+        values = (reference.sums + current.sums) / np.where(rows > 0, rows, np.nan)
+    first, second = (np.append(side.counts, side.null).astype(np.float64) for side in (reference, current))
+    return mmd_of_counts(first, second, values)
 
 
 def wasserstein(reference: ColumnProfile, current: ColumnProfile) -> tuple[float, float]:

@@ -21,7 +21,7 @@ WASSERSTEIN_LIMIT = 0.2  # of a monitor, in standard deviations of the reference
 class FeatureDrift:
     """One feature of one window against the reference.
 
-    `method` is what was applied: a category has no order, so `ks_test` becomes `chi_square` and `wasserstein`
+    `method` is what was applied: a category has no order, so `ks_test` and `mmd` become `chi_square` and `wasserstein`
     `psi`, as it does where nulls moved. `effect` is what was held against `limit`: the debiased PSI, or a
     distance (Wasserstein in standard deviations of the reference). `p_adjusted` is p after Benjamini-Hochberg
     over the window's features, None where data is insufficient.
@@ -160,6 +160,8 @@ def _measure(name: str, reference: Profile, current: Profile, method: str, floor
         statistic, p_value = statistics.chi_square(*effects.pool_sparse(first, second))
     elif applied == "ks_test":
         statistic, p_value = effects.ordered_ks(then, now)
+    elif applied == "mmd":
+        statistic, p_value = effects.mmd(then, now)
     elif applied == "wasserstein":
         statistic, distance = effects.wasserstein(then, now)
     elif applied != "psi":
@@ -174,4 +176,4 @@ def _applied(method: str, then: ColumnProfile, now: ColumnProfile, floor: float)
         # A null has no distance to a value: where nulls moved, wasserstein would not see it.
         nulls_moved = method == "wasserstein" and effects.null_effect(then, now) > floor
         return "psi" if nulls_moved else method
-    return {"ks_test": "chi_square", "wasserstein": "psi"}.get(method, method)
+    return {"ks_test": "chi_square", "mmd": "chi_square", "wasserstein": "psi"}.get(method, method)

@@ -107,8 +107,9 @@ def test_the_monitor_runs_every_so_many_minutes(life: Life, minutes: int, cron: 
         ({"features_to_monitor": ["tenure"]}, {"prediction"}),
         ({"method": "wasserstein", "threshold": 9.0}, set()),
         ({"reference_dataset": "REFERENCE"}, set()),
+        ({"method": "mmd"}, {"charges", "prediction"}),
     ],
-    ids=["as it is", "features", "method and threshold", "reference"],
+    ids=["as it is", "features", "method and threshold", "reference", "mmd"],
 )
 def test_drift_is_what_the_document_calls_drift(life: Life, fields: dict[str, Any], found: set[str]) -> None:
     if "reference_dataset" in fields:

@@ -121,7 +121,7 @@ def test_the_threshold_of_wasserstein_is_in_standard_deviations_of_the_reference
 
 def test_default_thresholds_are_five_percent_for_tests_and_a_tenth_for_distances():
     found = {method: compare([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], method=method) for method in METHODS}
-    tests = {"ks_test", "chi_square"}
+    tests = {"ks_test", "chi_square", "mmd"}
     assert {method: one.threshold for method, one in found.items()} == {
         method: 0.05 if method in tests else 0.1 for method in METHODS
     }
