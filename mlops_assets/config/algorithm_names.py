@@ -8,7 +8,7 @@ ALGORITHM_NAMES = (
     *("random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "ada_boost", "bagging"),
     *("decision_tree", "logistic_regression", "linear", "linear_regression", "ridge", "lasso", "elastic_net", "sgd"),
     *("k_nearest_neighbors", "svm", "mlp", "naive_bayes", "gaussian_process", "dummy", "xgboost", "lightgbm"),
-    *("kmeans", "mini_batch_kmeans", "birch", "gaussian_mixture"),
+    *("kmeans", "mini_batch_kmeans", "gaussian_mixture"),
     *("isolation_forest", "one_class_svm", "elliptic_envelope"),
 )
 Algorithm = Annotated[
