@@ -19,13 +19,13 @@ from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.lake.polars import POLARS
 from mlops_assets.registry import ModelRegistry, RegistryError
+from mlops_assets.registry.unity import UnityModels
 from mlops_assets.rules import RuleError
 from mlops_assets.secrets import SecretError
 from mlops_assets.steps import data, features, model
 from mlops_assets.steps.result import Shown, StepResult, StepRun
 from mlops_assets.steps.unity import written_tables
 from mlops_assets.training.errors import TrainingError
-from mlops_assets.unity_models import UnityModels
 from mlops_assets.unity_tables import UnityTables, register, teller
 
 if TYPE_CHECKING:

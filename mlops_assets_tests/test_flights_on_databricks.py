@@ -17,10 +17,10 @@ from mlops_assets.cli.session import QUIET
 from mlops_assets.config import load_project
 from mlops_assets.lake import delta
 from mlops_assets.registry import ModelRegistry
+from mlops_assets.registry.unity import UnityModels
 from mlops_assets.resources.databricks_serving import DatabricksServingResource
 from mlops_assets.resources.platforms import resources_for
 from mlops_assets.resources.remote_steps import RemoteSteps
-from mlops_assets.unity_models import UnityModels
 from mlops_assets_tests.flights import CONFIGS, flights_in
 from mlops_assets_tests.workspace_stub import TOKEN, Workspace, workspace
 from mlops_assets_tests.workspace_stub.wheel import packed_wheel

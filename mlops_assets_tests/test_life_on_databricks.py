@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from mlops_assets.registry import ModelRegistry
+from mlops_assets.registry.unity import UnityModels
 from mlops_assets.resources.databricks_serving import DatabricksServingResource
 from mlops_assets.resources.platforms import resources_for
-from mlops_assets.unity_models import UnityModels
 from mlops_assets_tests.fields.life import Life, metadata
 from mlops_assets_tests.workspace_stub import TOKEN, Workspace, workspace
 

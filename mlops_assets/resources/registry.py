@@ -9,7 +9,7 @@ from pydantic import Field
 from mlops_assets.config.platform import DatabricksConfig
 from mlops_assets.config.platforms import load_platform
 from mlops_assets.registry import ModelRegistry
-from mlops_assets.unity_models import UnityModels
+from mlops_assets.registry.unity import UnityModels
 
 
 class RegistryResource(dg.ConfigurableResource[ModelRegistry]):

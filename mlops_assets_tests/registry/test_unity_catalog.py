@@ -7,9 +7,9 @@ import pytest
 
 from mlops_assets.features.frames import model_frame
 from mlops_assets.registry import CHALLENGER, PASSED, ModelRegistry, ModelVersion, RegistryError
+from mlops_assets.registry.unity import ON_THE_RUN, UnityModels
 from mlops_assets.training.fit import Fitted
 from mlops_assets.trusted_types import load_model_file
-from mlops_assets.unity_models import ON_THE_RUN, UnityModels
 from mlops_assets_tests.registry.test_registry import described, fitted
 from mlops_assets_tests.workspace_stub import TOKEN, Workspace, workspace
 

@@ -3,26 +3,23 @@
 Every fact that a later step needs is a tag of the version, so that nothing but the registry has to be asked.
 """
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from mlops_assets import unity_models
 from mlops_assets.loading import no_garbage
-from mlops_assets.unity_models import UnityModels
+from mlops_assets.registry import unity
+from mlops_assets.registry.record import Training, record
+from mlops_assets.registry.unity import UnityModels
+from mlops_assets.registry.version import APPROVED, CHALLENGER, CHAMPION, REFUSED, ModelVersion
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-CHAMPION, CHALLENGER, APPROVED = "champion", "challenger", "approved"
-PASSED, REFUSED = "passed", "refused"
-TAG = unity_models.PREFIX
 MISSING = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 MOST_REIGNS = 20  # fit in a tag of Unity Catalog
 ARTIFACTS = "mlartifacts"  # the folder of model files below MLOPS_HOME
@@ -31,87 +28,6 @@ LOCAL_UI = "http://127.0.0.1:5000"
 
 class RegistryError(Exception):
     """The registry holds no such model, version or alias."""
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """A registered version and what its tags say of it."""
-
-    name: str
-    version: str
-    run_id: str
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    def tag(self, name: str) -> str:
-        """One of this package's tags, empty where it is not set."""
-        return self.tags.get(TAG + name, "")
-
-    @property
-    def number(self) -> int:
-        """The version as a number: versions in order of training."""
-        return int(self.version)
-
-    @property
-    def passed(self) -> bool:
-        """Whether the gate let it through."""
-        return self.tag("gate") == PASSED
-
-    @property
-    def promoted(self) -> bool:
-        """Whether it has been champion."""
-        return bool(self.tag("promoted_at"))
-
-    @property
-    def champion_since(self) -> list[datetime]:
-        """When it became champion, each time."""
-        times = self.tag("champion_since") or self.tag("promoted_at")
-        return [datetime.fromisoformat(each) for each in times.split()]
-
-    @property
-    def decision(self) -> str:
-        """What the gate decided, with the numbers that decided, in a sentence."""
-        return self.tag("decision")
-
-    @property
-    def cause(self) -> str:
-        """Why it was trained; empty where nobody but a person or a schedule asked."""
-        return self.tag("cause")
-
-    @property
-    def window(self) -> str:
-        """The window of data whose alarm asked for it."""
-        return self.tag("window")
-
-    @property
-    def trained_until(self) -> datetime | None:
-        """The newest time of the rows it learned from."""
-        return datetime.fromisoformat(self.tag("trained_until")) if self.tag("trained_until") else None
-
-    @property
-    def table_versions(self) -> Mapping[str, int]:
-        """Delta version by path of each table that was read."""
-        return {str(path): int(version) for path, version in json.loads(self.tag("tables") or "{}").items()}
-
-    @property
-    def numbers(self) -> Mapping[str, float]:
-        """The figures that the gate decided on."""
-        return {str(name): float(value) for name, value in json.loads(self.tag("numbers") or "{}").items()}
-
-
-@dataclass(frozen=True)
-class Training:
-    """What is recorded of one training: the fitted estimator, its signature and all that was measured."""
-
-    estimator: Any
-    inputs: Sequence[tuple[str, str]]
-    outputs: Sequence[tuple[str, str]]
-    params: Mapping[str, Any]
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
-    figures: Mapping[str, bytes] = field(default_factory=dict)
-    tables: Mapping[str, int] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-    example: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ModelRegistry:
@@ -157,29 +73,16 @@ class ModelRegistry:
 
     def log(self, name: str, experiment: str, run_name: str, training: Training) -> ModelVersion:
         """Record a training as one MLflow run and register its model as the next version of `name`."""
-        import mlflow
-
         client, name = self.client, self._full(name)
         self._point_mlflow_here()
-        with mlflow.start_run(experiment_id=self._experiment(experiment), run_name=run_name or None) as run:
-            mlflow.log_params({key: str(value)[:500] for key, value in training.params.items()})
-            mlflow.set_tags(dict(training.tags))
-            for table, table_version in training.tables.items():
-                mlflow.log_input(_dataset(table, table_version), context="training")
-            for title, png in training.figures.items():
-                mlflow.log_image(_pixels(png), artifact_file=f"{title}.png")
-            for file, text in training.files.items():
-                mlflow.log_text(text, file)
-            info = _log_model(training)
-            # After the model: MLflow copies what was measured before it metric by metric.
-            mlflow.log_metrics(dict(training.metrics), model_id=info.model_id)
+        run_id, info = record(training, self._experiment(experiment), run_name)
         self._register(name)
-        tags = {**training.tags, f"{TAG}model_id": info.model_id}
+        tags = {**training.tags, f"{unity.PREFIX}model_id": info.model_id}
         found = client.create_model_version(
             name,
             source=info.model_uri,
-            run_id=run.info.run_id,
-            tags=unity_models.logged_tags(tags) if self.unity else tags,
+            run_id=run_id,
+            tags=unity.logged_tags(tags) if self.unity else tags,
             model_id=info.model_id if self.unity else None,  # without it Unity Catalog cannot copy the version
         )
         version = self._read(found)
@@ -330,7 +233,7 @@ class ModelRegistry:
             )
         if by or (not approvers and str(self._aliases(version.name).get(APPROVED)) == version.version):
             return by
-        tag = unity_models.tag_name("approved_by") if self.unity else f"{TAG}approved_by"
+        tag = unity.tag_name("approved_by") if self.unity else f"{unity.PREFIX}approved_by"
         client = f"MlflowClient(registry_uri='{self.registry_uri}')"
         if approvers:
             how = f"the tag '{tag}' on it to {' or '.join(approvers)}"
@@ -347,8 +250,8 @@ class ModelRegistry:
     def tag(self, version: ModelVersion, **tags: str) -> None:
         """Write tags of this package on a version."""
         for name, value in tags.items():
-            key = unity_models.tag_name(name) if self.unity else TAG + name
-            told = value.strip()[: unity_models.LONGEST] if self.unity else value
+            key = unity.tag_name(name) if self.unity else unity.PREFIX + name
+            told = value.strip()[: unity.LONGEST] if self.unity else value
             self.client.set_model_version_tag(version.name, version.version, key, told)
 
     def local_path(self, version: ModelVersion) -> Path:
@@ -450,42 +353,8 @@ class ModelRegistry:
     def _read(self, found: Any) -> ModelVersion:
         tags = dict(found.tags)
         if self.unity:
-            tags = unity_models.read_tags(tags)
-            if unity_models.ON_THE_RUN in tags.values():
+            tags = unity.read_tags(tags)
+            if unity.ON_THE_RUN in tags.values():
                 whole = self.client.get_run(found.run_id).data.tags
-                tags = {name: whole[name] if tags[name] == unity_models.ON_THE_RUN else tags[name] for name in tags}
+                tags = {name: whole[name] if tags[name] == unity.ON_THE_RUN else tags[name] for name in tags}
         return ModelVersion(found.name, str(found.version), found.run_id, tags)
-
-
-def _log_model(training: Training) -> Any:
-    import mlflow
-
-    from mlops_assets import model_folder
-
-    described = model_folder.Described(training.estimator, training.inputs, training.outputs, training.example)
-    return mlflow.models.Model.log(
-        artifact_path=None,
-        name="model",
-        flavor=model_folder,
-        flavor_name="sklearn",
-        described=described,
-        # The example is made of rows that the model has been measured on.
-        validate_serving_input=False,
-    )
-
-
-def _dataset(table: str, version: int) -> Any:
-    from mlflow.data.delta_dataset_source import DeltaDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
-
-    source = DeltaDatasetSource(path=table, delta_table_version=version)
-    # MLflow's own type leaves out a method that its base class wants.
-    return MetaDataset(source, name=Path(table).name)  # type: ignore[abstract]
-
-
-def _pixels(png: bytes) -> Any:
-    import io
-
-    from PIL import Image
-
-    return Image.open(io.BytesIO(png))

@@ -1,0 +1,75 @@
+"""One training as one MLflow run: what is recorded of it, and its model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is recorded of one training: the fitted estimator, its signature and all that was measured."""
+
+    estimator: Any
+    inputs: Sequence[tuple[str, str]]
+    outputs: Sequence[tuple[str, str]]
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    figures: Mapping[str, bytes] = field(default_factory=dict)
+    tables: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    example: Mapping[str, Any] = field(default_factory=dict)
+
+
+def record(training: Training, experiment_id: str, run_name: str) -> tuple[str, Any]:
+    """The id of a new run of the experiment with all that was measured, and MLflow's account of the logged model."""
+    import mlflow
+
+    with mlflow.start_run(experiment_id=experiment_id, run_name=run_name or None) as run:
+        mlflow.log_params({key: str(value)[:500] for key, value in training.params.items()})
+        mlflow.set_tags(dict(training.tags))
+        for table, version in training.tables.items():
+            mlflow.log_input(_dataset(table, version), context="training")
+        for title, png in training.figures.items():
+            mlflow.log_image(_pixels(png), artifact_file=f"{title}.png")
+        for file, text in training.files.items():
+            mlflow.log_text(text, file)
+        info = _log_model(training)
+        # After the model: MLflow copies what was measured before it metric by metric.
+        mlflow.log_metrics(dict(training.metrics), model_id=info.model_id)
+    return run.info.run_id, info
+
+
+def _log_model(training: Training) -> Any:
+    import mlflow
+
+    from mlops_assets import model_folder
+
+    described = model_folder.Described(training.estimator, training.inputs, training.outputs, training.example)
+    return mlflow.models.Model.log(
+        artifact_path=None,
+        name="model",
+        flavor=model_folder,
+        flavor_name="sklearn",
+        described=described,
+        # The example is made of rows that the model has been measured on.
+        validate_serving_input=False,
+    )
+
+
+def _dataset(table: str, version: int) -> Any:
+    from mlflow.data.delta_dataset_source import DeltaDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    source = DeltaDatasetSource(path=table, delta_table_version=version)
+    # MLflow's own type leaves out a method that its base class wants.
+    return MetaDataset(source, name=Path(table).name)  # type: ignore[abstract]
+
+
+def _pixels(png: bytes) -> Any:
+    import io
+
+    from PIL import Image
+
+    return Image.open(io.BytesIO(png))
