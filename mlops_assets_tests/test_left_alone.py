@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from mlops_assets.lake import delta
+from mlops_assets.monitoring.windowed import read_windows
 from mlops_assets.registry import ModelRegistry
 from mlops_assets_tests.daemon import Alone, left_alone
 from mlops_assets_tests.monitoring import servers
@@ -19,7 +20,7 @@ ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRun
 
 def judged(alone: Alone, month: str) -> bool:
     table = alone.path("monitoring", "drift")
-    return delta.exists(table) and month in delta.files(table)["partition.window"].to_list()
+    return not read_windows(table, [month]).is_empty()
 
 
 def all_done(alone: Alone, job: str, count: int) -> bool:
