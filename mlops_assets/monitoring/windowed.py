@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import polars as pl
 
 from mlops_assets.lake import delta
+from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.maintenance import maintain
 from mlops_assets.lake.writing import quoted
 
@@ -109,6 +110,12 @@ def _fold(table: str) -> None:
 
 def _files(table: str, version: str | None) -> pl.DataFrame:
     files = delta.files(table)
+    if not files.is_empty() and f"partition.{PERIOD}" not in files.columns:
+        folder = table.rpartition("/")[0]
+        raise LakeError(
+            f"{folder} holds tables of a monitor as an earlier version of mlops_assets laid them out: move that folder "
+            "away, and the next run measures the windows anew"
+        )
     return files if files.is_empty() or version is None else files.filter(pl.col("partition.version") == version)
 
 

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from mlops_assets.lake import delta
+from mlops_assets.lake.errors import LakeError
 from mlops_assets.monitoring import windowed
 
 DAYS = [str(date(2024, 1, 1) + timedelta(days=day)) for day in range(40)]
@@ -85,3 +86,9 @@ def test_of_a_table_that_is_not_there_nothing_is_read(table: str) -> None:
     assert windowed.read_back(table, everything).is_empty()
     assert windowed.read_windows(table, ["2024-01-01"]).is_empty()
     assert windowed.newest_window(table) is None
+
+
+def test_a_table_of_another_layout_is_named_with_what_to_do(table: str) -> None:
+    delta.append(table, of(DAYS[0]), transactions={}, partition_by=["version"])
+    with pytest.raises(LakeError, match="move that folder away"):
+        windowed.read_back(table, everything)
