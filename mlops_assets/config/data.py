@@ -1,7 +1,6 @@
 """A data document: where rows come from, how they are reshaped and checked, and the table they land in."""
 
-import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -10,87 +9,15 @@ from mlops_assets.config.base import (
     Duration,
     Fraction,
     Name,
-    Number,
     StrictModel,
     Whole,
     check_table_name,
     refuse,
 )
+from mlops_assets.config.partitions import PartitionsConfig
+from mlops_assets.config.reader import ReaderOptions
 from mlops_assets.config.transform_steps import ColumnType, TransformStep
-
-Severity = Literal["info", "warning", "error", "critical"]
-OneCharacter = Annotated[str, Field(min_length=1, max_length=1)]
-
-
-class ValidationRule(StrictModel):
-    """A condition every row (or the table) has to meet; a bare string is a rule named from its text."""
-
-    name: Name = Field(description="Name of the rule, unique in its document.")
-    condition: Name = Field(description="Condition in the rule language; a row passes only where it is true.")
-    severity: Severity = Field(
-        default="error",
-        description="info and warning only show; error quarantines the row; critical stops the run.",
-    )
-    description: str = Field(default="", description="What the rule means, for people.")
-    tolerance: Number | None = Field(
-        default=None,
-        ge=0,
-        description="Absolute difference that == and != of floats overlook, in the columns' units.",
-    )
-
-
-class ReaderOptions(StrictModel):
-    """How a text source (CSV, JSON) is read."""
-
-    header: bool = Field(default=True, description="Whether the first line names the columns.")
-    delimiter: OneCharacter = Field(default=",", description="Character between values.")
-    encoding: Literal["utf8", "utf8-lossy", "utf16", "latin1", "cp1252"] = Field(
-        default="utf8", description="Encoding of the files; utf8-lossy replaces what is no UTF-8 by a sign."
-    )
-    null_values: list[str] = Field(default=[""], description="Texts that mean null.")
-    quote_char: OneCharacter | None = Field(default='"', description="Character around quoted values.")
-    date_format: str | None = Field(default=None, description="strptime format of dates; ISO 8601 where not given.")
-    datetime_format: str | None = Field(
-        default=None, description="strptime format of instants; ISO 8601 where not given."
-    )
-
-
-class PartitionsConfig(StrictModel):
-    """Into which partitions a table's runs are cut; a run of one takes the rows of that one."""
-
-    type: Literal["hourly", "daily", "weekly", "monthly", "static", "dynamic"] = Field(
-        description="Length of a time partition (weeks begin on Sunday), or static or dynamic keys."
-    )
-    column: Name = Field(
-        description="Column of the source that says which partition a row belongs to: a date or datetime, or the key."
-    )
-    start: str | None = Field(default=None, description="First instant, ISO 8601, UTC; needed by time partitions.")
-    end: str | None = Field(default=None, description="Instant after the last, ISO 8601; open where not given.")
-    keys: list[Name] = Field(default=[], description="Keys of static partitions.")
-
-    @property
-    def timed(self) -> bool:
-        """Whether the partitions are stretches of time."""
-        return self.type not in ("static", "dynamic")
-
-    @model_validator(mode="after")
-    def _has_what_its_type_needs(self) -> Self:
-        if self.type == "static" and not self.keys:
-            raise refuse("static partitions need keys", field="type")
-        if self.timed and self.start is None:
-            raise refuse(f"{self.type} partitions need a start", field="type")
-        for name, text in (("start", self.start), ("end", self.end)):
-            if text is not None and not _is_instant(text):
-                raise refuse(f"'{text}' is no instant", "write 2024-01-01 or 2024-01-01T06:00", field=name)
-        return self
-
-
-def _is_instant(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+from mlops_assets.config.validation_rules import ValidationRule, named_rules
 
 
 class FreshnessConfig(StrictModel):
@@ -278,39 +205,3 @@ class DataConfig(StrictModel):
                 "source_version",
             ),
         ]
-
-
-_WORDS = {
-    ">=": "ge",
-    "<=": "le",
-    "==": "eq",
-    "!=": "ne",
-    ">": "gt",
-    "<": "lt",
-    "+": "plus",
-    "*": "times",
-    "/": "by",
-}
-
-
-def rule_name(condition: str) -> str:
-    """The name of a bare rule, made from its text: `monthly_charges > 0` is `monthly_charges_gt_0`."""
-    worded = re.sub(r">=|<=|==|!=|[<>+*/]", lambda found: f" {_WORDS[found[0]]} ", condition)
-    return re.sub(r"\W+", "_", worded).strip("_").lower() or "rule"
-
-
-def named_rules(rules: list[Any]) -> list[Any]:
-    """Bare strings as rules with names that are unique in the list; other items as they are."""
-    taken = {rule["name"] for rule in rules if isinstance(rule, dict) and isinstance(rule.get("name"), str)}
-    named: list[Any] = []
-    for rule in rules:
-        if isinstance(rule, str) and rule:
-            name = base = rule_name(rule)
-            count = 1
-            while name in taken:
-                count += 1
-                name = f"{base}_{count}"
-            taken.add(name)
-            rule = {"name": name, "condition": rule}
-        named.append(rule)
-    return named

@@ -9,7 +9,7 @@ from mlops_assets.lake.types import cast
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
-    from mlops_assets.config.data import PartitionsConfig
+    from mlops_assets.config.partitions import PartitionsConfig
 
 FORMATS = {"hourly": "%Y-%m-%d-%H:%M", "daily": "%Y-%m-%d", "weekly": "%Y-%m-%d", "monthly": "%Y-%m-%d"}
 _LENGTHS = {"hourly": "1h", "daily": "1d", "weekly": "1w", "monthly": "1mo"}

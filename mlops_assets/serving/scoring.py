@@ -21,7 +21,7 @@ from mlops_assets.serving.model import load_served_model
 
 if TYPE_CHECKING:
     from mlops_assets.config import FeatureConfig
-    from mlops_assets.config.data import PartitionsConfig
+    from mlops_assets.config.partitions import PartitionsConfig
 
 FEATURES = "features"  # the transaction that says up to which version of the feature table rows are scored
 PARTITION = "partition"  # the column that says which window a row is of, where there are windows

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from mlops_assets.config import DataConfig, DeploymentConfig, PipelineConfig
 from mlops_assets.config.base import format_duration, last_part, parse_duration
-from mlops_assets.config.data import rule_name
+from mlops_assets.config.validation_rules import rule_name
 
 
 @pytest.mark.parametrize(

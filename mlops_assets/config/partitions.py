@@ -1,0 +1,46 @@
+"""The partitions that a data document declares."""
+
+from datetime import datetime
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from mlops_assets.config.base import Name, StrictModel, refuse
+
+
+class PartitionsConfig(StrictModel):
+    """Into which partitions a table's runs are cut; a run of one takes the rows of that one."""
+
+    type: Literal["hourly", "daily", "weekly", "monthly", "static", "dynamic"] = Field(
+        description="Length of a time partition (weeks begin on Sunday), or static or dynamic keys."
+    )
+    column: Name = Field(
+        description="Column of the source that says which partition a row belongs to: a date or datetime, or the key."
+    )
+    start: str | None = Field(default=None, description="First instant, ISO 8601, UTC; needed by time partitions.")
+    end: str | None = Field(default=None, description="Instant after the last, ISO 8601; open where not given.")
+    keys: list[Name] = Field(default=[], description="Keys of static partitions.")
+
+    @property
+    def timed(self) -> bool:
+        """Whether the partitions are stretches of time."""
+        return self.type not in ("static", "dynamic")
+
+    @model_validator(mode="after")
+    def _has_what_its_type_needs(self) -> Self:
+        if self.type == "static" and not self.keys:
+            raise refuse("static partitions need keys", field="type")
+        if self.timed and self.start is None:
+            raise refuse(f"{self.type} partitions need a start", field="type")
+        for name, text in (("start", self.start), ("end", self.end)):
+            if text is not None and not _is_instant(text):
+                raise refuse(f"'{text}' is no instant", "write 2024-01-01 or 2024-01-01T06:00", field=name)
+        return self
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
