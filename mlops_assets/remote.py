@@ -5,9 +5,9 @@ report back the same way. Mistakes of documents or data are an answer, like a bl
 process with a traceback and a code that is not 0.
 """
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,13 @@ from mlops_assets.lake.polars import POLARS
 from mlops_assets.registry import ModelRegistry, RegistryError
 from mlops_assets.registry.unity import UnityModels
 from mlops_assets.rules import RuleError
+from mlops_assets.secrets import VARIABLE as SECRET_STORE
 from mlops_assets.secrets import SecretError
 from mlops_assets.steps import data, features, model
 from mlops_assets.steps.result import Shown, StepResult, StepRun
-from mlops_assets.steps.unity import written_tables
+from mlops_assets.steps.unity import registered
 from mlops_assets.training.errors import TrainingError
-from mlops_assets.unity_tables import UnityTables, register, teller
+from mlops_assets.unity_tables import UnityCatalog, UnityTables, teller
 
 if TYPE_CHECKING:
     from dagster_pipes import PipesContext
@@ -63,31 +64,28 @@ def run_step(
 ) -> StepResult:
     """Run the step of an asset key without its project (`silver/flights`) on the tables below `home`.
 
-    `asked` holds MLflow's `tracking_uri` and may hold its `registry_uri` and `unity_models`,
-    the folder of `tables` and what Unity Catalog is told of them (`unity_tables`), the `engine` (Polars
+    `asked` holds MLflow's `tracking_uri` and may hold its `registry_uri` and `unity_models`, the name of the store of
+    `secrets`, the folder of `tables` and what Unity Catalog is told of them (`unity_tables`), the `engine` (Polars
     without it), the run's `tags`, and what was `chosen` in the Launchpad.
     """
+    if asked.get("secrets"):
+        os.environ.setdefault(SECRET_STORE, asked["secrets"])
     with tempfile.TemporaryDirectory() as folder:
         project = unpacked(shipped, Path(folder))
         run = StepRun(run_id, asked.get("tags", {}), asked.get("chosen", {}))
-        lake = Warehouse(home, _engine(asked.get("engine", "polars")), tables=asked.get("tables"))
-        result = _found(project, step)(lake, _registry(asked, home), run)
-        return result if result.blocked else _registered(project, step, result, lake, asked)
+        engine = _engine(asked.get("engine", "polars"))
+        lake = Warehouse(home, engine, tables=asked.get("tables"), catalog=_catalog(asked))
+        return registered(project, step, _found(project, step)(lake, _registry(asked, home), run), lake)
 
 
-def _registered(
-    project: Project, step: list[str], result: StepResult, lake: Warehouse, asked: Mapping[str, Any]
-) -> StepResult:
-    """The result, with the name that Unity Catalog has for the table where it is told of tables."""
+def _catalog(asked: Mapping[str, Any]) -> UnityCatalog | None:
+    """Unity Catalog, told with the job's own identity; None where it is told of no tables."""
     if asked.get("unity_tables") is None:
-        return result
+        return None
     from databricks.sdk import WorkspaceClient
 
-    unity = UnityTables(**asked["unity_tables"])
-    written = written_tables(project, step, lake, unity.schema)
-    register(written, unity, teller(WorkspaceClient(), unity.warehouse_id))
-    named = {"dagster/table_name": written[0].name} if written else {}
-    return replace(result, metadata={**result.metadata, **named})
+    told = UnityTables(**asked["unity_tables"])
+    return UnityCatalog(told, teller(WorkspaceClient, told.warehouse_id))
 
 
 def _registry(asked: Mapping[str, Any], home: Path) -> ModelRegistry:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,13 +27,26 @@ class UnityError(Exception):
 
 @dataclass(frozen=True)
 class UnityTables:
-    """The schema (`catalog.schema`) of an environment's tables, the SQL warehouse that is told, and privileges by
-    principal.
+    """The schema (`catalog.schema`) of tables, the SQL warehouse that is told, privileges by principal, and the
+    schemas of environments that have their own.
     """
 
     schema: str
     warehouse_id: str
     grants: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    environments: Mapping[str, str] = field(default_factory=dict)
+
+    def schema_in(self, environment: str) -> str:
+        """The schema of an environment's tables."""
+        return self.environments.get(environment, self.schema)
+
+
+@dataclass(frozen=True)
+class UnityCatalog:
+    """What is to be said of every table, and who says it."""
+
+    tables: UnityTables
+    tell: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -76,18 +90,25 @@ def register(tables: Sequence[UnityTable], unity: UnityTables, tell: Callable[[s
             tell(statement)
 
 
-def teller(workspace: "WorkspaceClient", warehouse_id: str) -> Callable[[str], None]:
-    """What sends a statement to the workspace's SQL warehouse and waits for it.
+def teller(workspace: "Callable[[], WorkspaceClient]", warehouse_id: str) -> Callable[[str], None]:
+    """What sends a statement to the workspace's SQL warehouse and waits for it; the client is made when it is needed.
 
     Raises (when called):
         UnityError: it failed, with the statement.
     """
+    client = cache(workspace)
 
     def tell(statement: str) -> None:
-        answer: Any = workspace.statement_execution.execute_statement(statement, warehouse_id, wait_timeout="30s")
-        while _state(answer) in WAITING:
-            time.sleep(POLL_SECONDS)
-            answer = workspace.statement_execution.get_statement(answer.statement_id)
+        from databricks.sdk.errors.base import DatabricksError
+
+        warehouse = client().statement_execution
+        try:
+            answer: Any = warehouse.execute_statement(statement, warehouse_id, wait_timeout="30s")
+            while _state(answer) in WAITING:
+                time.sleep(POLL_SECONDS)
+                answer = warehouse.get_statement(answer.statement_id)
+        except DatabricksError as error:
+            raise UnityError(f"Unity Catalog: {error}, asked for: {statement}") from error
         if _state(answer) != "SUCCEEDED":
             reason = answer.status.error.message if answer.status and answer.status.error else _state(answer)
             raise UnityError(f"Unity Catalog: {reason}, asked for: {statement}")

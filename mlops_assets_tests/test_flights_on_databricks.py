@@ -169,7 +169,7 @@ def test_unity_catalog_knows_each_table_by_its_name_with_comment_tags_and_grants
     beside = {f"main.ml.flights_bronze_{name}" for name in TABLES} | {
         f"main.ml.flights_silver_{name}_quarantine" for name in TABLES
     }
-    gold = {"main.nyc.flight_features", "main.ml.flights_gold_training_set"}
+    gold = {"main.nyc.flight_features", "main.ml.flights_gold_training_set", "main.ml.flights_gold_predictions"}
     assert set(tables) == {f"main.nyc.{name}" for name in TABLES} | beside | gold
     flights = tables["main.nyc.flights"]
     assert flights.location == str(away.tables / "flights" / "silver" / "flights")

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from mlops_assets.lake import delta
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.registry.unity import UnityModels
 from mlops_assets.resources.databricks_serving import DatabricksServingResource
@@ -24,6 +25,9 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace
     document = {
         "volume": str(volume),
         "remote_layers": [],
+        "tables": str(tmp_path / "external"),
+        "warehouse_id": "warehouse",
+        "grants": {"analysts": ["SELECT"]},
         "schema_name": "ml",
         "environments": {"production": {"catalog": "prod", "schema_name": "ml"}},
     }
@@ -64,4 +68,13 @@ def test_a_life_on_databricks_trains_promotes_and_scores_as_one_on_a_laptop(ther
         again = life.run("bronze", "silver", "gold", "monitoring", deployment=TESTS)
 
         assert again.success
-        assert set(life.read("gold", "predictions")["version"]) == {"1"}
+        predictions = tmp_path / "external" / "shop" / "gold" / "predictions"
+        assert set(delta.scan(str(predictions)).collect()["version"]) == {"1"}
+        monitor = {"drift", "references", "profiles", "performance"}
+        assert {f"main.ml.shop_monitoring_{name}" for name in monitor} <= set(there.catalog.tables)
+        assert len(there.catalog.tables) == len(list((tmp_path / "external").rglob("_delta_log")))
+        for table in there.catalog.tables.values():
+            assert table.comment
+            assert table.tags["project"] == "shop"
+            assert table.grants == {"analysts": {"SELECT"}}
+        assert metadata(again, "drift")["dagster/table_name"] == "main.ml.shop_monitoring_drift"

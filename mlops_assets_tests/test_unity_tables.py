@@ -22,7 +22,7 @@ def there(tmp_path: Path) -> Iterator[Workspace]:
 def tell(there: Workspace) -> Callable[[str], None]:
     from databricks.sdk import WorkspaceClient
 
-    return teller(WorkspaceClient(host=there.url, token=TOKEN), "warehouse")
+    return teller(lambda: WorkspaceClient(host=there.url, token=TOKEN), "warehouse")
 
 
 @pytest.fixture
@@ -69,6 +69,15 @@ def test_what_unity_catalog_refuses_is_told_with_the_statement(
     with pytest.raises(UnityError, match=told) as raised:
         register([UnityTable(name, location)], UnityTables("main.shop", "warehouse"), tell)
     assert "asked for: CREATE" in str(raised.value)
+
+
+def test_a_warehouse_that_is_not_there_is_told_with_the_statement(there: Workspace, table: UnityTable) -> None:
+    from databricks.sdk import WorkspaceClient
+
+    elsewhere = teller(lambda: WorkspaceClient(host=there.url, token=TOKEN), "gone")
+
+    with pytest.raises(UnityError, match=r"SQL warehouse gone does not exist.*asked for: CREATE SCHEMA"):
+        register([table], UnityTables("main.shop", "gone"), elsewhere)
 
 
 def test_a_name_cannot_end_its_quotes() -> None:

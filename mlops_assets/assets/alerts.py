@@ -4,9 +4,8 @@ A channel that is down fails nothing: the check `delivered` names it, and the ne
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -14,7 +13,7 @@ import dagster as dg
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.gate_record import refusals_in_a_row
 from mlops_assets.assets.keys import Materialized, model_key, monitoring_key, shared
-from mlops_assets.assets.metadata import markdown_table
+from mlops_assets.assets.reported import reported
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.alert_channels import Channel
 from mlops_assets.config.lineage import ModelDocuments
@@ -36,6 +35,8 @@ from mlops_assets.steps.monitored import (
     quality_table,
     watches_quality,
 )
+from mlops_assets.steps.result import Check, StepResult
+from mlops_assets.steps.shown import markdown_table
 
 DELIVERED = "delivered"
 SHOWN = 20
@@ -64,7 +65,7 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
-    ) -> Materialized:
+    ) -> Iterator[Materialized | dg.AssetCheckResult]:
         with told(RegistryError):
             champion = registry.require_champion(documents.model)
         gate = model_key(project, documents.training.name)
@@ -89,9 +90,8 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
             page=page_file(project, lake).as_uri(),
             details=config.alerting is None or config.alerting.include_details,
         )
-        return dg.MaterializeResult(
-            metadata=_metadata(table, log, now, at), check_results=[_delivered(key, log, list(channels))]
-        )
+        done = StepResult(_metadata(table, log, now, at), [_delivered(log, list(channels))])
+        yield from reported(context, project, key, lake, done)
 
     return alerts
 
@@ -115,17 +115,11 @@ def _channels(config: MonitoringConfig) -> Sequence[Channel]:
     return config.alerting.notification_channels if config.alerting else []
 
 
-def _delivered(key: dg.AssetKey, log: Sequence[Entry], channels: Sequence[str]) -> dg.AssetCheckResult:
+def _delivered(log: Sequence[Entry], channels: Sequence[str]) -> Check:
     down = {entry.channel: entry.error for entry in log if entry.state == FAILED and entry.channel in channels}
     reason = "; ".join(f"{channel}: {error}" for channel, error in down.items())
-    return dg.AssetCheckResult(
-        passed=not down,
-        asset_key=key,
-        check_name=DELIVERED,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=reason or (f"{len(channels)} channels" if channels else "no channel: alerts are recorded only"),
-        metadata={"down": list(down)},
-    )
+    described = reason or (f"{len(channels)} channels" if channels else "no channel: alerts are recorded only")
+    return Check(DELIVERED, not down, described, {"down": list(down)}, warns=True)
 
 
 def _metadata(table: str, log: Sequence[Entry], now: Standing, at: datetime) -> dict[str, Any]:
@@ -138,5 +132,5 @@ def _metadata(table: str, log: Sequence[Entry], now: Standing, at: datetime) -> 
         "waiting": states.count(PENDING),
         "failed": states.count(FAILED),
         "alerts": markdown_table(reversed(newest), columns),
-        "dagster/uri": str(Path(table)),
+        "dagster/uri": table,
     }

@@ -87,7 +87,7 @@ def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         with told():
             done = steps.bronze(project, document, lake)
         add_partitions(context, project, document, done.metadata.get("partitions", ()))
-        yield from reported(context, key, done)
+        yield from reported(context, project, key, lake, done)
 
     return bronze
 
@@ -127,7 +127,7 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         if not done.blocked:
             tables = tables_of(lake, project, document.name)
             done = with_lineage(done, silver_lineage(chosen, table_key(project, "bronze", document.name), tables))
-        yield from reported(context, key, done)
+        yield from reported(context, project, key, lake, done)
 
     return silver
 

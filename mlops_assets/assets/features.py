@@ -46,7 +46,7 @@ def feature_asset(project: Project, document: Document[FeatureConfig]) -> dg.Ass
             done = steps.features(project, document, lake, everything=config.full_refresh)
         if not done.blocked:
             done = with_lineage(done, gold_lineage(project, document, lake))
-        yield from reported(context, key, done)
+        yield from reported(context, project, key, lake, done)
 
     return features
 

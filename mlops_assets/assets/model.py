@@ -13,7 +13,7 @@ from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, model_key, shared, table_key
 from mlops_assets.assets.launchpad import knobs, with_knobs
 from mlops_assets.assets.pending import warn_pending
-from mlops_assets.assets.reported import metadata_of, reported
+from mlops_assets.assets.reported import reported
 from mlops_assets.assets.tables import dependencies
 from mlops_assets.config import Project
 from mlops_assets.config.lineage import ModelDocuments
@@ -33,17 +33,20 @@ def training_set_asset(project: Project, documents: ModelDocuments) -> dg.Assets
     """The rows to learn from: features as they were known, the label beside them, null where it has not arrived."""
     features = documents.features
     config = features.config
+    key = table_key(project, "gold", documents.training_set)
 
     @dg.asset(
-        key=table_key(project, "gold", documents.training_set),
+        key=key,
         deps=[table_key(project, "gold", features.name), *dependencies(project, [config.source_table])],
         description=f"What {documents.model} learns from, '{documents.training.config.target_column}' included.",
         **shared(project, "gold", ["delta", "gold"]),
     )
-    def training_set(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]) -> Materialized:
+    def training_set(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]
+    ) -> Iterator[Materialized | dg.AssetCheckResult]:
         with told(FeatureError):
             done = steps.training_set(project, documents, lake, StepRun(context.run.run_id, context.run.tags))
-        return dg.MaterializeResult(metadata=metadata_of(done.metadata))
+        yield from reported(context, project, key, lake, done)
 
     return training_set
 
@@ -83,6 +86,6 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         with told(TrainingError, FeatureError, UntrustedModelError):
             again = config.again  # type: ignore[attr-defined]
             done = steps.model(project, documents, chosen, lake, registry, run, again=again)
-        yield from reported(context, key, done)
+        yield from reported(context, project, key, lake, done)
 
     return model

@@ -61,7 +61,7 @@ def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         chosen = with_knobs(document.config, config)
         with told(RegistryError):
             done = monitoring.drift(project, documents, chosen, lake, registry, context.log.warning)
-        yield from reported(context, key, done)
+        yield from reported(context, project, key, lake, done)
 
     return drift
 
@@ -92,7 +92,7 @@ def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
         chosen = with_knobs(document.config, config)
         with told(RegistryError):
             done = measured.performance(project, documents, chosen, lake, registry)
-        yield from reported(context, key, done)
+        yield from reported(context, project, key, lake, done)
 
     return performance
 

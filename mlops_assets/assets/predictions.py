@@ -1,17 +1,21 @@
 """Predictions as a table: every new row of the feature table, scored once by the champion of that moment."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, deployment_key, shared, table_key
-from mlops_assets.assets.metadata import table_metadata
 from mlops_assets.assets.partitions import chosen_partitions, partitions_of
+from mlops_assets.assets.reported import reported
 from mlops_assets.config import DataConfig, Document, Project
 from mlops_assets.config.lineage import ModelDocuments, source_document
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, RegistryError
 from mlops_assets.serving.scoring import Scoring
 from mlops_assets.serving.signature import SignatureError
+from mlops_assets.steps.result import StepResult
+from mlops_assets.steps.shown import table_metadata
 
 
 def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
@@ -37,21 +41,20 @@ def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
-    ) -> Materialized:
+    ) -> Iterator[Materialized | dg.AssetCheckResult]:
         scoring = scoring_of(project, documents, lake, registry)
         chosen = chosen_partitions(context)
         with told(RegistryError, SignatureError):
             done = scoring.new_rows() if chosen is None else scoring.again(chosen)
         versions = ", ".join(done.versions)
-        context.log.info("%s rows scored by version %s", done.rows, versions)
-        return dg.MaterializeResult(
-            metadata={
-                **table_metadata(scoring.table),
-                "rows_scored": done.rows,
-                "rows_learned_from": done.learned_from,
-                "version": versions,
-            }
-        )
+        shown = {
+            **table_metadata(scoring.table),
+            "rows_scored": done.rows,
+            "rows_learned_from": done.learned_from,
+            "version": versions,
+        }
+        told_of = StepResult(shown, log=f"{done.rows} rows scored by version {versions}")
+        yield from reported(context, project, key, lake, told_of)
 
     return predictions
 

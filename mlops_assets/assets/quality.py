@@ -39,6 +39,6 @@ def quality_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefin
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         with told(RegistryError):
             done = steps.quality(project, documents, config, lake, registry)
-        yield from reported(context, key, done)
+        yield from reported(context, project, key, lake, done)
 
     return quality

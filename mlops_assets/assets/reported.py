@@ -6,7 +6,11 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.assets.keys import Materialized
+from mlops_assets.config import Project
+from mlops_assets.lake.locations import Warehouse
 from mlops_assets.steps.result import Check, Shown, StepResult
+from mlops_assets.steps.unity import registered
+from mlops_assets.unity_tables import UnityError
 
 
 def metadata_of(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,13 +53,17 @@ def blocked(asset: dg.AssetKey, result: StepResult) -> dg.Failure:
 
 
 def reported(
-    context: dg.AssetExecutionContext, asset: dg.AssetKey, result: StepResult
+    context: dg.AssetExecutionContext, project: Project, asset: dg.AssetKey, lake: Warehouse, step: StepResult
 ) -> Iterator[Materialized | dg.AssetCheckResult]:
-    """What an asset yields for a step's report.
+    """What an asset yields for a step's report, once the platform's catalog is told of the tables.
 
     Raises:
-        dagster.Failure: the step is blocked; its checks are yielded before.
+        dagster.Failure: the step is blocked (its checks are yielded before), or the catalog refused.
     """
+    try:
+        result = registered(project, asset.path[1:], step, lake)
+    except UnityError as error:
+        raise dg.Failure(str(error)) from error
     checks = [check_result(asset, check) for check in result.checks]
     if result.blocked:
         yield from checks

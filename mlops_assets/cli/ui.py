@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,22 +87,20 @@ def _require_free(port: int, option: str) -> None:
 
 def _dagster(port: int) -> Server:
     command = ["-m", "dagster", "dev", "-m", "mlops_assets.definitions", "-p", str(port), "--log-level", "warning"]
-    return Server("Dagster UI", f"http://127.0.0.1:{port}", _started(command))
+    return Server("Dagster UI", f"http://127.0.0.1:{port}", _started(command, {}))
 
 
 def _mlflow(port: int) -> Server:
-    store = ["--backend-store-uri", embedded_registry().tracking_uri]
-    return Server(
-        "MLflow UI",
-        f"http://127.0.0.1:{port}",
-        _started(["-m", "mlflow", "ui", *store, "--port", str(port), "--workers", "1"]),
-    )
+    # By its environment: a command, with a password in the store's address, can be read by everybody on the machine.
+    store = {"MLFLOW_BACKEND_STORE_URI": embedded_registry().tracking_uri}
+    command = ["-m", "mlflow", "ui", "--port", str(port), "--workers", "1"]
+    return Server("MLflow UI", f"http://127.0.0.1:{port}", _started(command, store))
 
 
-def _started(command: list[str]) -> subprocess.Popen[bytes]:
+def _started(command: list[str], more: Mapping[str, str]) -> subprocess.Popen[bytes]:
     # MLflow's job workers serve traces of language models: six processes that nothing here asks for.
     homes = {"DAGSTER_HOME": str(dagster_home()), "MLOPS_HOME": str(home())}
-    environment = {**os.environ, **homes, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = {**os.environ, **homes, **more, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with _log().open("ab") as log:
         return subprocess.Popen(
             [sys.executable, *command], env=environment, stdout=log, stderr=log, start_new_session=True

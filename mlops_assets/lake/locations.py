@@ -8,18 +8,20 @@ from urllib.parse import unquote, urlparse
 from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.polars import POLARS
 from mlops_assets.lake.sources import REMOTE_SCHEMES
+from mlops_assets.unity_tables import UnityCatalog
 
 
 @dataclass(frozen=True)
 class Warehouse:
     """The folders below `home` ($MLOPS_HOME), the platform's engine, the server of its online store where that is one
-    (a secret), and the folder of the tables where that is elsewhere.
+    (a secret), the folder of the tables where that is elsewhere, and the catalog that is told of them, if one is.
     """
 
     home: Path
     engine: Engine[Any] = field(default=POLARS, compare=False)
     online_url: str | None = field(default=None, compare=False, repr=False)
     tables: str | None = None
+    catalog: UnityCatalog | None = field(default=None, compare=False, repr=False)
 
     def table(self, project: str, layer: str, name: str) -> str:
         """The Delta table `<home>/warehouse/<project>/<layer>/<name>`, or `<tables>/<project>/<layer>/<name>`."""

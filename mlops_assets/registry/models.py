@@ -4,6 +4,7 @@ Every fact that a later step needs is a tag of the version, so that nothing but 
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -302,7 +303,8 @@ class ModelRegistry:
             host = get_databricks_host_creds(self.tracking_uri).host  # type: ignore[no-untyped-call]
             return f"{host.rstrip('/')}/ml/{page}"
         server = self.tracking_uri if self.tracking_uri.startswith("http") else LOCAL_UI
-        return f"{server.rstrip('/')}/#/{page}"
+        # Who asks the server, user and password, is nobody else's to read.
+        return f"{re.sub('//[^/]*@', '//', server).rstrip('/')}/#/{page}"
 
     def _point_mlflow_here(self) -> None:
         """MLflow has one address for the whole process, and another registry may have set its own since."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.resources.workspace import workspace
 from mlops_assets.serving.databricks import MAX_TIMEOUT_SECONDS, DatabricksEndpoints, EndpointOptions
 from mlops_assets.serving.errors import ServingError
 
@@ -49,17 +50,11 @@ class DatabricksServing:
 class DatabricksServingResource(dg.ConfigurableResource[DatabricksServing]):
     """Gives assets Model Serving of a workspace."""
 
-    host: str | None = Field(default=None, description="Workspace; Databricks' unified authentication's without it.")
-    token: str | None = Field(default=None, repr=False, description="Token; unified authentication's without it.")
-    profile: str | None = Field(default=None, description="Profile of the Databricks configuration file.")
     permissions: dict[str, str] = Field(default={}, description="Principal to CAN_QUERY, CAN_VIEW or CAN_MANAGE.")
     inference_schema: str | None = Field(default=None, description="catalog.schema of AI Gateway's inference tables.")
     poll_seconds: float = Field(default=5.0, description="Time between two looks at a change under way.")
 
     def create_resource(self, context: dg.InitResourceContext) -> DatabricksServing:
         """The workspace's serving; nothing is asked yet."""
-        from databricks.sdk import WorkspaceClient
-
-        workspace = WorkspaceClient(host=self.host, token=self.token, profile=self.profile)
         options = EndpointOptions(permissions=self.permissions, inference_schema=self.inference_schema)
-        return DatabricksServing(workspace, options, self.poll_seconds)
+        return DatabricksServing(workspace(), options, self.poll_seconds)

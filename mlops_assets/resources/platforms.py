@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
 
 import dagster as dg
 
@@ -14,7 +13,9 @@ from mlops_assets.registry import ARTIFACTS, ModelRegistry
 from mlops_assets.resources.registry import RegistryResource, unity_models_of
 from mlops_assets.resources.remote_steps import RemoteSteps
 from mlops_assets.resources.serving import ServingResource
-from mlops_assets.resources.warehouse import SparkWarehouseResource, WarehouseResource
+from mlops_assets.resources.warehouse import SparkWarehouseResource, WarehouseResource, unity_tables_of
+
+SHARED_MLFLOW = "MLOPS_MLFLOW_URI"
 
 
 def resources_for(platform: str | None = None) -> Mapping[str, object]:
@@ -35,7 +36,7 @@ def embedded_registry() -> ModelRegistry:
     """MLflow at MLOPS_MLFLOW_URI (a server, or a database such as `postgresql+psycopg2://…`), by default on sqlite
     below MLOPS_HOME; the files of models are below MLOPS_HOME.
     """
-    shared = os.environ.get("MLOPS_MLFLOW_URI")
+    shared = os.environ.get(SHARED_MLFLOW)
     return ModelRegistry(shared, home() / ARTIFACTS) if shared else ModelRegistry.below(home())
 
 
@@ -50,9 +51,11 @@ def _spark() -> Mapping[str, object]:
 def _on_this_machine(platform: str, lake: object) -> Mapping[str, object]:
     """MLflow and the gateway below MLOPS_HOME; the tables wherever `lake` has them."""
     registry, gateway = embedded_registry(), load_platform(platform).gateway
+    # A server's address may hold a password, and what is a resource's configuration is shown in the Launchpad.
+    tracking_uri = dg.EnvVar(SHARED_MLFLOW) if os.environ.get(SHARED_MLFLOW) else registry.tracking_uri
     return {
         "lake": lake,
-        "registry": RegistryResource(tracking_uri=registry.tracking_uri, artifacts=str(registry.artifacts)),
+        "registry": RegistryResource(tracking_uri=tracking_uri, artifacts=str(registry.artifacts)),
         "serving": ServingResource(home=str(home()), host=gateway.host, port=gateway.port),
     }
 
@@ -67,44 +70,34 @@ def _databricks() -> Mapping[str, object]:
             "configs/platforms/databricks.yaml: databricks.volume names the volume that tables and steps lie on, "
             "/Volumes/<catalog>/<schema>/<volume>"
         )
-    access = {
-        "host": there.host,
-        "token": there.token.get_secret_value() if there.token else None,
-        "profile": there.profile,
-    }
     resources: dict[str, object] = {
         "lake": WarehouseResource(home=there.volume, platform="databricks", tables=there.tables),
         "registry": RegistryResource(tracking_uri="databricks", registry_uri="databricks-uc", platform="databricks"),
         "serving": DatabricksServingResource(
             permissions=dict(there.permissions),
             inference_schema=there.inference_schema,
-            host=there.host,
-            token=access["token"],
-            profile=there.profile,
         ),
     }
-    return resources | ({"remote_steps": _remote_steps(there, access)} if there.remote_layers else {})
+    return resources | ({"remote_steps": _remote_steps(there)} if there.remote_layers else {})
 
 
-def _remote_steps(there: DatabricksConfig, access: Mapping[str, Any]) -> RemoteSteps:
+def _remote_steps(there: DatabricksConfig) -> RemoteSteps:
     if there.wheel is None:
         raise dg.DagsterInvalidDefinitionError(
             "configs/platforms/databricks.yaml: databricks.wheel names this project's wheel; "
             "or leave databricks.remote_layers empty, and every step runs where Dagster does"
         )
+    told = unity_tables_of(there)
     return RemoteSteps(
         volume=str(there.volume),
         wheel=there.wheel,
         layers=list(there.remote_layers),
         engine=there.engine,
         cluster_id=there.cluster_id,
-        new_cluster=there.new_cluster,
         timeout_seconds=int(there.timeout.total_seconds()),
         unity_models=asdict(unity_models_of(there)),
         tables=there.tables,
-        warehouse_id=there.warehouse_id,
-        grants={principal: list(privileges) for principal, privileges in there.grants.items()},
-        **access,
+        unity_tables=asdict(told) if told else None,
     )
 
 

@@ -1,5 +1,6 @@
 """Steps as jobs of a Databricks workspace: this project's wheel there, its report here."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -7,10 +8,12 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.config import Project
+from mlops_assets.config.platforms import load_platform
 from mlops_assets.config.shipped import packed
+from mlops_assets.resources.workspace import workspace
+from mlops_assets.secrets import VARIABLE as SECRET_STORE
 
 if TYPE_CHECKING:
-    from databricks.sdk import WorkspaceClient
     from databricks.sdk.service.jobs import SubmitTask
 
     from mlops_assets.resources.remote_run import RemoteRun
@@ -22,9 +25,6 @@ SUBMITS = 3
 class RemoteSteps(dg.ConfigurableResource[Any]):
     """Runs a step in the workspace; serverless, or on a cluster where one is named."""
 
-    host: str | None = Field(default=None, description="Workspace; Databricks' unified authentication's without it.")
-    token: str | None = Field(default=None, repr=False, description="Token; unified authentication's without it.")
-    profile: str | None = Field(default=None, description="Profile of the Databricks configuration file.")
     volume: str = Field(description="Volume path (/Volumes/…) that steps read, write and report through.")
     wheel: str = Field(description="This project's wheel, on a volume or in the workspace's files.")
     layers: list[str] = Field(description="Layers whose steps run in the workspace.")
@@ -32,20 +32,12 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
     tracking_uri: str = Field(default="databricks", description="MLflow's runs, as the step sees them.")
     registry_uri: str | None = Field(default="databricks-uc", description="MLflow's models, as the step sees them.")
     unity_models: dict[str, Any] | None = Field(default=None, description="How the register wants models named.")
-    tables: str | None = Field(default=None, description="Folder of tables, which Unity Catalog is then told of.")
-    warehouse_id: str | None = Field(default=None, description="SQL warehouse that tells it.")
-    grants: dict[str, list[str]] = Field(default={}, description="Privileges on tables by principal.")
+    tables: str | None = Field(default=None, description="Folder of tables, where they are not on the volume.")
+    unity_tables: dict[str, Any] | None = Field(default=None, description="What Unity Catalog is told of them.")
     cluster_id: str | None = Field(default=None, description="Existing cluster; serverless without it.")
-    new_cluster: dict[str, Any] = Field(default={}, description="A job cluster's definition, instead of cluster_id.")
     timeout_seconds: int = Field(default=3600, description="A run that takes longer is ended by the workspace.")
     poll_seconds: float = Field(default=5.0, description="Time between two looks at a run.")
     report_seconds: float = Field(default=5.0, description="Time between two looks for what a run reports.")
-
-    def workspace(self) -> "WorkspaceClient":
-        """The SDK's client."""
-        from databricks.sdk import WorkspaceClient
-
-        return WorkspaceClient(host=self.host, token=self.token, profile=self.profile)
 
     def run(
         self, context: dg.AssetExecutionContext, project: Project, step: Sequence[str]
@@ -58,6 +50,7 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
         """
         extras = {
             "step": list(step),
+            "secrets": os.environ.get(SECRET_STORE),
             "project": packed(project),
             "home": self.volume,
             "engine": self.engine,
@@ -67,17 +60,10 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
             "registry_uri": self.registry_uri,
             "unity_models": self.unity_models,
             "tables": self.tables,
-            "unity_tables": self._unity_tables(project.pipeline.config.environment),
+            "unity_tables": self.unity_tables,
         }
         remote, session = self._started(context, step, extras)
         yield from _judged(context.asset_key, remote, session)
-
-    def _unity_tables(self, environment: str) -> dict[str, Any] | None:
-        """Where the tables of an environment's pipeline are registered; None where they are not."""
-        if self.tables is None or self.unity_models is None:
-            return None
-        schema = self.unity_models["environments"].get(environment, self.unity_models["schema"])
-        return {"schema": schema, "warehouse_id": self.warehouse_id, "grants": self.grants}
 
     def _started(
         self, context: dg.AssetExecutionContext, step: Sequence[str], extras: Mapping[str, Any]
@@ -90,7 +76,7 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
         token = f"{context.run.run_id[:36]}-{context.op_execution_context.retry_number}-{hash_of(step)}"
         for attempt in range(1, SUBMITS + 1):
             remote = RemoteRun(
-                self.workspace(), self.volume, poll_seconds=self.poll_seconds, report_seconds=self.report_seconds
+                workspace(), self.volume, poll_seconds=self.poll_seconds, report_seconds=self.report_seconds
             )
             try:
                 return remote, remote.report(context, dict(extras), self._task(step), self._submission(token, step))
@@ -100,19 +86,24 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
                 raise _refused(remote, error) from error
         raise AssertionError("the last attempt returns or raises")
 
+    def _new_cluster(self) -> "dict[str, Any]":
+        """A job cluster's definition, instead of cluster_id; its settings may be secret, and stay in the document."""
+        return dict(load_platform("databricks").databricks.new_cluster)
+
     def _task(self, step: Sequence[str]) -> "SubmitTask":
         from databricks.sdk.service import compute, jobs
 
+        new_cluster = self._new_cluster()
         task = jobs.SubmitTask(
             task_key="-".join(step),
             python_wheel_task=jobs.PythonWheelTask(package_name="mlops_assets", entry_point=ENTRY_POINT),
         )
-        if self.cluster_id is None and not self.new_cluster:
+        if self.cluster_id is None and not new_cluster:
             task.environment_key = "step"
             return task
         task.libraries = [compute.Library(whl=self.wheel)]
         task.existing_cluster_id = self.cluster_id
-        task.new_cluster = compute.ClusterSpec.from_dict(self.new_cluster) if self.new_cluster else None
+        task.new_cluster = compute.ClusterSpec.from_dict(new_cluster) if new_cluster else None
         return task
 
     def _submission(self, token: str, step: Sequence[str]) -> dict[str, Any]:
@@ -123,7 +114,7 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
             "idempotency_token": token,
             "timeout_seconds": self.timeout_seconds,
         }
-        if self.cluster_id is None and not self.new_cluster:
+        if self.cluster_id is None and not self._new_cluster():
             spec = compute.Environment(client="2", dependencies=[self.wheel])
             asked["environments"] = [jobs.JobEnvironment(environment_key="step", spec=spec)]
         return asked

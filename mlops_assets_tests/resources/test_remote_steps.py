@@ -35,9 +35,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[Workspace]:
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     (tmp_path / "workspace" / "Volumes" / "main" / "ml" / "steps").mkdir(parents=True)
     with workspace(tmp_path / "workspace") as made:
+        monkeypatch.setenv("MLOPS_CONFIGS", str(tmp_path / "none"))
+        monkeypatch.setenv("DATABRICKS_HOST", made.url)
+        monkeypatch.setenv("DATABRICKS_TOKEN", TOKEN)
         yield made
 
 
@@ -53,8 +56,6 @@ class Remote(Shop):
 
     def resources(self, **changes: Any) -> dict[str, Any]:
         standard = {
-            "host": self.there.url,
-            "token": TOKEN,
             "volume": str(self.volume),
             "wheel": str(self.wheel),
             "layers": ["bronze", "silver", "gold"],
