@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 from logging import getLogger
-from uuid import uuid4
+from random import getrandbits
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -69,7 +69,7 @@ class Front:
         entity = given.entity
         who = entity.name if entity else ""
         self.metrics.observe(name, who, given.status, given.rows, seconds)
-        request_id = uuid4().hex
+        request_id = f"{getrandbits(128):032x}"
         record(self.log, endpoint, given, body, request_id, seconds)
         if not served and endpoint.serving is not None and endpoint.serving.shadow_percentage and given.status == 200:
             self.shadows.compare(endpoint, given, body)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import signal
 import socket
 import sys
@@ -24,6 +25,7 @@ from mlops_assets.serving.home import (
 )
 from mlops_assets.serving.hosts import is_loopback
 from mlops_assets.serving.logs import log_to_standard_error
+from mlops_assets.serving.nursery_process import ONE_THREAD
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8787
@@ -64,6 +66,7 @@ def listen(host: str, port: int | None) -> socket.socket:
 
 def _serve(home: GatewayHome, host: str, port: int | None) -> None:
     log_to_standard_error()
+    os.environ.update(ONE_THREAD)
     try:
         token = read_token(home, create=True)
         if not is_loopback(host):

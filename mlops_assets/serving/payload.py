@@ -1,7 +1,7 @@
 """The rows of an invocation's JSON body, in any of the four forms of the MLflow scoring protocol."""
 
 from collections.abc import Callable, Mapping, Sequence
-from json import dumps, loads
+from json import JSONDecoder, JSONEncoder, detect_encoding, dumps
 from typing import Any, NamedTuple, NoReturn
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -25,7 +25,7 @@ class PayloadError(ValueError):
 def parse(body: bytes) -> dict[str, Any]:
     """The body's JSON object. NaN and infinities are refused: JSON has none, a missing value is null."""
     try:
-        payload = loads(body, parse_constant=_no_constant)
+        payload = _DECODER.decode(body.decode(detect_encoding(body), "surrogatepass"))
     except PayloadError:
         raise
     except (ValueError, RecursionError) as error:
@@ -53,8 +53,28 @@ def error_body(code: str, message: str, field: str | None = None) -> bytes:
     return dumps(error).encode()
 
 
+def predictions_body(predictions: Sequence[Mapping[str, Any]]) -> bytes:
+    """An answer's body. NaN and infinities are null: JSON has none."""
+    try:
+        return _ENCODER.encode({"predictions": predictions}).encode()
+    except ValueError:
+        return _ENCODER.encode({"predictions": _null_for_nan(predictions)}).encode()
+
+
+def _null_for_nan(value: Any) -> Any:
+    if isinstance(value, float) and (value != value or abs(value) == float("inf")):
+        return None
+    if isinstance(value, dict):
+        return {key: _null_for_nan(part) for key, part in value.items()}
+    return [_null_for_nan(part) for part in value] if isinstance(value, list) else value
+
+
 def _no_constant(constant: str) -> NoReturn:
     raise PayloadError("body", f"{constant} is not JSON: a missing value is null")
+
+
+_DECODER = JSONDecoder(parse_constant=_no_constant)
+_ENCODER = JSONEncoder(allow_nan=False, default=str)
 
 
 def _split(value: Any, names: Sequence[str]) -> Table:

@@ -1,34 +1,19 @@
-"""From a request's values to the columns an estimator takes: one function a block of a fitted ColumnTransformer.
+"""From a fitted ColumnTransformer to the blocks of a plan. What has no plan raises `Unplanned`, naming it.
 
 What a text becomes depends on the text alone, so every known text goes through the fitted encoder once, when the plan
-is made, and later is looked up. Numbers go through the same array operations as in scikit-learn.
+is made, and later is looked up.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from mlops_assets.serving.plan_blocks import MOMENT_PARTS, Block, Lookup, Moments, Numbers, Step, Texts
 from mlops_assets.serving.signature import Column
 
-Values = Mapping[str, Sequence[Any]]
-Block = Callable[[Values], Any]
-Step = Callable[[Any], Any]
-# Beyond it a whole number is not itself as a float64.
-LARGEST_WHOLE = 1 << 53
 _UNSEEN = "\0unseen"
-_NUMBERS = {"double", "float", "long", "integer", "boolean"}
-_PARTS: Mapping[str, Callable[[datetime], float]] = {
-    "year": lambda moment: moment.year,
-    "quarter": lambda moment: (moment.month + 2) // 3,
-    "month": lambda moment: moment.month,
-    "day": lambda moment: moment.day,
-    "dayofweek": lambda moment: moment.weekday(),
-    "hour": lambda moment: moment.hour,
-    "minute": lambda moment: moment.minute,
-    "is_weekend": lambda moment: moment.weekday() >= 5,
-}
+_NUMBERS = {"double", "long", "integer", "boolean"}
 
 
 class Unplanned(Exception):
@@ -36,7 +21,7 @@ class Unplanned(Exception):
 
 
 def blocks_of(transformer: Any, columns: Sequence[Column]) -> Iterator[Block]:
-    """A function per block that makes its outputs, shape (n, outputs). Raises Unplanned."""
+    """A block of the plan per block of the transformer. Raises Unplanned."""
     names = list(getattr(transformer, "feature_names_in_", [column.name for column in columns]))
     types = {column.name: column for column in columns}
     for name, fitted, which in transformer.transformers_:
@@ -56,7 +41,7 @@ def number_steps(transformer: Any) -> list[Step]:
     from mlops_assets.features import transformers as own
 
     match transformer:
-        case "passthrough" | None:
+        case "passthrough" | None | own.AsFloat():
             return []
         case pipeline.Pipeline():
             return [step for _, each in transformer.steps for step in number_steps(each)]
@@ -67,13 +52,21 @@ def number_steps(transformer: Any) -> list[Step]:
         case preprocessing.RobustScaler():
             return _shifted(transformer.center_, transformer.scale_)
         case preprocessing.MinMaxScaler() if not transformer.clip:
-            return [lambda made: made * transformer.scale_, lambda made: made + transformer.min_]
+            return [_step("multiply", transformer.scale_), _step("add", transformer.min_)]
         case impute.SimpleImputer() if _fills_nan(transformer):
-            filling = transformer.statistics_.astype(np.float64)
-            return [lambda made: np.where(np.isnan(made), filling, made)]
-        case own.AsFloat() | own.Log1p() | own.Clip() | own.Buckets():
-            return [transformer.transform]
+            return [_step("fill", transformer.statistics_)]
+        case own.Log1p():
+            return [_step("log1p")]
+        case own.Clip():
+            lower, upper = transformer.lower, transformer.upper
+            return [_step("clip", -np.inf if lower is None else lower, np.inf if upper is None else upper)]
+        case own.Buckets():
+            return [_step("buckets", *transformer.edges_)]
     raise Unplanned(f"a {type(transformer).__name__}")
+
+
+def _step(operation: str, *values: Any) -> Step:
+    return Step.model_validate({"operation": operation, "values": values})
 
 
 def _block(fitted: Any, columns: Sequence[Column]) -> Block:
@@ -81,11 +74,12 @@ def _block(fitted: Any, columns: Sequence[Column]) -> Block:
     steps = [step for each in rest for step in number_steps(each)]
     kinds = {column.type for column in columns}
     if kinds <= _NUMBERS:
-        return _after(_numbers(columns), [*number_steps(first), *steps])
+        return Block(source=Numbers(columns=tuple(columns)), steps=(*number_steps(first), *steps))
     if kinds == {"string"}:
-        return _after(_looked_up(first, columns), steps)
+        lookups = [_lookup(first, columns, place) for place in range(len(columns))]
+        return Block(source=Texts(columns=tuple(lookups)), steps=tuple(steps))
     if kinds == {"datetime"} and len(columns) == 1:
-        return _after(_moments(first, columns[0].name), steps)
+        return Block(source=_moments(first, columns[0].name), steps=tuple(steps))
     raise Unplanned(f"a {type(fitted).__name__} of {', '.join(sorted(kinds))}")
 
 
@@ -98,82 +92,18 @@ def _first(fitted: Any) -> tuple[Any, list[Any]]:
     return first, rest
 
 
-def _after(block: Block, steps: Sequence[Step]) -> Block:
-    def made(values: Values) -> Any:
-        found = block(values)
-        for step in steps:
-            if found is None:
-                return None
-            found = step(found)
-        return found
-
-    return made if steps else block
-
-
-def _numbers(columns: Sequence[Column]) -> Block:
-    allowed = [_types_of(column) for column in columns]
-    names = [column.name for column in columns]
-    narrow = any(column.type == "float" for column in columns)
-
-    def made(values: Values) -> Any:
-        cells, whole = [values[name] for name in names], False
-        for column, types in zip(cells, allowed, strict=True):
-            found = set(map(type, column))
-            if narrow or not found <= types:
-                return None
-            whole = whole or int in found
-        if whole and _has_large_whole(cells):
-            return None
-        return np.ascontiguousarray(np.array(cells, dtype=np.float64).T)
-
-    return made
-
-
-def _types_of(column: Column) -> set[type]:
-    kinds: dict[str, set[type]] = {"boolean": {bool}, "long": {int}, "integer": {int}}
-    found = kinds.get(column.type, {int, float})
-    return found | {type(None)} if not column.required or column.type == "double" else found
-
-
-def _has_large_whole(cells: Sequence[Sequence[Any]]) -> bool:
-    return any(isinstance(value, int) and abs(value) >= LARGEST_WHOLE for column in cells for value in column)
-
-
-def _looked_up(encoder: Any, columns: Sequence[Column]) -> Block:
-    """Texts by their outputs, which the fitted encoder has given once for each text it knows."""
-    tables = [_table(encoder, columns, place) for place in range(len(columns))]
-    types = {str, type(None)}
-
-    def made(values: Values) -> Any:
-        parts = []
-        for column, (places, table) in zip(columns, tables, strict=True):
-            cells = values[column.name]
-            if not types.issuperset(map(type, cells)):
-                return None
-            unseen = len(table) - 1
-            if len(cells) == 1:
-                place = places.get(cells[0], unseen)
-                parts.append(table[place : place + 1])
-            else:
-                parts.append(table[[places.get(cell, unseen) for cell in cells]])
-        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-
-    return made
-
-
-def _table(encoder: Any, columns: Sequence[Column], place: int) -> tuple[dict[Any, int], Any]:
-    """Row number by text, and a row of outputs per text, the last one for texts that were not seen."""
+def _lookup(encoder: Any, columns: Sequence[Column], place: int) -> Lookup:
+    """One column's outputs by text, the last row for texts that were not seen."""
     import pandas as pd
 
-    known = [value for value in _known(encoder, place) if isinstance(value, str)]
-    texts = [*dict.fromkeys(known), None, _UNSEEN]
+    known = [*dict.fromkeys(value for value in _known(encoder, place) if isinstance(value, str)), None]
+    texts = [*known, _UNSEEN]
     frame = pd.DataFrame({column.name: pd.Series([None] * len(texts), dtype=object) for column in columns})
     frame[columns[place].name] = pd.Series(texts, dtype=object)
     made = encoder.transform(frame)
     made = np.asarray(made.toarray() if hasattr(made, "toarray") else made, dtype=np.float64)
     ends = np.cumsum([0, *(_width(encoder, each, made.shape[1] // len(columns)) for each in range(len(columns)))])
-    outputs = np.ascontiguousarray(made[:, ends[place] : ends[place + 1]])
-    return {text: number for number, text in enumerate(texts[:-1])}, outputs
+    return Lookup(name=columns[place].name, known=tuple(known), outputs=made[:, ends[place] : ends[place + 1]])
 
 
 def _known(encoder: Any, place: int) -> list[Any]:
@@ -202,44 +132,18 @@ def _width(encoder: Any, place: int, equal: int) -> int:
     return len(encoder.categories_[place]) - (0 if rare is None else len(rare) - 1)
 
 
-def _moments(parts: Any, name: str) -> Block:
+def _moments(parts: Any, name: str) -> Moments:
     from mlops_assets.features.transformers import DatetimeParts
 
-    if not isinstance(parts, DatetimeParts) or any(part not in _PARTS for part in parts.parts):
+    if not isinstance(parts, DatetimeParts) or any(part not in MOMENT_PARTS for part in parts.parts):
         raise Unplanned(f"a {type(parts).__name__} of datetimes")
-    wanted = [_PARTS[part] for part in parts.parts]
-    nothing = [np.nan] * len(wanted)
-
-    def made(values: Values) -> Any:
-        rows = []
-        for cell in values[name]:
-            moment = _moment(cell) if isinstance(cell, str) else None
-            if moment is None and cell is not None:
-                return None
-            rows.append(nothing if moment is None else [part(moment) for part in wanted])
-        return np.array(rows, dtype=np.float64)
-
-    return made
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if not 1700 < moment.year < 2200:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment
+    return Moments(name=name, parts=tuple(parts.parts))
 
 
 def _shifted(centre: Any, scale: Any) -> list[Step]:
     """A scaler's two operations, each where it is switched on."""
-    steps: list[Step] = []
-    if centre is not None:
-        steps.append(lambda made: made - centre)
-    if scale is not None:
-        steps.append(lambda made: made / scale)
-    return steps
+    switched = (("subtract", centre), ("divide", scale))
+    return [_step(operation, values) for operation, values in switched if values is not None]
 
 
 def _fills_nan(imputer: Any) -> bool:

@@ -1,7 +1,6 @@
-"""The last step of a plan: an estimator's own sums over a matrix of float64, in its own order, without its checks.
+"""From a fitted estimator to the last step of a plan: its own sums over a matrix of float64, without its checks.
 
-Linear models are summed row by row: a product over many rows at a time differs in the last bit with the number of rows,
-and an answer must not depend on who else asked. Trees give a row the same answer in any company.
+Linear models are data. Trees are the estimator's own, and give a row the same answer in any company.
 """
 
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlops_assets.serving.plan_columns import Unplanned
+from mlops_assets.serving.plan_linear import Linear, Logistic
 
 if TYPE_CHECKING:
     from mlops_assets.serving.model import Prediction
@@ -23,10 +23,12 @@ def final_of(estimator: Any) -> Final:
 
     match estimator:
         case linear_model.LogisticRegression() if len(estimator.classes_) == 2:
-            return _logistic(estimator)
+            return Logistic(
+                weights=estimator.coef_[0], intercept=estimator.intercept_[0], labels=tuple(estimator.classes_.tolist())
+            )
         case linear_model.LinearRegression() | linear_model.Ridge() | linear_model.ElasticNet():
             if estimator.coef_.ndim == 1:
-                return _linear(estimator)
+                return Linear(weights=estimator.coef_, intercept=estimator.intercept_)
         case ensemble.HistGradientBoostingClassifier():
             return _boosted_classes(estimator)
         case ensemble.HistGradientBoostingRegressor():
@@ -37,38 +39,6 @@ def final_of(estimator: Any) -> Final:
 def row_by_row(estimator: Any) -> bool:
     """Whether the estimator's answer for a row hangs, in its last bit, on how many rows it gets."""
     return hasattr(estimator, "coef_")
-
-
-def _logistic(estimator: Any) -> Final:
-    from scipy.special import expit
-
-    weights, intercept = np.ascontiguousarray(estimator.coef_[0]), estimator.intercept_
-    labels = estimator.classes_.tolist()
-
-    def final(matrix: Any) -> "list[Prediction] | None":
-        scores = _sums(matrix, weights) + intercept
-        if not np.isfinite(scores).all():
-            return None  # one value is not finite, and scikit-learn refuses it in its own words
-        return [
-            {"prediction": labels[1 if score > 0 else 0], "probability": chance}
-            for score, chance in zip(scores.tolist(), expit(scores).tolist(), strict=True)
-        ]
-
-    return final
-
-
-def _linear(estimator: Any) -> Final:
-    weights, intercept = np.ascontiguousarray(estimator.coef_), estimator.intercept_
-
-    def final(matrix: Any) -> "list[Prediction] | None":
-        scores = _sums(matrix, weights) + intercept
-        return [{"prediction": value} for value in scores.tolist()] if np.isfinite(scores).all() else None
-
-    return final
-
-
-def _sums(matrix: Any, weights: Any) -> Any:
-    return np.array([row.dot(weights) for row in matrix])
 
 
 def _boosted_classes(estimator: Any) -> Final:

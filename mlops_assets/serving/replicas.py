@@ -3,6 +3,7 @@
 import asyncio
 import time
 from logging import getLogger
+from typing import TYPE_CHECKING
 
 from mlops_assets.serving.frames import Frame
 from mlops_assets.serving.nursery_process import Nursery, WorkerFailedError
@@ -10,6 +11,9 @@ from mlops_assets.serving.protocol import ServedEntity
 from mlops_assets.serving.signature import Column
 from mlops_assets.serving.worker_link import WorkerGone
 from mlops_assets.serving.worker_process import Worker
+
+if TYPE_CHECKING:
+    from mlops_assets.serving.inline import Inline
 
 # A worker that died is back within this time or the request is refused.
 RESTART_SECONDS = 30.0
@@ -21,6 +25,13 @@ BUSY = 4
 IDLE_SECONDS = 60.0
 
 log = getLogger("mlops_assets.gateway")
+
+
+def _inline(plan: str) -> "Inline":
+    # Not at the top: it needs NumPy, 20 MB that a gateway without linear models does without.
+    from mlops_assets.serving.inline import Inline
+
+    return Inline(plan)
 
 
 class Load:
@@ -57,6 +68,8 @@ class Replicas:
         self.entity = entity
         self.load = Load()
         self.workers: list[Worker] = []
+        self.columns: list[Column] = []
+        self._inline: Inline | None = None
         self._nursery = nursery
         self._scaler: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
@@ -72,11 +85,6 @@ class Replicas:
         return any(worker.ready.is_set() for worker in self.workers) or (not self.workers and self._scales_to_zero)
 
     @property
-    def columns(self) -> list[Column]:
-        """The model's columns in order."""
-        return self.workers[0].columns if self.workers else []
-
-    @property
     def restarts(self) -> int:
         """How many processes have died."""
         return sum(worker.restarts for worker in self.workers)
@@ -88,8 +96,15 @@ class Replicas:
         """
         for _ in range(max(1, self.entity.min_replicas)):
             await self._add()
+        self.columns, plan = self.workers[0].columns, self.workers[0].plan
+        if plan is not None:
+            self._inline = await asyncio.to_thread(_inline, plan)
         if self.entity.max_replicas > self.entity.min_replicas:
             self._scaler = asyncio.create_task(self._scale())
+
+    def at_once(self, body: bytes) -> Frame | None:
+        """The answer by the plan that is here, without a process; None where one has to be asked."""
+        return None if self._inline is None else self._inline.answer(body)
 
     async def ask(self, body: bytes) -> Frame:
         """The answer of the least busy process. Raises WorkerGone where none could give one.

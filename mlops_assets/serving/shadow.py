@@ -98,7 +98,7 @@ def difference(ours: Any, theirs: Any) -> float:
 
 async def _ask(version: Replicas, body: bytes, given: bytes, agreement: Agreement) -> None:
     try:
-        frame: Frame | None = await version.ask(body)
+        frame: Frame | None = version.at_once(body) or await version.ask(body)
     except WorkerGone:
         frame = None
     if frame is None or frame.status != 200:

@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.serving.frames import Frame, packed, take
-from mlops_assets.serving.payload import PayloadError, Table, error_body, parse, table
+from mlops_assets.serving.payload import PayloadError, Table, error_body, parse, predictions_body, table
 from mlops_assets.serving.signature import SignatureError
 
 if TYPE_CHECKING:
-    from mlops_assets.serving.model import Prediction, ServedModel
+    from mlops_assets.serving.model import ServedModel
 
 MAX_BATCH_ROWS = 1024
 _RECEIVED = 1 << 20
@@ -33,7 +33,7 @@ def work(link: socket.socket, model_path: str) -> None:
         link.sendall(_report(500, {"error": f"{type(error).__name__}: {error}"}))
         return
     print(f"{datetime.now(UTC).isoformat(timespec='seconds')} serves {model_path} ({model.how})", file=sys.stderr)
-    link.sendall(_report(200, {"columns": model.columns, "plan": model.how}))
+    link.sendall(_report(200, {"columns": model.columns, "how": model.how, "plan": _portable(model)}))
     buffer = bytearray()
     while received := link.recv(_RECEIVED):
         buffer += received
@@ -83,7 +83,7 @@ def _predicted(model: "ServedModel", requests: Sequence[Frame], batch: dict[int,
     given, start = {}, 0
     for place, found in batch.items():
         end = start + len(found.rows)
-        given[place] = Frame(requests[place].number, 200, len(found.rows), _json(predictions[start:end]))
+        given[place] = Frame(requests[place].number, 200, len(found.rows), predictions_body(predictions[start:end]))
         start = end
     return given
 
@@ -93,6 +93,13 @@ def _load(path: str) -> "ServedModel":
     from mlops_assets.serving.plan_proof import with_proven_plan
 
     return with_proven_plan(load_served_model(path))
+
+
+def _portable(model: "ServedModel") -> str | None:
+    """The plan as JSON, for the gateway's own process; None where there is none, or it is no data."""
+    from mlops_assets.serving.plan import LinearPlan
+
+    return model.plan.model_dump_json() if isinstance(model.plan, LinearPlan) and model.plan.small else None
 
 
 def _report(status: int, content: dict[str, Any]) -> bytes:
@@ -117,19 +124,3 @@ def _origin(error: BaseException) -> str:
     """The error's type and the function it came from; its message may quote the row."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{type(error).__name__} in {frames[-1].name}" if frames else type(error).__name__
-
-
-def _json(predictions: "Sequence[Prediction]") -> bytes:
-    try:
-        text = json.dumps({"predictions": predictions}, allow_nan=False, default=str)
-    except ValueError:
-        text = json.dumps({"predictions": _null_for_nan(predictions)}, allow_nan=False, default=str)
-    return text.encode()
-
-
-def _null_for_nan(value: Any) -> Any:
-    if isinstance(value, float) and (value != value or abs(value) == float("inf")):
-        return None
-    if isinstance(value, dict):
-        return {key: _null_for_nan(part) for key, part in value.items()}
-    return [_null_for_nan(part) for part in value] if isinstance(value, list) else value

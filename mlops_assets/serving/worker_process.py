@@ -30,7 +30,7 @@ class Worker:
         self.restarts = 0
         self.columns: list[Column] = []
         self.pid: int | None = None
-        self.plan = ""
+        self.plan: str | None = None
         self._nursery = nursery
         self._link: WorkerLink | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -79,7 +79,7 @@ class Worker:
             raise WorkerFailedError(f"{self.entity.name}: {report['error']}")
         self.columns, self.plan = [Column(*each) for each in report["columns"]], report["plan"]
         self.ready.set()
-        log.info("worker %s serves %s (%s)", self.pid, self.entity.name, self.plan)
+        log.info("worker %s serves %s (%s)", self.pid, self.entity.name, report["how"])
 
     async def _keep_running(self) -> None:
         delay = 0.0
