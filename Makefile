@@ -55,8 +55,9 @@ kill-test: $(VENV)/.dev  ## kill the pipeline at 100 random moments: KILLS=, SEE
 	@$(BIN)/python -m mlops_assets_tests.lake.test_exactly_once $(KILLS) $(SEED)
 
 PROJECTS ?= churn,flights
-platforms: $(VENV)/.dev  ## compare the example projects' main jobs on the embedded platform and on Spark
-	@PROJECTS=$(PROJECTS) $(BIN)/python -m pytest mlops_assets_tests/test_platforms.py
+SPARKS ?= session,cluster
+platforms: $(VENV)/.dev  ## compare the main jobs on the embedded platform, on Spark, on a Spark cluster: PROJECTS=, SPARKS=
+	@PROJECTS=$(PROJECTS) SPARKS=$(SPARKS) $(BIN)/python -m pytest -n 0 -s mlops_assets_tests/test_platforms.py
 
 lint: $(VENV)/.dev  ## check style, types and layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

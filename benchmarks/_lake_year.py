@@ -30,6 +30,8 @@ validation_rules:
   - {{name: positive, condition: amount > 0}}
   - {{name: a_shop, condition: shop is not null}}
 max_error_fraction: 0.5
+# A week here, where a day takes some 0.3 seconds: a log forgets removed files after as long.
+table_properties: {{delta.deletedFileRetentionDuration: interval 2 seconds}}
 """
 PIPELINE = "name: shop\nowner: team@example.com\nenvironment: dev\n"
 

@@ -1,8 +1,13 @@
-"""The example projects' main jobs on the embedded platform and on Spark: the same tables, figures and verdicts."""
+"""The example projects' main jobs on the embedded platform and on Spark, in this process's local session or on a
+standalone cluster of two workers: the same tables, figures and verdicts.
+"""
 
+import json
 import os
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import dagster as dg
@@ -13,13 +18,22 @@ from polars.testing import assert_frame_equal
 from mlops_assets.lake import delta
 from mlops_assets.registry import ModelVersion
 from mlops_assets_tests.flights import CONFIGS, Flights, flights_in
+from mlops_assets_tests.lake import clusters
 from mlops_assets_tests.spark_session import delta_session
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 OWN = {"_ingested_at", "_run_id"}  # columns that say of which run a row is
 # Figures that name a run or measure it.
 MEASURED = ("seconds", "time", "memory", "latency")
-PROJECTS = os.environ.get("PROJECTS", "churn").split(",")  # flights takes minutes: make platforms
+# Flights takes minutes, and so does a cluster: make platforms.
+PROJECTS = os.environ.get("PROJECTS", "churn").split(",")
+SPARKS = os.environ.get("SPARKS", "session").split(",")
+PLATFORM = """
+name: spark
+spark:
+  master: {url}
+  settings: {settings}
+"""
 
 
 @dataclass(frozen=True)
@@ -77,17 +91,39 @@ def verdicts(done: dg.ExecuteInProcessResult) -> dict[tuple[str, str], bool]:
     return {(check.asset_key.to_user_string(), check.check_name): check.passed for check in found}
 
 
+def on_spark(home: Path, project: str, spark: str) -> Ran:
+    """The run on Spark; a cluster's workers must both have had a part in it."""
+    if spark == "session":
+        return run(home, project, "spark")
+    (home / "configs" / "platforms").mkdir(parents=True)
+    settings = {**clusters.SMALL, "spark.driver.memory": "2g", "spark.executor.memory": "1g"}
+    with clusters.standalone(home) as url, pytest.MonkeyPatch.context() as environment:
+        document = PLATFORM.format(url=url, settings=json.dumps(settings))
+        (home / "configs" / "platforms" / "spark.yaml").write_text(document)
+        environment.setenv("MLOPS_CONFIGS", str(home / "configs"))
+        # A process of its own: one process has one session.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+            done = process.submit(run, home, project, "spark").result()
+    assert len(list((home / "work").glob("app-*/*"))) == 2, "both workers ran an executor"
+    return done
+
+
 @pytest.mark.parametrize("project", PROJECTS)
+@pytest.mark.parametrize("spark", SPARKS)
 def test_a_project_gives_the_same_tables_metrics_and_verdicts_on_spark(
-    project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: str, spark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delta_session()
     monkeypatch.setenv("CHURN_CUSTOMERS", "1000")
     monkeypatch.setenv("CHURN_THROUGH", "2024-01-01")
-    embedded, spark = (run(tmp_path / platform, project, platform) for platform in ("embedded", "spark"))
-    assert list(embedded.tables) == list(spark.tables)
-    for name, table in embedded.tables.items():
-        assert_frame_equal(table, spark.tables[name], check_exact=True)
-    assert embedded.metrics == pytest.approx(spark.metrics, abs=1e-6)
-    assert embedded.verdicts == spark.verdicts
-    assert len(embedded.verdicts) > 20
+    expected = run(tmp_path / "embedded", project, "embedded")
+    found = on_spark(tmp_path / "spark", project, spark)
+    assert list(expected.tables) == list(found.tables)
+    for name, table in expected.tables.items():
+        assert_frame_equal(table, found.tables[name], check_exact=True)
+    assert expected.metrics == pytest.approx(found.metrics, abs=1e-6)
+    assert expected.verdicts == found.verdicts
+    assert len(expected.verdicts) > 20
+    rows = sum(table.height for table in expected.tables.values())
+    print(f"{project}, {spark}: {len(expected.tables)} tables of {rows} rows, {len(expected.metrics)} metrics and "
+          f"{len(expected.verdicts)} verdicts are equal")  # fmt: skip

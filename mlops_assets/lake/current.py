@@ -7,7 +7,7 @@ transactions, columns, files), and is written through. Rows that are read later 
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deltalake import DeltaTable
@@ -21,12 +21,13 @@ VERSIONS = 10  # a table that has moved on for longer answers and writes ever mo
 
 @dataclass(frozen=True)
 class _Kept:
-    """A table, the commit that it was last seen at, and the version that it was opened at."""
+    """A table, the commit that it was last seen at, the version that it was opened at, and what was recorded there."""
 
     table: DeltaTable
     version: int
     stamp: tuple[int, ...]
     since: int
+    recorded: dict[str, int | None] = field(default_factory=dict)
 
 
 class _Tables(threading.local):
@@ -47,9 +48,24 @@ def current(path: str) -> DeltaTable | None:
     """
     kept = _tables.kept.pop(path, None)
     table = _moved_on(path, kept) if kept else None
+    if kept and table and table.version() == kept.version:
+        _tables.kept[path] = kept
+        return table
     if kept and table:
         return _keep(path, table, kept.since)
     return _keep(path, opened(path)) if exists(path) else None
+
+
+def recorded(path: str, table: DeltaTable, name: str) -> int | None:
+    """The newest version that the writer `name` recorded in `table`, as it is; a log is searched once for each name,
+    the whole of it where the name is not there.
+    """
+    kept = _tables.kept.get(path)
+    if kept is None or kept.table is not table or kept.version != table.version():
+        return table.transaction_version(name)
+    if name not in kept.recorded:
+        kept.recorded[name] = table.transaction_version(name)
+    return kept.recorded[name]
 
 
 def _moved_on(path: str, kept: _Kept) -> DeltaTable | None:

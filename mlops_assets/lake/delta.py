@@ -1,5 +1,5 @@
-"""Delta tables through delta-rs: versions, transactions, rows, what changed; `lake.writing` writes them. Frames are
-Polars.
+"""Delta tables through delta-rs: versions, transactions, rows, what changed; `lake.writing` and `lake.merging`
+write them. Frames are Polars.
 """
 
 from collections.abc import Sequence
@@ -8,12 +8,13 @@ import polars as pl
 from deltalake import DeltaTable
 
 from mlops_assets.lake import log
-from mlops_assets.lake.current import current
+from mlops_assets.lake.current import current, recorded
 from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.foreign import exists, opened, still_there, table_rows
+from mlops_assets.lake.merging import merge
 from mlops_assets.lake.new_rows import appended_rows, polars_schema
 from mlops_assets.lake.storable import normalised
-from mlops_assets.lake.writing import Commit, Written, append, merge, overwrite, replace
+from mlops_assets.lake.writing import Commit, Written, append, overwrite, replace
 
 __all__ = [
     "Commit", "Written", "added", "append", "appended", "changes", "exists", "files", "latest", "merge", "normalised",
@@ -51,7 +52,7 @@ def required(path: str) -> DeltaTable:
 def transaction_version(path: str, name: str) -> int | None:
     """The newest version that the writer `name` recorded in the table's log."""
     table = current(path)
-    return None if table is None else table.transaction_version(name)
+    return None if table is None else recorded(path, table, name)
 
 
 def scan(path: str, at: int | None = None) -> pl.LazyFrame:

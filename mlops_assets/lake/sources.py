@@ -19,6 +19,7 @@ from mlops_assets.lake.stores import copy, entries
 EXTENSIONS = {"csv": (".csv", ".csv.gz"), "parquet": (".parquet",), "json": (".json", ".jsonl", ".ndjson")}
 CHUNK = 1 << 20
 REMOTE_SCHEMES = ("s3", "s3a", "gs", "abfs", "abfss", "az", "adl", "https", "http")
+PRIVATE = ("_", ".")  # begins the names of what a writer has in a folder for itself (`_temporary/…`)
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -134,15 +135,17 @@ def _below(folder: str, within: str, extensions: tuple[str, ...]) -> Iterator[So
     with os.scandir(folder) as entries:
         for entry in entries:
             name = within + entry.name
+            if entry.name.startswith(PRIVATE):
+                continue
             if entry.is_dir(follow_symlinks=False):
                 yield from _below(entry.path, f"{name}/", extensions)
-            elif _wanted(name, extensions) and entry.is_file():
+            elif entry.name.endswith(extensions) and entry.is_file():
                 yield SourceFile(entry.path, name, _stamp(entry.stat()))
 
 
 def _wanted(name: str, extensions: tuple[str, ...]) -> bool:
-    """Of a folder's files those of the format, but not what a writer has there for itself (`_temporary/…`)."""
-    return name.endswith(extensions) and not any(part.startswith(("_", ".")) for part in name.split("/"))
+    """Of a folder's files those of the format, but not what a writer has there for itself."""
+    return name.endswith(extensions) and not any(part.startswith(PRIVATE) for part in name.split("/"))
 
 
 def _remote_files(location: str, extensions: tuple[str, ...]) -> list[SourceFile]:

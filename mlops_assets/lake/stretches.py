@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from mlops_assets.lake import log
-from mlops_assets.lake.current import current
+from mlops_assets.lake import current, log
 from mlops_assets.lake.errors import LakeError, Overtaken
 from mlops_assets.lake.foreign import opened
 
@@ -72,8 +71,8 @@ def position(path: str, name: str) -> Position | None:
 
 def recorded(path: str, name: str) -> dict[str, int | None]:
     """What the table says of it, as it is recorded."""
-    table = current(path)
-    return {each: table.transaction_version(each) if table else None for each in (name, f"{name}:rows")}
+    table = current.current(path)
+    return {each: current.recorded(path, table, each) if table else None for each in (name, f"{name}:rows")}
 
 
 def seen(path: str, start: Position | None, name: str) -> dict[str, int | None]:

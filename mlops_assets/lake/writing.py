@@ -1,4 +1,4 @@
-"""Writing Delta tables with delta-rs: appends, overwrites, merges, each one commit that says what it was.
+"""Writing Delta tables with delta-rs: appends and overwrites, each one commit that says what it was.
 
 A writer names what it wrote by a `Transaction`: the table's own log then says what was done, in the same commit as the
 rows, so that a retry after a kill finds the answer there. delta-rs records these identifiers and does not enforce them,
@@ -19,11 +19,9 @@ from filelock import FileLock
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from mlops_assets.lake import log
-from mlops_assets.lake.current import current
+from mlops_assets.lake.current import current, recorded
 from mlops_assets.lake.errors import Overtaken
 from mlops_assets.lake.foreign import exists, opened, refuse_to_write
-from mlops_assets.lake.new_rows import polars_schema
-from mlops_assets.lake.storable import normalised
 from mlops_assets.lake.streams import arrow_schema, folder, stream, told
 
 FEED = "delta.enableChangeDataFeed"
@@ -61,7 +59,8 @@ class Written:
     deleted: int = 0
 
 
-def _committed(transactions: Mapping[str, int]) -> CommitProperties:
+def committed(transactions: Mapping[str, int]) -> CommitProperties:
+    """What a commit records beside its rows."""
     return CommitProperties(app_transactions=[Transaction(name, number) for name, number in transactions.items()])
 
 
@@ -70,7 +69,7 @@ def quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _target(path: str, seen: Seen | None) -> DeltaTable | None:
+def target(path: str, seen: Seen | None) -> DeltaTable | None:
     """The table as it is now, None where there is none yet: checks and commit are then about one state of it.
 
     Raises:
@@ -78,7 +77,7 @@ def _target(path: str, seen: Seen | None) -> DeltaTable | None:
     """
     table = current(path)
     for name, number in (seen or {}).items():
-        found = table.transaction_version(name) if table else None
+        found = recorded(path, table, name) if table else None
         if found != number:
             raise Overtaken(f"{path}: another run has written '{name}' {found}; this one had seen {number}")
     if table:
@@ -119,7 +118,7 @@ def append(
 ) -> Written:
     """Add the rows of `frame` and record `transactions` in the same commit; a lazy frame streams through memory."""
     with told(path) as failed, _made_alone(path, frame, partition_by, properties):
-        table = _target(path, seen)
+        table = target(path, seen)
         write_deltalake(
             table or folder(path),
             stream(frame, failed),
@@ -127,7 +126,7 @@ def append(
             schema_mode="merge" if add_columns and table else None,
             partition_by=list(partition_by) or None,
             configuration=None if table else dict(properties),
-            commit_properties=_committed(transactions),
+            commit_properties=committed(transactions),
         )
     return _written(path, table)
 
@@ -147,7 +146,7 @@ def overwrite(
     versions stay readable.
     """
     with told(path) as failed, _made_alone(path, frame, partition_by, properties):
-        table = _target(path, seen)
+        table = target(path, seen)
         where = where if table else None
         write_deltalake(
             table or folder(path),
@@ -157,7 +156,7 @@ def overwrite(
             predicate=where,
             partition_by=list(partition_by) or None,
             configuration=None if table else dict(properties),
-            commit_properties=_committed(transactions),
+            commit_properties=committed(transactions),
         )
     return _written(path, table)
 
@@ -168,70 +167,6 @@ def replace(
     """Replace the partitions whose columns hold one of these texts by the rows of `frame`, which are of them."""
     where = " AND ".join(f"{name} IN ({', '.join(map(quoted, values))})" for name, values in partitions.items())
     return overwrite(path, frame, transactions=transactions, partition_by=list(partitions), where=where)
-
-
-@on_conflict
-def merge(
-    path: str,
-    frame: pl.DataFrame,
-    *,
-    keys: Sequence[str],
-    transactions: Mapping[str, int],
-    seen: Seen | None = None,
-    partition_by: Sequence[str] = (),
-    newer: str | None = None,
-    gone: str | None = None,
-    properties: Mapping[str, str] = CONFIGURATION,
-) -> Written:
-    """Update the rows whose `keys` are there, insert the others. `frame` holds each key once, and no null key; columns
-    that only one of the two has are null in the rows of the other.
-
-    With `newer`, a row is only updated where the SQL condition on `source` and `target` holds. With `gone`, rows of
-    `frame` that are true in that column, which is not written, delete theirs.
-    """
-    wide = _widened(path, frame.drop(gone) if gone else frame)
-    table = _target(path, seen)
-    if table is None:
-        kept = frame.filter(~pl.col(gone).fill_null(False)).drop(gone) if gone else frame
-        return append(path, kept, transactions=transactions, partition_by=partition_by, properties=properties)
-    columns = wide.columns
-    with told(path):
-        merger = table.merge(
-            normalised(wide.with_columns(frame[gone]) if gone else wide),
-            " AND ".join(f"target.`{key}` = source.`{key}`" for key in keys),
-            source_alias="source",
-            target_alias="target",
-            # With the whole frame in memory its keys' bounds say which files need not be read.
-            streamed_exec=False,
-            commit_properties=_committed(transactions),
-        )
-        if gone:
-            merger = merger.when_matched_delete(f"coalesce(source.`{gone}`, false)")
-        values = {f"`{name}`": f"source.`{name}`" for name in columns}
-        merger = merger.when_matched_update(values, predicate=newer)
-        result = merger.when_not_matched_insert(
-            values, predicate=f"NOT coalesce(source.`{gone}`, false)" if gone else None
-        ).execute()
-    return Written(
-        table.version(),
-        inserted=int(result["num_target_rows_inserted"]),
-        updated=int(result["num_target_rows_updated"]),
-        deleted=int(result["num_target_rows_deleted"]),
-    )
-
-
-def _widened(path: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with every column of the table, after the table has been given every column of the frame."""
-    table = current(path)
-    if table is None:
-        return frame
-    known = polars_schema(table)
-    if any(name not in known for name in frame.columns):
-        # A commit of its own: columns without values change no row, so a kill after it loses nothing.
-        append(path, frame.clear(), transactions={}, add_columns=True)
-    return frame.with_columns(
-        pl.lit(None, dtype).alias(name) for name, dtype in known.items() if name not in frame.columns
-    )
 
 
 def _written(path: str, table: DeltaTable | None) -> Written:

@@ -134,7 +134,7 @@ def merge(
 ) -> Written:
     """Update the rows whose `keys` are there, insert the others; columns that only one has are null in the other.
 
-    `newer` and `gone` as in `writing.merge`.
+    `newer` and `gone` as in `merging.merge`.
     """
     f = functions()
     if not delta.exists(path):

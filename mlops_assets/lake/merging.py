@@ -1,0 +1,136 @@
+"""Merges on key with delta-rs.
+
+A merge writes anew every data file that holds a key of it, and what it inserts into the same files. A table whose new
+rows come with new, greater keys would so become one ever larger file. Where that costs much, the rows beyond all keys
+of the table are merged after the others, and begin a file of their own.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+from deltalake import DeltaTable
+
+from mlops_assets.lake.current import current
+from mlops_assets.lake.new_rows import polars_schema
+from mlops_assets.lake.storable import normalised
+from mlops_assets.lake.streams import told
+from mlops_assets.lake.writing import CONFIGURATION, Seen, Written, append, committed, on_conflict, target
+
+# Rows that a merge may write anew with every row that arrives, and those that cost next to nothing.
+TIMES, ALWAYS = 16, 16_384
+
+
+def merge(
+    path: str,
+    frame: pl.DataFrame,
+    *,
+    keys: Sequence[str],
+    transactions: Mapping[str, int],
+    seen: Seen | None = None,
+    partition_by: Sequence[str] = (),
+    newer: str | None = None,
+    gone: str | None = None,
+    properties: Mapping[str, str] = CONFIGURATION,
+) -> Written:
+    """Update the rows whose `keys` are there, insert the others. `frame` holds each key once, and no null key; columns
+    that only one of the two has are null in the rows of the other.
+
+    With `newer`, a row is only updated where the SQL condition on `source` and `target` holds. With `gone`, rows of
+    `frame` that are true in that column, which is not written, delete theirs. Where it takes two commits, the last has
+    the transactions; a run that begins again after the first writes the same rows again.
+    """
+    wide = _widened(path, frame.drop(gone) if gone else frame)
+    table = target(path, seen)
+    if table is None:
+        kept = frame.filter(~pl.col(gone).fill_null(False)).drop(gone) if gone else frame
+        return append(
+            path, kept, transactions=transactions, seen=seen, partition_by=partition_by, properties=properties
+        )
+    rows = wide.with_columns(frame[gone]) if gone else wide
+    # Versions of a key that end and begin do so in one commit.
+    *before, last = [rows] if gone else in_parts(table, normalised(rows), keys)
+    done = [_merged(path, part, keys, {}, seen, newer, gone) for part in before]
+    return _together([*done, _merged(path, last, keys, transactions, seen, newer, gone)])
+
+
+@on_conflict
+def _merged(
+    path: str,
+    rows: pl.DataFrame,
+    keys: Sequence[str],
+    transactions: Mapping[str, int],
+    seen: Seen | None,
+    newer: str | None,
+    gone: str | None,
+) -> Written:
+    """One commit."""
+    table = target(path, seen)
+    assert table is not None
+    leaves = f"coalesce(source.`{gone}`, false)"
+    values = {f"`{name}`": f"source.`{name}`" for name in rows.columns if name != gone}
+    with told(path):
+        merger = table.merge(
+            normalised(rows),
+            " AND ".join(f"target.`{key}` = source.`{key}`" for key in keys),
+            source_alias="source",
+            target_alias="target",
+            # With the whole frame in memory its keys' bounds say which files need not be read.
+            streamed_exec=False,
+            commit_properties=committed(transactions),
+        )
+        if gone:
+            merger = merger.when_matched_delete(leaves)
+        merger = merger.when_matched_update(values, predicate=newer)
+        return _counted(table, merger.when_not_matched_insert(values, f"NOT {leaves}" if gone else None).execute())
+
+
+def _counted(table: DeltaTable, done: Mapping[str, Any]) -> Written:
+    counts = (int(done[f"num_target_rows_{what}"]) for what in ("inserted", "updated", "deleted"))
+    return Written(table.version(), *counts)
+
+
+def _together(done: Sequence[Written]) -> Written:
+    counts = (sum(getattr(each, what) for each in done) for what in ("inserted", "updated", "deleted"))
+    return Written(done[-1].version, *counts)
+
+
+def in_parts(table: DeltaTable, rows: pl.DataFrame, keys: Sequence[str]) -> list[pl.DataFrame]:
+    """The rows of a merge, or, where it would write much anew, those beyond the table's keys after the others.
+
+    What the log says of the files decides this alone: a merge of either part finds every key that is there.
+    """
+    files = pl.DataFrame(table.get_add_actions(flatten=True))
+    beyond, key = max(_beyond(files, rows, keys), default=(0, ""))
+    if not 2 * beyond >= rows.height > beyond:
+        return [rows]
+    is_new = pl.col(key) > files[f"max.{key}"].max()
+    old = rows.filter(~is_new)
+    touched = files.filter(pl.col(f"max.{key}") >= old[key].min(), pl.col(f"min.{key}") <= old[key].max())
+    if touched["num_records"].sum() <= max(TIMES * rows.height, ALWAYS):
+        return [rows]
+    return [old, rows.filter(is_new)]
+
+
+def _beyond(files: pl.DataFrame, rows: pl.DataFrame, keys: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """By key, how many rows are greater in it than all of the table, where the log has its bounds in every file."""
+    for key in keys:
+        low, high = (files.get_column(f"{end}.{key}", default=None) for end in ("min", "max"))
+        if low is None or high is None or low.null_count() + high.null_count():
+            continue
+        if low.dtype == high.dtype == rows.schema[key]:
+            yield int((rows[key] > high.max()).sum()), key
+
+
+def _widened(path: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with every column of the table, after the table has been given every column of the frame."""
+    table = current(path)
+    if table is None:
+        return frame
+    known = polars_schema(table)
+    if any(name not in known for name in frame.columns):
+        # A commit of its own: columns without values change no row, so a kill after it loses nothing.
+        append(path, frame.clear(), transactions={}, add_columns=True)
+    return frame.with_columns(
+        pl.lit(None, dtype).alias(name) for name, dtype in known.items() if name not in frame.columns
+    )
