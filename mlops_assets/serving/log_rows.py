@@ -5,8 +5,8 @@ the number predicted (a boolean is 0 or 1), null where a label is no number; `la
 as text; `inputs` is the row as JSON, without an endpoint's dropped columns and with a keyed hash for its hashed
 ones. A request that was refused has its status, and one row with null inputs where its body is no table.
 
-The commonest request, one row of plain values, is never parsed: the row is cut out of its body by Polars. Its answer
-was 200, so the body is JSON, and without further braces and brackets it can be cut in one way only.
+Rows of plain values are never parsed: Polars cuts them out of the body, each as it came. Their answer was 200, so the
+body is JSON, and without further braces and brackets it can be cut in one way only.
 """
 
 import json
@@ -39,17 +39,21 @@ COLUMNS = {
 }
 FACTS = ("request_id", "time", "endpoint", "version", "served_model_name", "latency_ms", "status_code")
 LINE = (*FACTS, "columns", "masked", "body", "answer")
-_ONE_ROW = r'^\s*\{\s*"(?:dataframe_records|instances|inputs)"\s*:\s*\[\s*(\{[^{}\[\]]*\})\s*\]\s*\}\s*$'
-_ONE_SPLIT_ROW = (
-    r'^\s*\{\s*"dataframe_split"\s*:\s*\{\s*"columns"\s*:\s*(?P<names>\[[^{}\[\]]*\])\s*,'
-    r'\s*"data"\s*:\s*\[\s*\[(?P<cells>[^{}\[\]]*)\]\s*\]\s*\}\s*\}\s*$'
+_OBJECT, _LIST = r"\{[^{}\[\]]*\}", r"\[[^{}\[\]]*\]"
+_RECORDS = (
+    rf'^\s*\{{\s*"(?:dataframe_records|instances|inputs)"\s*:\s*\[\s*{_OBJECT}(?:\s*,\s*{_OBJECT})*\s*\]\s*\}}\s*$'
 )
-_CELL = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,"]+')
+_SPLIT = (
+    rf'^\s*\{{\s*"dataframe_split"\s*:\s*\{{\s*"columns"\s*:\s*{_LIST}\s*,'
+    rf'\s*"data"\s*:\s*\[\s*{_LIST}(?:\s*,\s*{_LIST})*\s*\]\s*\}}\s*\}}\s*$'
+)
+_CELL = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,"\[\]]+')
 _NUMBER, _LABEL = r"-?\d[\d.eE+-]*", r'true|false|"[^"\\]*"'
-_ONE_ANSWER = (
-    rf'^\{{"predictions": \[\{{"prediction": (?:(?P<number>{_NUMBER})|(?P<word>{_LABEL}))'
-    rf'(?:, "probability": (?P<probability>{_NUMBER}))?\}}\]\}}$'
+_PREDICTION = (
+    rf'\{{"prediction": (?:(?P<number>{_NUMBER})|(?P<word>{_LABEL}))(?:, "probability": (?P<probability>{_NUMBER}))?\}}'
 )
+_UNNAMED = re.sub(r"\?P<\w+>", "?:", _PREDICTION)
+_PREDICTIONS = rf'^\{{"predictions": \[{_UNNAMED}(?:, {_UNNAMED})*\]\}}$'
 
 
 def table_rows(lines: bytes, hash_key: bytes = b"") -> "pl.DataFrame":
@@ -64,11 +68,10 @@ def table_rows(lines: bytes, hash_key: bytes = b"") -> "pl.DataFrame":
         schema=dict.fromkeys(LINE, pl.String),
         empty_string_is_null=False,
     )
-    requests = _with_inputs(requests).with_columns(pl.col("answer").str.extract_groups(_ONE_ANSWER).struct.unnest())
-    answered = pl.any_horizontal(pl.col("number", "word").is_not_null())
-    plain = (pl.col("status_code") == "200") & (pl.col("masked") == "") & pl.col("inputs").is_not_null() & answered
+    cut = _cut(requests.with_row_index("place"))
+    plain = pl.Series(range(requests.height), dtype=cut["place"].dtype).is_in(cut["place"].unique().implode())
     parsed = [row for each in requests.filter(~plain).iter_rows(named=True) for row in rows_of(each, hash_key)]
-    return pl.concat([_cut(requests.filter(plain)), pl.DataFrame(parsed, schema=_types())])
+    return pl.concat([_columns(cut), pl.DataFrame(parsed, schema=_types())])
 
 
 def rows_of(request: Mapping[str, str], hash_key: bytes = b"") -> Iterator[dict[str, Any]]:
@@ -99,41 +102,55 @@ def rows_of(request: Mapping[str, str], hash_key: bytes = b"") -> Iterator[dict[
         }
 
 
-def _with_inputs(requests: "pl.DataFrame") -> "pl.DataFrame":
-    """`inputs`: the row, where the body has one of plain values; by name as it came, by position with its names."""
-    import polars as pl
-
-    found = requests.with_columns(
-        pl.col("body").str.extract(_ONE_ROW).alias("inputs"),
-        pl.col("body").str.extract_groups(_ONE_SPLIT_ROW).struct.unnest(),
-    )
-    parts = [_named(part, names) for (names,), part in found.group_by("names", maintain_order=True)]
-    return pl.concat(parts).drop("names", "cells") if parts else found.drop("names", "cells")
-
-
-def _named(part: "pl.DataFrame", names: Any) -> "pl.DataFrame":
-    """Rows by position, all with the same list of `names`, with them."""
-    import polars as pl
-
-    if names is None:
-        return part
-    keys = [f"{json.dumps(name)}: " for name in json.loads(names)]
-    cells = map(_CELL.findall, part["cells"].to_list())
-    rows = ["{" + ", ".join(map(add, keys, row)) + "}" if len(row) == len(keys) else None for row in cells]
-    return part.with_columns(pl.Series("inputs", rows, pl.String))
-
-
 def _cut(requests: "pl.DataFrame") -> "pl.DataFrame":
-    """The rows of requests of one row whose cells and prediction have been cut out."""
+    """The rows of the requests that can be cut, each with `row`, its `inputs` and the parts of its prediction; rows by
+    name as they came, by position with their names.
+    """
+    import polars as pl
+
+    body, answer = pl.col("body").str, pl.col("answer").str
+    answered = requests.filter(
+        pl.col("status_code") == "200", pl.col("masked") == "", answer.contains(_PREDICTIONS)
+    ).with_columns(answer.extract_all(_UNNAMED))
+    records = answered.filter(body.contains(_RECORDS)).with_columns(inputs=body.extract_all(_OBJECT))
+    split = answered.filter(body.contains(_SPLIT)).with_columns(inputs=body.extract_all(_LIST))
+    names, cells = pl.col("inputs").list.first(), pl.col("inputs").list.slice(1)
+    parts = split.with_columns(names=names, inputs=cells).partition_by("names", as_dict=True, include_key=False)
+    return pl.concat([_exploded(records), *(_named(_exploded(part), key) for (key,), part in parts.items())])
+
+
+def _exploded(requests: "pl.DataFrame") -> "pl.DataFrame":
+    """A row per input and prediction, of the requests that have as many of the one as of the other."""
+    import polars as pl
+
+    count = pl.col("inputs").list.len()
+    found = requests.filter(count == pl.col("answer").list.len()).with_columns(row=pl.int_ranges(count))
+    rows = found.explode("inputs", "answer", "row")
+    return rows.with_columns(pl.col("answer").str.extract_groups(_PREDICTION).struct.unnest())
+
+
+def _named(part: "pl.DataFrame", names: str) -> "pl.DataFrame":
+    """Rows by position, all with the same list of `names`, with them; without a request whose cells are not as many."""
+    import polars as pl
+
+    keys = [f"{json.dumps(name)}: " for name in json.loads(names)]
+    cells = map(_CELL.findall, part["inputs"].to_list())
+    rows = ["{" + ", ".join(map(add, keys, row)) + "}" if len(row) == len(keys) else None for row in cells]
+    named = part.with_columns(pl.Series("inputs", rows, pl.String))
+    unlike = named.filter(pl.col("inputs").is_null())["place"].implode()
+    return named.filter(~pl.col("place").is_in(unlike))
+
+
+def _columns(rows: "pl.DataFrame") -> "pl.DataFrame":
+    """Rows that have been cut out as the table has them."""
     import polars as pl
 
     word, number = pl.col("word"), pl.col("number")
     truth = pl.when(word == "true").then(1.0).when(word == "false").then(0.0)
     classified = pl.when(pl.col("probability").is_not_null()).then(number)
     named = [pl.col(name).replace("", None) for name in ("version", "served_model_name")]
-    return requests.with_columns(
+    return rows.with_columns(
         *named,
-        row=pl.lit(0),
         client_request_id=pl.lit(None, pl.String),
         time=pl.col("time").cast(pl.Int64),
         prediction=pl.coalesce(number.cast(pl.Float64), truth),

@@ -86,9 +86,12 @@ class Writer:
 
     def _empty(self, name: str, spooled: Spooled, *, ended: bool) -> bool:
         try:
-            done = self._done[name] = write(spooled, self._hash_key)
-            if ended and spooled.end() > done:
-                log.warning("the last line of %s is torn and left out", spooled.folder)
+            done, requests = write(spooled, self._hash_key)
+            self._done[name] = done
+            if not name.startswith(self._gateway):
+                torn = int(spooled.end() > done)
+                told = "%d requests that an earlier gateway had left are in %s now; lost: %d, whose line is torn"
+                log.warning(told, requests, spooled.table, torn)
             spooled.forget(done, ended=ended)
         except Exception:
             # What stops a table from being written (disk, permissions, schema) must not stop the others:
@@ -98,14 +101,18 @@ class Writer:
         return True
 
 
-def write(spooled: Spooled, hash_key: bytes = b"") -> int:
-    """Append to the table what is not in it yet; how many bytes of the spool are in it then."""
+def write(spooled: Spooled, hash_key: bytes = b"") -> tuple[int, int]:
+    """Append to the table what is not in it yet: how many bytes of the spool are in it then, and how many requests came
+    now.
+    """
     from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
     exists = DeltaTable.is_deltatable(spooled.table)
     done = (DeltaTable(spooled.table).transaction_version(spooled.folder.name) or 0) if exists else 0
+    requests = 0
     while (found := spooled.lines(done, FLUSH_BYTES)) is not None:
         lines, done = found
+        requests += lines.count(b"\n")
         transaction = Transaction(app_id=spooled.folder.name, version=done)
         write_deltalake(
             spooled.table,
@@ -113,7 +120,7 @@ def write(spooled: Spooled, hash_key: bytes = b"") -> int:
             mode="append",
             commit_properties=CommitProperties(app_transactions=[transaction]),
         )
-    return done
+    return done, requests
 
 
 if __name__ == "__main__":

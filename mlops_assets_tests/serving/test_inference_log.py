@@ -147,6 +147,20 @@ def test_declared_columns_are_hashed_or_dropped_before_they_reach_the_table(tmp_
     assert not any("city" in each for each in inputs)
 
 
+def test_requests_of_many_rows_are_cut_row_by_row_and_keep_their_numbers(tmp_path: Path) -> None:
+    cells = [{"a": row, "b": "x, \\" if row % 2 else None} for row in range(40)]
+    split = {"dataframe_split": {"columns": ["a", "b"], "data": [list(row.values()) for row in cells]}}
+    answer = {"predictions": [{"prediction": row + 0.5, "probability": row / 40} for row in range(40)]}
+    masked = request({"instances": cells}, answer, dropped=("\0",))  # is parsed
+
+    by_name, by_position, parsed = (
+        json_read(logged(each)) for each in (request({"instances": cells}, answer), request(split, answer), masked)
+    )
+
+    assert [row["row"] for row in by_name] == list(range(40))
+    assert by_name == by_position == parsed
+
+
 def test_values_by_position_get_the_models_column_names(tmp_path: Path) -> None:
     answer = {"predictions": [{"prediction": 1.0}]}
 
@@ -157,17 +171,22 @@ def test_values_by_position_get_the_models_column_names(tmp_path: Path) -> None:
 
 def test_what_was_committed_and_not_deleted_is_not_committed_again(tmp_path: Path) -> None:
     left = spooled(tmp_path, ONE)
-    assert write(left) == left.end()
+    assert write(left) == (left.end(), 1)
 
     assert through_a_gateway(tmp_path).height == 1
 
 
-def test_a_line_torn_by_a_crash_is_left_out_and_the_others_are_kept(tmp_path: Path) -> None:
+def test_a_line_torn_by_a_crash_is_left_out_and_the_others_are_kept_and_counted(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     left = spooled(tmp_path, ONE)
     with next(left.folder.glob("*.tsv")).open("ab") as file:
         file.write(ONE.line()[:40])
 
     assert through_a_gateway(tmp_path, ONE).height == 2
+    assert (
+        f"1 requests that an earlier gateway had left are in {tmp_path / 'log'} now; lost: 1" in capfd.readouterr().err
+    )
 
 
 def test_a_full_disk_tears_one_line_and_the_next_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +204,7 @@ def test_a_full_disk_tears_one_line_and_the_next_is_logged(tmp_path: Path, monke
     spool.append(ONE.line())
     monkeypatch.undo()
 
-    assert write(Spooled(spool.folder)) == 40 + len(ONE.line())
+    assert write(Spooled(spool.folder)) == (40 + len(ONE.line()), 1)
     assert pl.read_delta(str(tmp_path / "log")).height == 1
 
 
@@ -195,7 +214,7 @@ def test_a_spool_of_many_segments_is_one_stream(tmp_path: Path, monkeypatch: pyt
     for _ in range(3):
         spool.append(ONE.line())
     left = Spooled(spool.folder)
-    left.forget(write(left), ended=False)
+    left.forget(write(left)[0], ended=False)
     assert [path.name for path in spool.folder.glob("*.tsv")] == [f"{2 * len(ONE.line()):020d}.tsv"]
     spool.append(ONE.line())
 
