@@ -79,15 +79,10 @@ def main() -> None:
         gateway_itself = psutil.Process(address.pid)
         servers = {**{name: gateway_itself for name in urls if name not in sizes}, **sizes}
         rates, cpu = measured(urls, script, ROUNDS), cpu_per_request(urls, script, servers)
+        pairs = {name: (urls[f"gateway {name}"], urls[f"gateway {name}-logged"]) for name in models}
         costs = {
-            (name, connections): log_cost(
-                (urls[f"gateway {name}"], urls[f"gateway {name}-logged"]),
-                script,
-                connections,
-                gateway_itself,
-                ROUNDS // 2,
-            )
-            for name in models
+            (name, connections): log_cost(pair, script, connections, gateway_itself, ROUNDS // 2)
+            for name, pair in pairs.items()
             for connections in (1, 16)
         }
         for name, process in sizes.items():
@@ -116,7 +111,8 @@ def tell(name: str, connections: int, cost: LogCost) -> None:
     """What the log costs, both ways."""
     print(
         f"{name} at {connections}: the log costs {100 * cost.throughput:.1f} % of throughput,"
-        f" {100 * cost.cpu:.1f} % of CPU ({1000 * cost.gateway_ms:.0f} us in the gateway, {1000 * cost.writer_ms:.0f} us in its writer)"
+        f" {100 * cost.cpu:.1f} % of CPU ({1000 * cost.gateway_ms:.0f} us a request in the gateway,"
+        f" {1000 * cost.writer_ms:.0f} us in its writer)"
     )
 
 
