@@ -41,9 +41,9 @@ def rule_check_specs(asset: dg.AssetKey, config: DataConfig) -> list[dg.AssetChe
 
 
 def block(asset: dg.AssetKey, reasons: Sequence[str]) -> dg.Failure:
-    """The failure of a step that wrote nothing because its rows are not fit to go on."""
+    """The failure of a step whose tests did not pass: what served before goes on serving."""
     return dg.Failure(
-        f"{asset.to_user_string()}: nothing was written, and nothing downstream runs: {'; '.join(reasons)}",
+        f"{asset.to_user_string()}: not deployed, and nothing downstream runs: {'; '.join(reasons)}",
         metadata={"reasons": list(reasons)},
         allow_retries=False,
     )

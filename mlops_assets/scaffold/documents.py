@@ -76,21 +76,24 @@ def data_document(plan: Plan) -> Fields:
             "destination_path": f"main.{plan.name}.{plan.name}",
             "format": table.format,
             "reader": table.reader,
-            "columns": {name: _declared(name, kind, plan) for name, kind in table.columns.items()},
+            "columns": dict(table.columns),
             "schema_evolution": "ignore" if table.left_out else None,
             "arrival_columns": arrival,
             "primary_keys": plan.key,
             "sensitive_columns": [name for name in roles.sensitive if name in plan.frame.columns],
-            "transformation_steps": [{"type": "rename_columns", "mapping": dict(plan.renamed)}] if plan.renamed else [],
+            "transformation_steps": _steps(plan),
             "validation_rules": _rules(plan),
         }
     )
 
 
-def _declared(name: str, kind: str, plan: Plan) -> str:
-    """A date that is the table's time is read as an instant."""
-    is_time = plan.renamed.get(name, name) == plan.roles.time
-    return "datetime" if kind == "date" and is_time else kind
+def _steps(plan: Plan) -> list[Fields]:
+    """Plain names, and a date that is the table's time as an instant."""
+    steps: list[Fields] = [{"type": "rename_columns", "mapping": dict(plan.renamed)}] if plan.renamed else []
+    kinds = {plan.renamed.get(name, name): kind for name, kind in plan.table.columns.items()}
+    if kinds.get(plan.roles.time) == "date":
+        steps.append({"type": "cast", "columns": {plan.roles.time: "datetime"}})
+    return steps
 
 
 def _rules(plan: Plan) -> list[Fields]:

@@ -131,7 +131,7 @@ def _choices(plan: Plan) -> Iterator[str]:
     yield f"time: {plan.time}" + ("" if roles.time else " (the table has no time of its own)")
     yield f"features: {len(roles.features)} of {len(plan.frame.columns)} columns"
     yield from (f"left out: {reason}" for reason in roles.left_out.values())
-    yield from (f"left out: '{name}' is of a type that no document declares" for name in plan.table.left_out)
+    yield from (f"left out: {reason}" for reason in plan.table.left_out)
     yield from (f"masked in examples: {name}" for name in roles.sensitive)
     if plan.renamed:
         yield f"renamed: {len(plan.renamed)} columns, such as '{next(iter(plan.renamed))}'"

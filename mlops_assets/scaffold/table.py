@@ -24,8 +24,8 @@ SNIFFED = 1 << 16
 class Table:
     """The rows at `path` (a file, a folder of files or a Delta table) in the documents' types.
 
-    `columns` is the declared schema, `reader` what differs from the reader's defaults, `left_out` columns of types that
-    no document can declare.
+    `columns` is the declared schema, `reader` what differs from the reader's defaults, `left_out` why other columns are
+    not declared.
     """
 
     path: Path
@@ -78,7 +78,8 @@ def _typed_table(path: Path, kind: str, frame: pl.DataFrame) -> Table:
     kinds = {name: _kind_of(dtype) for name, dtype in frame.schema.items()}
     columns = {name: found for name, found in kinds.items() if found}
     typed = frame.select(cast(name, frame.schema[name], wanted).alias(name) for name, wanted in columns.items())
-    return Table(path, kind, typed, columns, left_out=tuple(name for name, found in kinds.items() if not found))
+    strange = tuple(f"'{name}' is of a type that no document declares" for name, found in kinds.items() if not found)
+    return Table(path, kind, typed, columns, left_out=strange)
 
 
 def _kind_of(dtype: pl.DataType) -> str | None:
@@ -96,6 +97,8 @@ def _csv(path: Path, files: list[SourceFile]) -> Table:
     encoding, first = _decoded(files[0].path.read_bytes())
     delimiter = _delimiter(first)
     texts = pl.concat([_text(file.path, encoding, delimiter) for file in files])
+    nameless = [name for name in texts.columns if not name.strip()]
+    texts = texts.drop(nameless)
     nulls = [mark for mark in NULLS if any((texts[name] == mark).any() for name in texts.columns)]
     texts = texts.with_columns(pl.all().replace(dict.fromkeys(["", *nulls])))
     formats = _formats(texts)
@@ -105,7 +108,8 @@ def _csv(path: Path, files: list[SourceFile]) -> Table:
     reader |= {"delimiter": delimiter} if delimiter != "," else {}
     reader |= {"encoding": encoding} if encoding != "utf8" else {}
     reader |= {"null_values": ["", *nulls]} if nulls else {}
-    return Table(path, "csv", frame, columns, reader)
+    # What R and pandas write before the first column: a row's number in this very file.
+    return Table(path, "csv", frame, columns, reader, ("a column has no name in the header",) if nameless else ())
 
 
 def _decoded(data: bytes) -> tuple[str, str]:
@@ -126,8 +130,10 @@ def _delimiter(text: str) -> str:
 def _text(file: Path, encoding: str, delimiter: str) -> pl.DataFrame:
     text = file.read_bytes().decode("utf8" if encoding == "utf8" else "latin1")
     frame = pl.read_csv(text.encode(), separator=delimiter, infer_schema=False)
-    if any("_duplicated_" in name or not name.strip() for name in frame.columns):
-        raise ScaffoldError(f"{file}: two columns have one name, or one has none; give each its own")
+    twice = sorted({name.partition("_duplicated_")[0] for name in frame.columns if "_duplicated_" in name})
+    if twice:
+        named = ", ".join(f"'{name}'" for name in twice)
+        raise ScaffoldError(f"{file}: more than one column is called {named}; give each a name of its own")
     return frame
 
 

@@ -1,6 +1,8 @@
 import importlib.util
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas
 import pytest
 
 from mlops_assets.cli.check import check_projects
@@ -76,3 +78,27 @@ def test_a_name_that_no_project_can_have_leaves_nothing_behind(tmp_path: Path) -
     with pytest.raises(ConfigError, match="no project name"):
         write_project(tmp_path / "my-planes", real("planes.csv"), target="engines")
     assert not (tmp_path / "my-planes").exists()
+
+
+def test_a_date_in_another_form_that_is_the_time_becomes_an_instant(tmp_path: Path) -> None:
+    days = [f"2024/{n // 28 + 1:02}/{n % 28 + 1:02},{n % 7},{'wet' if n % 3 else 'dry'}" for n in range(80)]
+    file = tmp_path / "days.csv"
+    file.write_text("\n".join(["day,wind,sky", *days]) + "\n")
+    write_project(tmp_path / "skies", file, target="sky")
+    config = load_project(tmp_path / "skies").data[0].config
+    tables = DataTables(*(str(tmp_path / name) for name in ("bronze", "silver", "quarantine")))
+    ingest(config, str(file), tables.bronze, POLARS)
+    assert refine(config, tables, Run("run"), {}, POLARS).rows.written == 80
+    first = delta.scan(tables.silver).select("day").collect()["day"].min()
+    assert first == datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def test_the_row_numbers_that_pandas_and_r_write_before_the_first_column_are_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "exported.csv"
+    pandas.DataFrame({"size": [n % 9 for n in range(40)], "kind": ["a", "b"] * 20}).to_csv(file)
+    written = write_project(tmp_path / "exported", file, target="kind")
+    config = load_project(tmp_path / "exported").data[0].config
+    assert list(config.columns) == ["size", "kind"]
+    assert "left out: a column has no name in the header" in written.choices
+    read = ingest(config, str(file), str(tmp_path / "bronze"), POLARS)
+    assert (read.rows, read.columns_ignored) == (40, ("",))
