@@ -1,5 +1,6 @@
 """The names of metrics a document may use; which are computed how is the training package's business."""
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -55,10 +56,18 @@ CLUSTERING_METRICS = (
 MODEL_METRICS = (*CLASSIFICATION_METRICS, *REGRESSION_METRICS, *CLUSTERING_METRICS)
 
 
-def is_model_metric(name: str) -> bool:
+METRICS_OF = {
+    "classification": CLASSIFICATION_METRICS,
+    "anomaly_detection": CLASSIFICATION_METRICS,
+    "regression": REGRESSION_METRICS,
+    "clustering": CLUSTERING_METRICS,
+}
+
+
+def is_model_metric(name: str, among: Collection[str] = MODEL_METRICS) -> bool:
     """Whether scikit-learn computes it under this name, also as `neg_…` or `…_score`."""
     bare = name.removeprefix("neg_")
-    return any(form in MODEL_METRICS for form in (bare, bare.removesuffix("_score"), f"{bare}_score"))
+    return any(form in among for form in (bare, bare.removesuffix("_score"), f"{bare}_score"))
 
 
 def check_model_metric(name: Any) -> Any:

@@ -2,6 +2,9 @@
 
 from difflib import get_close_matches
 
+from mlops_assets.config.metric_names import is_model_metric
+from mlops_assets.training.metrics import metric as metric_of
+
 PREFIXES = ("model_", "estimated_")
 
 ALIASES = {
@@ -72,6 +75,8 @@ def higher_is_better(metric: str) -> bool:
     name = canonical(metric)
     if name in HIGHER:
         return True
+    if is_model_metric(name):
+        return metric_of(name).greater_is_better
     if name in LOWER or name.endswith(("_drift", "_latency", "_error", "_loss", "_ms", "_seconds")):
         return False
     raise ValueError(f"unknown metric {metric!r}; {nearest_metric(name, HIGHER | LOWER)}")

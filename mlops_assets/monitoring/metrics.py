@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlops_assets.monitoring.bins import Floats
-from mlops_assets.monitoring.directions import canonical, nearest_metric
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,14 +156,6 @@ METRICS = {
     "rmse": Metric("root_mean_squared_error", _root(_squared), classifier=False),
     "r2": Metric("r2_score", _r2, classifier=False),
 }
-
-
-def known_metric(name: str) -> Metric:
-    """The metric of a name or alias; ValueError with the nearest name."""
-    found = METRICS.get(canonical(name))
-    if found is None:
-        raise ValueError(f"unknown metric {name!r}; {nearest_metric(canonical(name), frozenset(METRICS))}")
-    return found
 
 
 def undefined(metric: Metric, outcomes: Outcomes) -> str | None:

@@ -13,6 +13,7 @@ import polars as pl
 
 from mlops_assets.lake import delta
 from mlops_assets.monitoring import windowed
+from mlops_assets.monitoring.any_metric import Classes
 from mlops_assets.monitoring.error_stream import Change, changes
 from mlops_assets.monitoring.performance import (
     Breach,
@@ -60,6 +61,7 @@ def track(
     label: str,
     metrics: Sequence[str],
     estimates: Sequence[str] = (),
+    classes: Callable[[str], Classes] | None = None,
     more: Callable[[pl.DataFrame], Sequence[MetricValue]] | None = None,
     baseline: Callable[[pl.DataFrame], pl.DataFrame] | None,
     transactions: dict[str, int],
@@ -69,18 +71,23 @@ def track(
     """Measure the windows of `labelled`: every prediction of the windows that changed, with its label or null.
 
     Columns: window, version, prediction, probability (classifiers), the label, and what `baseline` needs to predict the
-    same rows with the first model (it returns the frame with its own version, prediction and probability). `more` is
+    same rows with the first model (it returns the frame with its own version, prediction and probability). `classes`
+    are the labels that a version tells apart (see `window_performance`). `more` is
     told of the champion's rows of one window and version.
     """
     if labelled.height:
-        measured = [_measured(CHAMPION, labelled, label, metrics, estimates, more)]
+        found = window_performance(labelled, label=label, metrics=metrics, classes=classes, estimates=estimates)
+        if more is not None:
+            found = [replace(one, metrics=(*one.metrics, *more(_of(labelled, one)))) for one in found]
+        measured = [_by_role(CHAMPION, found)]
         if baseline is not None:
-            measured.append(_measured(BASELINE, baseline(labelled), label, metrics, ()))
-        found = pl.concat(measured)
+            first = window_performance(baseline(labelled), label=label, metrics=metrics, classes=classes)
+            measured.append(_by_role(BASELINE, first))
+        rows = pl.concat(measured)
         known_at = pl.lit(clock.now.astimezone(UTC)).cast(pl.Datetime("us", "UTC"))
         # A run killed in between measures again: a revision told twice is better than one lost.
-        windowed.append_windows(revisions_of(table), found.with_columns(known_at=known_at), transactions={})
-        windowed.replace_windows(table, found, transactions=transactions)
+        windowed.append_windows(revisions_of(table), rows.with_columns(known_at=known_at), transactions={})
+        windowed.replace_windows(table, rows, transactions=transactions)
     return known(table, config, clock)
 
 
@@ -137,17 +144,7 @@ def _judged(performance: pl.DataFrame, config: "MonitoringConfig", clock: Clock)
     ]
 
 
-def _measured(
-    role: str,
-    frame: pl.DataFrame,
-    label: str,
-    metrics: Sequence[str],
-    estimates: Sequence[str],
-    more: Callable[[pl.DataFrame], Sequence[MetricValue]] | None = None,
-) -> pl.DataFrame:
-    found = window_performance(frame, label=label, metrics=metrics, estimates=estimates)
-    if more is not None:
-        found = [replace(one, metrics=(*one.metrics, *more(_of(frame, one)))) for one in found]
+def _by_role(role: str, found: Sequence[WindowPerformance]) -> pl.DataFrame:
     return performance_frame(found).with_columns(role=pl.lit(role))
 
 

@@ -1,9 +1,10 @@
 """A registered version of a model, and what its tags say of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from mlops_assets.registry.unity import PREFIX
 
@@ -69,6 +70,11 @@ class ModelVersion:
     def table_versions(self) -> Mapping[str, int]:
         """Delta version by path of each table that was read."""
         return {str(path): int(version) for path, version in json.loads(self.tag("tables") or "{}").items()}
+
+    @property
+    def classes(self) -> Sequence[Any]:
+        """The labels that a classifier tells apart, ascending; empty for other models."""
+        return list(json.loads(self.tag("classes") or "[]"))
 
     @property
     def numbers(self) -> Mapping[str, float]:

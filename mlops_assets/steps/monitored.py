@@ -89,6 +89,7 @@ def with_slices(names: list[str], config: MonitoringConfig) -> list[str]:
 def new_predictions(
     project: Project,
     documents: ModelDocuments,
+    model: ServedModel,
     names: list[str],
     config: MonitoringConfig,
     lake: Warehouse,
@@ -106,13 +107,17 @@ def new_predictions(
         made = made.join(known, on=known.columns, how="anti", maintain_order="left")
     rows = _with_features(project, documents, made, lake)
     time = documents.features.config.timestamp_column
-    return with_output(rows, rows, names).with_columns(rows.select(window_of(time, config.window, project.timezone)))
+    return with_output(rows, rows, names, model).with_columns(
+        rows.select(window_of(time, config.window, project.timezone))
+    )
 
 
-def with_output(rows: pl.DataFrame, predictions: pl.DataFrame, names: list[str]) -> pl.DataFrame:
-    """The columns `names` of the rows, and what the model said of them: the probability, where it gives one."""
-    output = "probability" if predictions["probability"].null_count() < predictions.height else "prediction"
-    return rows.select(names).with_columns(predictions[output].alias(PREDICTION))
+def with_output(rows: pl.DataFrame, predictions: pl.DataFrame, names: list[str], model: ServedModel) -> pl.DataFrame:
+    """The columns `names` of the rows, and what the model said of them: the probability where it gives the positive
+    class's, else the prediction.
+    """
+    told = predictions["probability"].null_count() < predictions.height and len(model.classes or ()) <= 2
+    return rows.select(names).with_columns(predictions["probability" if told else "prediction"].alias(PREDICTION))
 
 
 def _with_features(project: Project, documents: ModelDocuments, made: pl.DataFrame, lake: Warehouse) -> pl.DataFrame:

@@ -48,7 +48,7 @@ def drift(
     done = delta.transaction_version(tables.profiles, BATCH)
     found = watch(
         tables,
-        new_predictions(project, documents, names, config, lake, done, newest),
+        new_predictions(project, documents, model, names, config, lake, done, newest),
         newest,
         version=champion.version,
         features=features,

@@ -1,6 +1,7 @@
 """Monitoring documents: performance of one model, as labels arrive, and what its newest window calls for."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -40,12 +41,14 @@ def performance(
     """
     table = performance_table(project, config, lake)
     rows, transactions = labelled_rows(project, documents, config, lake, table)
+    rows = _as_labels(rows, documents)
 
     def baseline(frame: pl.DataFrame) -> pl.DataFrame:
         first = registry.baseline(documents.model, _baseline_run(config))
         model = load_served_model(registry.local_path(first))
         old = frame.drop("prediction", "probability", "version", "request_id", "time")
-        return pl.concat([old, score(model, frame, version=first.version, keep=[])], how="horizontal")
+        scored = score(model, frame, version=first.version, keep=[])
+        return pl.concat([old, _as_labels(scored, documents)], how="horizontal")
 
     label = documents.training.config.target_column
     if config.model_performance_tracking and config.model_performance_tracking.detectors:
@@ -57,6 +60,7 @@ def performance(
         label=label,
         metrics=model_metrics(config),
         estimates=_estimates(documents, config),
+        classes=cache(lambda version: registry.version(documents.model, version).classes),
         more=_more(project, documents, config, lake, registry, rows),
         baseline=baseline,
         transactions=transactions,
@@ -65,6 +69,13 @@ def performance(
     )
     check = _performance_check(found)
     return StepResult(_performance_metadata(table, found, rows.height), [check], log=check.description)
+
+
+def _as_labels(rows: pl.DataFrame, documents: ModelDocuments) -> pl.DataFrame:
+    """Predictions as labels have it: scikit-learn's detectors call an anomaly -1, a label says 1."""
+    if documents.training.config.model_type != "anomaly_detection" or rows.is_empty():
+        return rows
+    return rows.with_columns(prediction=(pl.col("prediction") == -1).cast(pl.Float64))
 
 
 def _more(

@@ -49,7 +49,7 @@ def reference_rows(
         raise LakeError(
             f"reference_dataset {named} has no column {', '.join(missing)}; it has {', '.join(rows.columns)}"
         )
-    return with_output(rows, score(model, rows, version=champion.version, keep=[]), names)
+    return with_output(rows, score(model, rows, version=champion.version, keep=[]), names, model)
 
 
 def learned_labels(project: Project, documents: ModelDocuments, champion: ModelVersion, lake: Warehouse) -> pl.Series:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version as package_version
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -153,6 +154,7 @@ def _tags(fitted: Fitted, decision: GateDecision, lineage: Lineage) -> dict[str,
         "mlops.code_version": package_version("mlops-assets"),
         "mlops.seed": str(fitted.config.random_seed),
         "mlops.split": split_text(fitted),
+        "mlops.classes": json.dumps(_classes(fitted)),
         "mlops.refitted": str(fitted.refitted).lower(),
         "mlops.trained_until": through.isoformat() if through is not None else "",
         "mlops.gate": PASSED if decision.promote else REFUSED,
@@ -160,6 +162,12 @@ def _tags(fitted: Fitted, decision: GateDecision, lineage: Lineage) -> dict[str,
         "mlops.numbers": json.dumps(_numbers(decision)),
         **hashes,
     }
+
+
+def _classes(fitted: Fitted) -> list[Any]:
+    """The labels that a classifier tells apart, ascending; none for other models."""
+    known = getattr(fitted.pipeline, "classes_", None) if fitted.config.model_type == "classification" else None
+    return [] if known is None else list(known.tolist())
 
 
 def _numbers(decision: GateDecision) -> dict[str, float]:

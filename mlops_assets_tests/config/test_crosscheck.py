@@ -304,8 +304,14 @@ def test_pipelines_that_wait_for_each_other_are_refused(write: Write) -> None:
 
 
 def test_a_detector_of_classes_is_refused_where_no_model_has_any(load: Load) -> None:
-    watched = "metrics: [model_mae]\nmodel_performance_tracking: {detectors: [adwin, ddm]}\n"
+    watched = "metrics: [feature_drift]\nmodel_performance_tracking: {detectors: [adwin, ddm]}\n"
     assert load({**WHOLE, "monitoring.yaml": watched}).warnings == ()
     regression = documents.TRAINING.replace("classification", "regression")
     with pytest.raises(ConfigError, match="'ddm' takes errors of classifiers only; adwin or page_hinkley would do"):
         load({**WHOLE, "training.yaml": regression, "monitoring.yaml": watched})
+
+
+def test_a_metric_of_another_kind_of_model_is_refused(load: Load) -> None:
+    assert load({**WHOLE, "monitoring.yaml": "metrics: [model_f1_macro, label_drift]\n"}).warnings == ()
+    with pytest.raises(ConfigError, match=r"metrics.1: 'model_mae' is no metric of classification; these are: acc"):
+        load({**WHOLE, "monitoring.yaml": "metrics: [roc_auc, model_mae]\n"})

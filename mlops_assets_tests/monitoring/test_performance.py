@@ -113,17 +113,18 @@ def test_strings_booleans_and_numbers_name_the_same_positive_class():
     forms = [
         (predictions(), None),
         (predictions(late=pl.col("late").cast(pl.Boolean)), None),
-        (predictions(late=pl.col("late").cast(pl.Float64)), 1),
-        (predictions(**words), "yes"),
+        (predictions(late=pl.col("late").cast(pl.Float64)), [0, 1]),
+        (predictions(**words), ["no", "yes"]),
     ]
     found = [
-        window_performance(frame, label="late", metrics=CLASSIFIER, positive=positive) for frame, positive in forms
+        window_performance(frame, label="late", metrics=CLASSIFIER, classes=classes and (lambda _, it=classes: it))
+        for frame, classes in forms
     ]
     assert all(one == found[0] for one in found)
 
 
-def test_a_positive_class_that_cannot_be_told_is_asked_for():
-    with pytest.raises(ValueError, match=r"\[1, 2\]; say which class is positive"):
+def test_labels_of_a_version_that_does_not_say_its_classes_are_refused():
+    with pytest.raises(ValueError, match=r"'late' holds \[1, 2\], and version 1 does not say which classes"):
         window_performance(predictions(late=pl.col("late") + 1), label="late", metrics=["accuracy"])
 
 
