@@ -84,12 +84,17 @@ def _commit(path: str, version: int) -> Commit:
 
 
 def _added(path: str, action: Mapping[str, Any]) -> Added:
+    rows = json.loads(action.get("stats") or "{}").get("numRecords")
+    masked = bool(action.get("deletionVector"))
+    return Added(address(path, action["path"]), rows, action.get("partitionValues") or {}, masked)
+
+
+def address(path: str, file: str) -> str:
+    """Where a data file of a table is, from its name in the log."""
     from urllib.parse import unquote
 
-    name = unquote(action["path"])
-    address = name if "://" in name or name.startswith("/") else f"{path.rstrip('/')}/{name}"
-    rows = json.loads(action.get("stats") or "{}").get("numRecords")
-    return Added(address, rows, action.get("partitionValues") or {}, bool(action.get("deletionVector")))
+    name = unquote(file)
+    return name if "://" in name or name.startswith("/") else f"{path.rstrip('/')}/{name}"
 
 
 def _actions(path: str, version: int, wanted: str) -> Iterator[Mapping[str, Any]]:

@@ -16,8 +16,7 @@ from mlops_assets.lake.writing import quoted
 PERIOD = "period"
 FIRST_READ = 2
 FEW = 8  # files of a period that is over; late rows make more, until they are put together
-# Nobody follows these tables by their changes: no feed is written.
-PROPERTIES = {"delta.checkpointInterval": "10"}
+TOLD = ("window", "batch")  # what the log says of each file; a log that says more costs every reader more
 ALL = pl.lit(True)
 
 
@@ -31,7 +30,7 @@ def append_windows(
 ) -> None:
     """Add the rows (column window, and `keys` that part the files besides) of one or more windows."""
     placed = _placed(rows)
-    delta.append(table, placed, transactions=transactions, partition_by=[*keys, PERIOD], properties=PROPERTIES)
+    delta.append(table, placed, transactions=transactions, partition_by=[*keys, PERIOD], properties=_properties(rows))
     _fold(table)
 
 
@@ -48,18 +47,19 @@ def replace_windows(
         transactions=transactions,
         partition_by=[*held, PERIOD],
         where=" AND ".join(f"{name} IN ({', '.join(map(quoted, values))})" for name, values in wanted.items()),
-        properties=PROPERTIES,
+        properties=_properties(rows),
     )
     _fold(table)
 
 
 def read_windows(table: str, windows: Sequence[str], kept: pl.Expr = ALL) -> pl.DataFrame:
     """The rows of these windows; no row, and no column, where there is no table."""
-    if not delta.exists(table):
+    files = _files(table, None)
+    if files.is_empty() or not windows:
         return pl.DataFrame()
-    periods = sorted({period_of(window) for window in windows})
-    there = pl.col(PERIOD).is_in(periods) & pl.col("window").is_in(list(windows))
-    return delta.scan(table).filter(there & kept).drop(PERIOD).collect()
+    period = pl.col(f"partition.{PERIOD}").is_in({period_of(window) for window in windows})
+    within = pl.col("min.window").le(max(windows)) & pl.col("max.window").ge(min(windows))
+    return _rows(table, files.filter(period & within), pl.col("window").is_in(list(windows)) & kept)
 
 
 def read_back(
@@ -72,9 +72,9 @@ def read_back(
     starts = [] if files.is_empty() else files["min.window"].unique().sort().to_list()
     count, found = FIRST_READ, pl.DataFrame()
     while starts:
-        newer = pl.col("window") >= starts[-count] if count < len(starts) else ALL
-        own = ALL if version is None else pl.col("version") == version
-        found = delta.scan(table).filter(own & newer & kept).drop(PERIOD).collect().sort("window", maintain_order=True)
+        oldest = starts[-min(count, len(starts))]
+        newer = files.filter(pl.col("max.window") >= oldest)
+        found = _rows(table, newer, (pl.col("window") >= oldest) & kept).sort("window", maintain_order=True)
         if count >= len(starts) or (found.height and enough(found)):
             break
         count *= 2
@@ -99,6 +99,12 @@ def newest_of(table: str, column: str, version: str) -> int | None:
     return None if largest is None else int(largest)  # type: ignore[arg-type]
 
 
+def _properties(rows: pl.DataFrame) -> dict[str, str]:
+    """Those of a table that nobody follows by its changes: no feed is written."""
+    told = ",".join(name for name in TOLD if name in rows.columns)
+    return {"delta.checkpointInterval": "10", "delta.dataSkippingStatsColumns": told}
+
+
 def _fold(table: str) -> None:
     """Put the files of periods that are over together, once they are."""
     files = delta.files(table)
@@ -117,6 +123,10 @@ def _files(table: str, version: str | None) -> pl.DataFrame:
             "away, and the next run measures the windows anew"
         )
     return files if files.is_empty() or version is None else files.filter(pl.col("partition.version") == version)
+
+
+def _rows(table: str, files: pl.DataFrame, kept: pl.Expr) -> pl.DataFrame:
+    return delta.rows_of(table, files).filter(kept).drop(PERIOD).collect()
 
 
 def _placed(rows: pl.DataFrame) -> pl.DataFrame:
