@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.keys import Materialized, deployment_key, model_key, shared, table_key
@@ -17,25 +16,19 @@ from mlops_assets.assets.launchpad import knobs, with_knobs
 from mlops_assets.assets.metadata import numbers
 from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.promoters import require_promoter
+from mlops_assets.assets.rollouts import DEPLOY, SCORES, graph_figures
 from mlops_assets.assets.rule_checks import block
 from mlops_assets.config import DeploymentConfig, Document, Project
-from mlops_assets.config.lineage import model_documents, training_set_name
-from mlops_assets.lake import delta
+from mlops_assets.config.lineage import training_set_name
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
 from mlops_assets.resources.serving import Serving
-from mlops_assets.secrets import all_resolved
-from mlops_assets.serving.batch import score
-from mlops_assets.serving.endpoint_tests import Probe, TestResult, run_tests
+from mlops_assets.serving.endpoint_tests import TestResult
 from mlops_assets.serving.errors import ServingError
-from mlops_assets.serving.model import load_served_model
-from mlops_assets.serving.rollout import RolledOut, Rollout
-from mlops_assets.serving.spec import EndpointSpec, EndpointStatus
-from mlops_assets.serving.watching import Watch
+from mlops_assets.serving.rollout import RolledOut
 
 ORDER = ("development", "staging", "production")
-ROLLOUT, SCORES = "rollout", "scores"
-PROBE_ROWS = 1000
+ROLLOUT = "rollout"
 
 
 def deployment_assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -90,7 +83,7 @@ def deployment_asset(
                 registry.require_approval(version, chosen.environment, chosen.promoters)
             there = chosen.registered_as or registry.name_in(chosen.environment, version.name)
             served = registry.copied(version, there)
-            done = _DEPLOY[chosen.deployment_type](project, chosen, served, lake, registry, serving)
+            done = DEPLOY[chosen.deployment_type](project, chosen, served, lake, registry, serving)
         results = [*done.tests, *_watched(chosen, done)]
         checks = [_check(key, result) for result in results]
         if not done.passed:
@@ -101,6 +94,7 @@ def deployment_asset(
         yield dg.MaterializeResult(
             metadata={
                 **(_address(serving, chosen) if chosen.deployment_type == "serving_endpoint" else {}),
+                **graph_figures(chosen, served, lake, registry),
                 "model": served.name,
                 "version": served.version,
                 "version_before": done.before or "none",
@@ -147,96 +141,6 @@ def _checks(config: DeploymentConfig) -> dict[str, str | None]:
 def _address(serving: Serving, config: DeploymentConfig) -> dict[str, Any]:
     url = f"{serving.url}/serving-endpoints/{config.endpoint_name}/invocations"
     return {"endpoint": config.endpoint_name, "url": dg.MetadataValue.url(url)}
-
-
-def _serve(
-    project: Project,
-    config: DeploymentConfig,
-    version: ModelVersion,
-    lake: Warehouse,
-    registry: ModelRegistry,
-    serving: Serving,
-) -> RolledOut:
-    """The endpoint serves the version, or what it served before."""
-    rows = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name))).to_pandas()
-    model = load_served_model(registry.local_path(version))
-
-    def spec_of(number: str) -> EndpointSpec:
-        return _spec(project, config, registry.version(version.name, number), lake, registry)
-
-    with serving.endpoints() as endpoints:
-        wanted = spec_of(version.version)
-        probe = Probe(lambda asked: endpoints.ask(wanted.name, asked, wanted.served_name), model, rows)
-
-        def watch(old: str, new: str) -> Watch:
-            return Watch(endpoints, wanted.name, old, new, probe.inputs)
-
-        return Rollout(endpoints, wanted, spec_of, lambda: run_tests(probe, config.tests), config.rollout, watch).run()
-
-
-def _score(
-    project: Project,
-    config: DeploymentConfig,
-    version: ModelVersion,
-    lake: Warehouse,
-    registry: ModelRegistry,
-    serving: Serving,
-) -> RolledOut:
-    """The version scores the probed rows as the batch will; nothing is started."""
-    rows = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name)))
-    scored = score(load_served_model(registry.local_path(version)), rows, version=version.version, keep=[])
-    missing = scored["prediction"].null_count()
-    told = f"{scored.height - missing} of {rows.height} rows have a prediction"
-    champion = registry.champion(config.model_name)
-    result = TestResult(SCORES, scored.height == rows.height and not missing, told, {"rows": rows.height})
-    nowhere = EndpointStatus(name=config.endpoint_name, ready=False, config_update="NOT_UPDATING")
-    return RolledOut(nowhere, champion.version if champion else None, [result])
-
-
-_DEPLOY = {"serving_endpoint": _serve, "batch": _score, "job": _score}
-
-
-def _spec(
-    project: Project,
-    config: DeploymentConfig,
-    version: ModelVersion,
-    lake: Warehouse,
-    registry: ModelRegistry,
-) -> EndpointSpec:
-    scales, logged = config.autoscaling_enabled, config.inference_log
-    least = config.min_replicas if scales else max(1, config.min_replicas)
-    return EndpointSpec(
-        name=config.endpoint_name,
-        model_name=version.name,
-        version=version.version,
-        model_path=str(registry.local_path(version)),
-        environment_variables=all_resolved(config.environment_variables),
-        tags=config.tags,
-        compute_scale=config.compute_scale,
-        min_replicas=least,
-        max_replicas=config.max_replicas if scales else least,
-        timeout_seconds=config.timeout_seconds,
-        enable_access_control=config.enable_access_control,
-        requests_per_minute=config.requests_per_minute,
-        inference_table=lake.table(project.name, "monitoring", "inference_log") if logged.enabled else None,
-        logged_fraction=logged.fraction,
-        hashed_columns=tuple(logged.hash_columns),
-        dropped_columns=tuple(logged.drop_columns),
-        online_features=online_features(project, config.model_name),
-    )
-
-
-def online_features(project: Project, model: str) -> str | None:
-    """The feature table whose rows a request may name by key, as project/table; None where it has no online store."""
-    for documents in model_documents(project):
-        if documents.model == model and documents.features.config.online_store_enabled:
-            return f"{project.name}/{documents.features.name}"
-    return None
-
-
-def _probe_rows(training_set: str) -> pl.DataFrame:
-    """The newest rows of the training set, as raw features."""
-    return delta.scan(training_set).tail(PROBE_ROWS).collect()
 
 
 def _promote(registry: ModelRegistry, config: DeploymentConfig, version: ModelVersion, served: ModelVersion) -> bool:

@@ -33,6 +33,8 @@ class DatabricksServing:
         Raises:
             ServingError: naming the field and what would be right.
         """
+        if deployment.serving_engine == "onnx":
+            raise ServingError("serving_engine: Model Serving runs the logged model; onnx is for the embedded gateway")
         if not deployment.enable_access_control:
             raise ServingError("enable_access_control: Databricks asks everyone for a token; leave it true")
         field = "registered_as" if deployment.registered_as else "model_name"

@@ -116,9 +116,11 @@ class GatewayEndpoints:
         return pd.DataFrame(found, index=rows.index)
 
     def switch(self, name: str, version: str, model_path: str) -> None:
-        """Serve another version of the same model at an endpoint, all else as it is. Raises EndpointNotFound."""
+        """Serve another version of the same model at an endpoint, all else as it is, but with scikit-learn: a graph is
+        that of one version. Raises EndpointNotFound.
+        """
         found = self._send("GET", f"{PATH}/{name}")["config"]["served_entities"][0]
-        entity = {key: value for key, value in found.items() if key not in ("state", "name")}
+        entity = {key: value for key, value in found.items() if key not in ("state", "name", "onnx_path")}
         entity |= {"entity_version": version, "model_path": model_path}
         self._send("PUT", f"{PATH}/{name}/config", {"served_entities": [entity]})
 

@@ -76,7 +76,7 @@ def _become_worker(order: dict[str, Any], link: socket.socket) -> None:
         from mlops_assets.serving.worker import work
 
         with threadpool_limits(order["threads"]):
-            work(link, order["model_path"])
+            work(link, order["model_path"], order["onnx_path"])
     except (BrokenPipeError, ConnectionResetError):
         os._exit(0)  # the gateway went away in the middle of an answer
     except BaseException:  # noqa: BLE001 - a forked child must end here, whatever happens

@@ -39,6 +39,7 @@ class Nursery:
         ours, theirs = socket.socketpair()
         order = {
             "model_path": entity.model_path,
+            "onnx_path": entity.onnx_path,
             "environment": entity.environment_vars,
             "threads": entity.threads,
             "log": str(self._logs / f"{entity.name}.log"),

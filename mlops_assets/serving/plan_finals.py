@@ -33,7 +33,18 @@ def final_of(estimator: Any) -> Final:
             return _boosted_classes(estimator)
         case ensemble.HistGradientBoostingRegressor():
             return _boosted_numbers(estimator)
-    raise Unplanned(f"a {type(estimator).__name__}")
+    return _graph(estimator)
+
+
+def _graph(estimator: Any) -> Final:
+    """An ONNX graph as it is. Raises Unplanned where it is none."""
+    from mlops_assets.serving.model import finished
+    from mlops_assets.serving.onnx import OnnxEstimator
+
+    if not isinstance(estimator, OnnxEstimator):
+        raise Unplanned(f"a {type(estimator).__name__}")
+    classes = estimator.classes_.tolist() if hasattr(estimator, "classes_") else None
+    return lambda matrix: finished(estimator, matrix, classes)
 
 
 def row_by_row(estimator: Any) -> bool:

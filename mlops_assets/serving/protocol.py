@@ -1,7 +1,7 @@
 """Databricks' serving-endpoint bodies as strict models: what may be deployed, how it is described.
 
-Fields that Databricks does not have, for endpoints served here: `model_path`, `threads` and the replicas of a
-served entity, `shadow_percentage` of a config, and the Settings of an endpoint.
+Fields that Databricks does not have, for endpoints served here: `model_path`, `onnx_path`, `threads` and the
+replicas of a served entity, `shadow_percentage` of a config, and the Settings of an endpoint.
 """
 
 import re
@@ -35,6 +35,7 @@ class ServedEntity(Body):
     entity_name: str = Field(min_length=1)
     entity_version: str = Field(pattern=r"^[0-9]+$")
     model_path: str = Field(min_length=1)
+    onnx_path: str | None = None
     environment_vars: dict[str, str] = Field(default_factory=dict, repr=False)
     workload_size: str = "Small"
     workload_type: str = "CPU"

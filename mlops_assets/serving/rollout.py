@@ -87,7 +87,8 @@ class Rollout:
 
     def _serve(self, share: int, before: str) -> EndpointStatus:
         old = self.spec_of(before)
-        beside = Beside(version=before, model_path=old.model_path, percentage=100 - share)
+        paths = {"model_path": old.model_path, "onnx_path": old.onnx_path}
+        beside = Beside(version=before, percentage=100 - share, **paths)
         shadow = self.config.shadow_percentage if share == 0 else 0
         return self._apply(self.wanted.model_copy(update={"beside": (beside,), "shadow_percentage": shadow}))
 

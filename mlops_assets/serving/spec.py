@@ -26,6 +26,7 @@ class Beside(BaseModel):
 
     version: str
     model_path: str
+    onnx_path: str | None = None
     percentage: int = Field(ge=0, le=100)
 
 
@@ -38,6 +39,7 @@ class EndpointSpec(BaseModel):
     model_name: str
     version: str
     model_path: str
+    onnx_path: str | None = None
     beside: tuple[Beside, ...] = ()
     shadow_percentage: int = 0
     environment_variables: dict[str, str] = Field(default_factory=dict, repr=False)
@@ -57,7 +59,9 @@ class EndpointSpec(BaseModel):
     @property
     def config(self) -> EndpointConfig:
         """The endpoint's config: this version first, then those beside it."""
-        here = Beside(version=self.version, model_path=self.model_path, percentage=self.percentage)
+        here = Beside(
+            version=self.version, model_path=self.model_path, onnx_path=self.onnx_path, percentage=self.percentage
+        )
         versions = (here, *self.beside)
         entities = tuple(self._entity(each) for each in versions)
         routes = tuple(
@@ -92,6 +96,7 @@ class EndpointSpec(BaseModel):
             entity_name=self.model_name,
             entity_version=version.version,
             model_path=str(Path(version.model_path).resolve()),
+            onnx_path=version.onnx_path,
             environment_vars=self.environment_variables,
             threads=self.compute_scale,
             min_replicas=self.min_replicas,

@@ -10,6 +10,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,10 @@ MAX_BATCH_ROWS = 1024
 _RECEIVED = 1 << 20
 
 
-def work(link: socket.socket, model_path: str) -> None:
-    """Load, say so, answer until the other end closes."""
+def work(link: socket.socket, model_path: str, onnx_path: str | None = None) -> None:
+    """Load, say so, answer until the other end closes; the estimator is the graph where there is one."""
     try:
-        model = _load(model_path)
+        model = _load(model_path, onnx_path)
     except Exception as error:  # noqa: BLE001 - whatever prevents loading is the deployment's failure message
         traceback.print_exc()
         link.sendall(_report(500, {"error": f"{type(error).__name__}: {error}"}))
@@ -88,11 +89,16 @@ def _predicted(model: "ServedModel", requests: Sequence[Frame], batch: dict[int,
     return given
 
 
-def _load(path: str) -> "ServedModel":
+def _load(path: str, onnx_path: str | None) -> "ServedModel":
     from mlops_assets.serving.model import load_served_model
     from mlops_assets.serving.plan_proof import with_proven_plan
 
-    return with_proven_plan(load_served_model(path))
+    if onnx_path is None:
+        return with_proven_plan(load_served_model(path))
+    from mlops_assets.serving.onnx import with_onnx
+
+    model = with_proven_plan(with_onnx(load_served_model(path), onnx_path))
+    return replace(model, how=f"ONNX Runtime; {model.how}")
 
 
 def _portable(model: "ServedModel") -> str | None:

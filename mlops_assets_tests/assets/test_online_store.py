@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from mlops_assets.assets.deployment import online_features
 from mlops_assets.assets.features import ONLINE
+from mlops_assets.assets.rollouts import online_features
 from mlops_assets.config import load_project
 from mlops_assets.features.online import read_online
 from mlops_assets.features.online_redis import RedisStore

@@ -131,6 +131,20 @@ def test_a_gpu_is_refused_where_there_is_none(life: Life) -> None:
     assert "gpu needs a Databricks platform" in failure(refused)
 
 
+def test_the_engine_is_onnx_where_it_is_asked_for_and_within_its_tolerance(life: Life) -> None:
+    told = deployed(life, serving_engine="onnx", onnx_tolerance=1e-9)
+    assert (told["onnx_precision"], told["onnx_labels_differing"], told["onnx_rows"]) == ("float64", 0, 2048)
+    assert 0 <= told["onnx_deviation"] <= 1e-9
+    assert life.registry.version("churn", "1").tag("onnx_rows") == "2048"
+    assert entity(life)["onnx_path"]
+    with http(life) as client:
+        graph = asked(client).json()["predictions"][0]
+    deployed(life)
+    assert "onnx_path" not in entity(life)
+    with http(life) as client:
+        assert asked(client).json()["predictions"][0]["probability"] == pytest.approx(graph["probability"], abs=1e-9)
+
+
 @field("deployment.compute_scale", "Here the threads of each worker process.")
 def test_the_scale_is_the_threads_of_a_worker(life: Life) -> None:
     deployed(life, compute_scale=2)

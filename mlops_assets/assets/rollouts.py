@@ -1,0 +1,153 @@
+"""From a deployment document and a version to what is served: an endpoint's rollout, or a probe of batch scoring."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from mlops_assets.config import DeploymentConfig, Project
+from mlops_assets.config.lineage import model_documents, training_set_name
+from mlops_assets.lake import delta
+from mlops_assets.lake.locations import Warehouse
+from mlops_assets.registry import ModelRegistry, ModelVersion
+from mlops_assets.resources.serving import Serving
+from mlops_assets.secrets import all_resolved
+from mlops_assets.serving.batch import score
+from mlops_assets.serving.endpoint_tests import Probe, TestResult, run_tests
+from mlops_assets.serving.model import ServedModel, load_served_model
+from mlops_assets.serving.onnx import converted, known, with_onnx
+from mlops_assets.serving.rollout import RolledOut, Rollout
+from mlops_assets.serving.spec import EndpointSpec, EndpointStatus
+from mlops_assets.serving.watching import Watch
+
+if TYPE_CHECKING:
+    import pandas
+
+SCORES = "scores"
+PROBE_ROWS = 1000
+
+
+def _serve(
+    project: Project,
+    config: DeploymentConfig,
+    version: ModelVersion,
+    lake: Warehouse,
+    registry: ModelRegistry,
+    serving: Serving,
+) -> RolledOut:
+    """The endpoint serves the version, or what it served before."""
+    rows = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name))).to_pandas()
+    model = load_served_model(registry.local_path(version))
+    if config.serving_engine == "onnx":
+        model = _as_graph(config, model, version, rows, lake, registry)
+
+    def spec_of(number: str) -> EndpointSpec:
+        return _spec(project, config, registry.version(version.name, number), lake, registry)
+
+    with serving.endpoints() as endpoints:
+        wanted = spec_of(version.version)
+        probe = Probe(lambda asked: endpoints.ask(wanted.name, asked, wanted.served_name), model, rows)
+
+        def watch(old: str, new: str) -> Watch:
+            return Watch(endpoints, wanted.name, old, new, probe.inputs)
+
+        return Rollout(endpoints, wanted, spec_of, lambda: run_tests(probe, config.tests), config.rollout, watch).run()
+
+
+def _as_graph(
+    config: DeploymentConfig,
+    model: ServedModel,
+    version: ModelVersion,
+    rows: "pandas.DataFrame",
+    lake: Warehouse,
+    registry: ModelRegistry,
+) -> ServedModel:
+    """The model with its estimator as an ONNX graph; how far it deviates stands on the version's page in MLflow."""
+    path = registry.local_path(version)
+    graph = converted(model, path, rows, _graphs(lake), config.onnx_tolerance)
+    registry.tag(version, onnx_deviation=f"{graph.deviation:.3g}", onnx_rows=str(graph.rows))
+    return with_onnx(model, graph.file)
+
+
+def _graphs(lake: Warehouse) -> Path:
+    return lake.home.resolve() / "gateway" / "onnx"
+
+
+def graph_figures(
+    config: DeploymentConfig, version: ModelVersion, lake: Warehouse, registry: ModelRegistry
+) -> dict[str, float | str]:
+    """What was measured of the version's graph, where the document asks for one."""
+    graph = known(registry.local_path(version), _graphs(lake)) if config.serving_engine == "onnx" else None
+    if graph is None:
+        return {}
+    figures = {"onnx_deviation": graph.deviation, "onnx_labels_differing": graph.labels_differing}
+    return {**figures, "onnx_rows": graph.rows, "onnx_precision": graph.precision}
+
+
+def _score(
+    project: Project,
+    config: DeploymentConfig,
+    version: ModelVersion,
+    lake: Warehouse,
+    registry: ModelRegistry,
+    serving: Serving,
+) -> RolledOut:
+    """The version scores the probed rows as the batch will; nothing is started."""
+    rows = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name)))
+    scored = score(load_served_model(registry.local_path(version)), rows, version=version.version, keep=[])
+    missing = scored["prediction"].null_count()
+    told = f"{scored.height - missing} of {rows.height} rows have a prediction"
+    champion = registry.champion(config.model_name)
+    result = TestResult(SCORES, scored.height == rows.height and not missing, told, {"rows": rows.height})
+    nowhere = EndpointStatus(name=config.endpoint_name, ready=False, config_update="NOT_UPDATING")
+    return RolledOut(nowhere, champion.version if champion else None, [result])
+
+
+DEPLOY = {"serving_endpoint": _serve, "batch": _score, "job": _score}
+
+
+def _spec(
+    project: Project,
+    config: DeploymentConfig,
+    version: ModelVersion,
+    lake: Warehouse,
+    registry: ModelRegistry,
+) -> EndpointSpec:
+    scales, logged = config.autoscaling_enabled, config.inference_log
+    path = registry.local_path(version)
+    graph = known(path, _graphs(lake)) if config.serving_engine == "onnx" else None
+    least = config.min_replicas if scales else max(1, config.min_replicas)
+    return EndpointSpec(
+        name=config.endpoint_name,
+        model_name=version.name,
+        version=version.version,
+        model_path=str(path),
+        # A version before that was never converted is served as it was, by scikit-learn.
+        onnx_path=graph.file if graph else None,
+        environment_variables=all_resolved(config.environment_variables),
+        tags=config.tags,
+        compute_scale=config.compute_scale,
+        min_replicas=least,
+        max_replicas=config.max_replicas if scales else least,
+        timeout_seconds=config.timeout_seconds,
+        enable_access_control=config.enable_access_control,
+        requests_per_minute=config.requests_per_minute,
+        inference_table=lake.table(project.name, "monitoring", "inference_log") if logged.enabled else None,
+        logged_fraction=logged.fraction,
+        hashed_columns=tuple(logged.hash_columns),
+        dropped_columns=tuple(logged.drop_columns),
+        online_features=online_features(project, config.model_name),
+    )
+
+
+def online_features(project: Project, model: str) -> str | None:
+    """The feature table whose rows a request may name by key, as project/table; None where it has no online store."""
+    for documents in model_documents(project):
+        if documents.model == model and documents.features.config.online_store_enabled:
+            return f"{project.name}/{documents.features.name}"
+    return None
+
+
+def _probe_rows(training_set: str) -> pl.DataFrame:
+    """The newest rows of the training set, as raw features."""
+    return delta.scan(training_set).tail(PROBE_ROWS).collect()
