@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops_assets.serving.limits import Bucket
-from mlops_assets.serving.protocol import EndpointConfig, EndpointRecord, describe
+from mlops_assets.serving.protocol import EndpointConfig, EndpointRecord
 from mlops_assets.serving.replicas import Replicas
 
 
@@ -74,3 +74,43 @@ def serving_of(config: EndpointConfig, versions: dict[str, Replicas]) -> Serving
     names = [entity.name for entity in config.served_entities]
     shares = tuple(config.shares.get(name, 0) for name in names)
     return Serving(tuple(versions[name] for name in names), shares, config.shadow_percentage)
+
+
+def describe(record: EndpointRecord, *, ready: bool) -> dict[str, Any]:
+    """The endpoint as GET answers it: Databricks' fields, our settings, and the reason in `state.message`."""
+    description: dict[str, Any] = {
+        "name": record.name,
+        "id": record.id,
+        "creation_timestamp": record.creation_timestamp,
+        "last_updated_timestamp": record.last_updated_timestamp,
+        "state": {
+            "ready": "READY" if ready else "NOT_READY",
+            "config_update": record.config_update,
+            "message": record.message,
+        },
+        "tags": [tag.model_dump() for tag in record.tags],
+        "permission_level": "CAN_MANAGE",
+        **record.settings.model_dump(mode="json"),
+    }
+    if record.config is not None:
+        description["config"] = _config(record.config, record.config_version, "DEPLOYMENT_READY")
+    if record.pending is not None:
+        description["pending_config"] = _config(record.pending, record.config_version + 1, "DEPLOYMENT_CREATING")
+    return description
+
+
+def _config(config: EndpointConfig, version: int, deployment: str) -> dict[str, Any]:
+    entities = [
+        {**entity.model_dump(exclude_none=True), "state": {"deployment": deployment}}
+        for entity in config.served_entities
+    ]
+    routes = [
+        {"served_model_name": name, "served_entity_name": name, "traffic_percentage": share}
+        for name, share in config.shares.items()
+    ]
+    return {
+        "served_entities": entities,
+        "traffic_config": {"routes": routes},
+        "shadow_percentage": config.shadow_percentage,
+        "config_version": version,
+    }

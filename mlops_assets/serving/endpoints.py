@@ -1,25 +1,16 @@
 """Endpoints as a deployment sees them: what should be served, and making a gateway serve it."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from mlops_assets.serving.errors import (
-    DeadlineExceeded,
-    DeploymentFailed,
-    EndpointNotFound,
-    EndpointUnavailable,
-    InvalidInput,
-    NotAuthorized,
-    ServingError,
-    Throttled,
-)
+from mlops_assets.serving.endpoint_answers import error_of, is_changing, matches, sent, status_of
+from mlops_assets.serving.errors import DeadlineExceeded, DeploymentFailed, EndpointNotFound, EndpointUnavailable
 from mlops_assets.serving.home import GatewayHome, read_token
-from mlops_assets.serving.protocol import Settings
 from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersion, Traffic
 
 if TYPE_CHECKING:
@@ -30,15 +21,6 @@ __all__ = ["EndpointSpec", "EndpointStatus", "GatewayEndpoints", "ServedVersion"
 PATH = "/api/2.0/serving-endpoints"
 POLL_SECONDS = 0.1
 UPDATE_SECONDS = 300.0
-_BY_STATUS: Mapping[int, Callable[[str], ServingError]] = {
-    400: InvalidInput,
-    401: NotAuthorized,
-    403: NotAuthorized,
-    404: EndpointNotFound,
-    429: Throttled,
-    503: EndpointUnavailable,
-    504: DeadlineExceeded,
-}
 
 
 class GatewayEndpoints:
@@ -80,25 +62,25 @@ class GatewayEndpoints:
         found = self._find(spec.name)
         if found is None:
             tags = [{"key": key, "value": value} for key, value in spec.tags.items()]
-            body = {"name": spec.name, "config": _sent(spec), "tags": tags, **spec.settings.model_dump(mode="json")}
-            return _status(self._send("POST", PATH, body))
-        if _is_changing(found) and not _matches(found, spec, "pending_config"):
+            body = {"name": spec.name, "config": sent(spec), "tags": tags, **spec.settings.model_dump(mode="json")}
+            return status_of(self._send("POST", PATH, body))
+        if is_changing(found) and not matches(found, spec, "pending_config"):
             found = self._settled(spec.name, UPDATE_SECONDS)
         self._apply_tags(found, spec.tags)
         failed = found["state"]["config_update"] == "UPDATE_FAILED"
-        current = "pending_config" if _is_changing(found) else "config"
-        if failed or not _matches(found, spec, current):
-            self._send("PUT", f"{PATH}/{spec.name}/config", {**_sent(spec), **spec.settings.model_dump(mode="json")})
+        current = "pending_config" if is_changing(found) else "config"
+        if failed or not matches(found, spec, current):
+            self._send("PUT", f"{PATH}/{spec.name}/config", {**sent(spec), **spec.settings.model_dump(mode="json")})
         return self.get(spec.name)
 
     def get(self, name: str) -> EndpointStatus:
         """The endpoint's status. Raises EndpointNotFound."""
-        return _status(self._send("GET", f"{PATH}/{name}"))
+        return status_of(self._send("GET", f"{PATH}/{name}"))
 
     def list(self) -> list[EndpointStatus]:
         """Every endpoint's status, by name."""
         found = self._send("GET", PATH)["endpoints"]
-        return sorted((_status(endpoint) for endpoint in found), key=lambda status: status.name)
+        return sorted((status_of(endpoint) for endpoint in found), key=lambda status: status.name)
 
     def ask(self, name: str, rows: "pandas.DataFrame", served: str) -> "pandas.DataFrame":
         """The predictions of the version called `served`, whatever its share of the requests.
@@ -169,7 +151,7 @@ class GatewayEndpoints:
 
     def _settled(self, name: str, timeout: float) -> dict[str, Any]:
         deadline = time.monotonic() + timeout
-        while _is_changing(found := self._send("GET", f"{PATH}/{name}")):
+        while is_changing(found := self._send("GET", f"{PATH}/{name}")):
             if time.monotonic() > deadline:
                 raise DeadlineExceeded(f"The change of endpoint '{name}' did not end within {timeout:g} s.")
             time.sleep(POLL_SECONDS)
@@ -199,58 +181,5 @@ class GatewayEndpoints:
             ) from None
         given: dict[str, Any] = answer.json()
         if answer.is_error:
-            raise _error(answer.status_code, given)
+            raise error_of(answer.status_code, given)
         return given
-
-
-def _error(status: int, content: Mapping[str, Any]) -> ServingError:
-    message, details = str(content["message"]), content.get("details")
-    if status == 400 and details:
-        return InvalidInput(message, details[0]["field_violations"][0]["field"])
-    return _BY_STATUS.get(status, ServingError)(message)
-
-
-def _sent(spec: EndpointSpec) -> dict[str, Any]:
-    return spec.config.model_dump(exclude_none=True)
-
-
-def _is_changing(found: Mapping[str, Any]) -> bool:
-    return bool(found["state"]["config_update"] == "IN_PROGRESS")
-
-
-def _matches(found: Mapping[str, Any], spec: EndpointSpec, which: str) -> bool:
-    """Whether the endpoint's config (or the one it is changing to) and settings are those of `spec`."""
-    if which not in found:
-        return False
-    entities = [{k: v for k, v in entity.items() if k != "state"} for entity in found[which]["served_entities"]]
-    routes = {r["served_model_name"]: r["traffic_percentage"] for r in found[which]["traffic_config"]["routes"]}
-    settings = {name: found.get(name) for name in Settings.model_fields}
-    return (
-        entities == list(_sent(spec)["served_entities"])
-        and routes == spec.config.shares
-        and settings == spec.settings.model_dump(mode="json")
-        and found[which]["shadow_percentage"] == spec.config.shadow_percentage
-    )
-
-
-def _status(found: Mapping[str, Any]) -> EndpointStatus:
-    config = found.get("config", {"served_entities": [], "traffic_config": {"routes": []}})
-    shares = {r["served_model_name"]: r["traffic_percentage"] for r in config["traffic_config"]["routes"]}
-    served = tuple(
-        ServedVersion(
-            name=entity["name"],
-            model_name=entity["entity_name"],
-            version=entity["entity_version"],
-            traffic_percentage=shares.get(entity["name"], 0),
-        )
-        for entity in config["served_entities"]
-    )
-    state = found["state"]
-    return EndpointStatus(
-        name=found["name"],
-        ready=state["ready"] == "READY",
-        config_update=state["config_update"],
-        message=state["message"],
-        served=served,
-        tags={tag["key"]: tag["value"] for tag in found["tags"]},
-    )

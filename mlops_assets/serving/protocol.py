@@ -1,4 +1,4 @@
-"""Databricks' serving-endpoint bodies as strict models: what may be deployed, how it is described.
+"""Databricks' serving-endpoint bodies as strict models: what may be deployed, and what is kept of it.
 
 Fields that Databricks does not have, for endpoints served here: `model_path`, `onnx_path`, `threads` and the
 replicas of a served entity, `shadow_percentage` of a config, and the Settings of an endpoint.
@@ -158,48 +158,8 @@ class EndpointRecord(BaseModel):
     message: str = ""
 
 
-def describe(record: EndpointRecord, *, ready: bool) -> dict[str, Any]:
-    """The endpoint as GET answers it: Databricks' fields, our settings, and the reason in `state.message`."""
-    description: dict[str, Any] = {
-        "name": record.name,
-        "id": record.id,
-        "creation_timestamp": record.creation_timestamp,
-        "last_updated_timestamp": record.last_updated_timestamp,
-        "state": {
-            "ready": "READY" if ready else "NOT_READY",
-            "config_update": record.config_update,
-            "message": record.message,
-        },
-        "tags": [tag.model_dump() for tag in record.tags],
-        "permission_level": "CAN_MANAGE",
-        **record.settings.model_dump(mode="json"),
-    }
-    if record.config is not None:
-        description["config"] = _config(record.config, record.config_version, "DEPLOYMENT_READY")
-    if record.pending is not None:
-        description["pending_config"] = _config(record.pending, record.config_version + 1, "DEPLOYMENT_CREATING")
-    return description
-
-
 def problem_of(error: ValidationError) -> tuple[str, str]:
     """The first field a body got wrong and why, without the value."""
     first = error.errors(include_input=False, include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     return field, first["msg"].removeprefix("Value error, ")
-
-
-def _config(config: EndpointConfig, version: int, deployment: str) -> dict[str, Any]:
-    entities = [
-        {**entity.model_dump(exclude_none=True), "state": {"deployment": deployment}}
-        for entity in config.served_entities
-    ]
-    routes = [
-        {"served_model_name": name, "served_entity_name": name, "traffic_percentage": share}
-        for name, share in config.shares.items()
-    ]
-    return {
-        "served_entities": entities,
-        "traffic_config": {"routes": routes},
-        "shadow_percentage": config.shadow_percentage,
-        "config_version": version,
-    }
