@@ -9,7 +9,7 @@ from mlops_assets.assets.project import project_assets
 from mlops_assets.assets.remotely import RESOURCE, remotely
 from mlops_assets.assets.replay import replay_job
 from mlops_assets.config import Project
-from mlops_assets.jobs import project_jobs
+from mlops_assets.jobs import project_jobs, run_tags
 from mlops_assets.resources.remote_steps import RemoteSteps
 from mlops_assets.schedules import project_schedules
 from mlops_assets.sensors import project_sensors
@@ -36,11 +36,11 @@ def project_definitions(projects: Sequence[Project], remote_layers: Sequence[str
 def _definitions_of(project: Project, projects: Sequence[Project], remote_layers: Sequence[str]) -> dg.Definitions:
     assets = [remotely(project, asset, remote_layers) for asset in project_assets(project)]
     keys = [key for asset in assets for key in asset.keys]
-    jobs = project_jobs(project, keys)
+    jobs, tags = project_jobs(project, keys), run_tags(project)
     names = [job.name for job in jobs]
     return dg.Definitions(
         assets=assets,
-        jobs=[*jobs, *(job for job in (replay_job(project), maintenance_job(project)) if job)],
+        jobs=[*jobs, *(job for job in (replay_job(project, tags), maintenance_job(project, tags)) if job)],
         schedules=project_schedules(project, names),
         sensors=project_sensors(project, names, projects),
     )

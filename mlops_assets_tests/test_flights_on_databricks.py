@@ -18,10 +18,9 @@ from mlops_assets.config import load_project
 from mlops_assets.lake import delta
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.registry.unity import UnityModels
-from mlops_assets.resources.databricks_serving import DatabricksServingResource
 from mlops_assets.resources.platforms import resources_for
-from mlops_assets.resources.remote_steps import RemoteSteps
 from mlops_assets_tests.flights import CONFIGS, flights_in
+from mlops_assets_tests.patience import impatient
 from mlops_assets_tests.workspace_stub import TOKEN, Workspace, workspace
 from mlops_assets_tests.workspace_stub.wheel import packed_wheel
 
@@ -96,22 +95,11 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace,
             patch.setenv(name, value)
         patch.setattr("dagster._core.pipes.utils.WAIT_FOR_LOGS_AFTER_EXECUTION_INTERVAL", 0)
         with dg.DagsterInstance.ephemeral() as instance:
-            made_of = build_definitions([load_project(CONFIGS / "flights")], _impatient(resources_for("databricks")))
+            made_of = build_definitions([load_project(CONFIGS / "flights")], impatient(resources_for("databricks")))
             job = made_of.resolve_job_def("flights_pipeline")
             result = job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
             registry = ModelRegistry("databricks", None, "databricks-uc", UnityModels("main.ml"))
             yield made, Life(root / "external", result, registry)
-
-
-def _impatient(resources: object) -> dict[str, object]:
-    """The platform's own resources, looking more often."""
-    found = dict(resources)  # type: ignore[call-overload]
-    for name, kind, often in (
-        ("remote_steps", RemoteSteps, {"poll_seconds": 0.1, "report_seconds": 0.1}),
-        ("serving", DatabricksServingResource, {"poll_seconds": 0.1}),
-    ):
-        found[name] = kind(**{**found[name].model_dump(), **often})
-    return found
 
 
 def _why(life: Life) -> list[str]:

@@ -65,7 +65,7 @@ def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr("azure.keyvault.secrets._shared.challenge_auth_policy._enforce_tls", lambda request: None)
     monkeypatch.setattr("azure.keyvault.secrets.SecretClient", partial(SecretClient, verify_challenge_resource=False))
     with listening(
-        {"GET /secrets/{name}": secret}, lambda: {"azure-stand-in"}, Faults(), [], challenge=CHALLENGE
+        {"GET /secrets/{name}": secret}, lambda: {"azure-stand-in"}, Faults(), [], [], challenge=CHALLENGE
     ) as url:
         monkeypatch.setenv("AZURE_KEY_VAULT_URL", url)
         yield "azure"

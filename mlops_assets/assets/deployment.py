@@ -63,8 +63,7 @@ def deployment_asset(
         ],
         description=f"{config.model_name} in {config.environment}, {_where(config)}.",
         # One writer an endpoint, where the instance limits pools.
-        pool=f"endpoint_{config.endpoint_name}".replace("-", "_"),
-        **shared(project, "deployment", ["mlflow", config.environment], config.tags),
+        **shared(project, "deployment", ["mlflow", config.environment], config.tags, config.endpoint_name),
     )
     def deployment(
         context: dg.AssetExecutionContext,

@@ -47,10 +47,15 @@ class Shared(TypedDict):
     owners: list[str]
     tags: dict[str, str]
     retry_policy: dg.RetryPolicy | None
+    pool: str
 
 
-def shared(project: Project, layer: str, kinds: Sequence[str], tags: Mapping[str, str] | None = None) -> Shared:
-    """The arguments that every asset of a project and layer has in common: group, kinds, owners, tags, retries."""
+def shared(
+    project: Project, layer: str, kinds: Sequence[str], tags: Mapping[str, str] | None = None, endpoint: str = ""
+) -> Shared:
+    """The arguments that every asset of a project and layer has in common: group, kinds, owners, tags, retries, and
+    the pool of its writers: those of the project's tables, or those of an `endpoint`.
+    """
     pipeline = project.pipeline.config
     return {
         "group_name": group(project, layer),
@@ -58,7 +63,18 @@ def shared(project: Project, layer: str, kinds: Sequence[str], tags: Mapping[str
         "owners": [pipeline.owner],
         "tags": {name: tag_value(value) for name, value in {**pipeline.tags, **(tags or {})}.items()},
         "retry_policy": retry_policy(project),
+        "pool": pool_of("endpoint", endpoint) if endpoint else project_pool(project),
     }
+
+
+def project_pool(project: Project) -> str:
+    """Whoever writes the project's tables; an instance that limits pools lets in one run at a time."""
+    return pool_of("project", project.name)
+
+
+def pool_of(kind: str, name: str) -> str:
+    """A name that Dagster takes for a pool."""
+    return f"{kind}_{name}".replace("-", "_")
 
 
 def retry_policy(project: Project) -> dg.RetryPolicy | None:

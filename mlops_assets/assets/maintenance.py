@@ -1,13 +1,13 @@
 """`<project>_maintenance`: optimizes, orders and vacuums a project's Delta tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
 from mlops_assets.assets.errors import told
-from mlops_assets.assets.keys import table_key
+from mlops_assets.assets.keys import project_pool, table_key
 from mlops_assets.config import Project
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
@@ -17,8 +17,8 @@ from mlops_assets.steps.tables import tables_of
 Table = tuple[dg.AssetKey, str, list[str], timedelta | None]
 
 
-def maintenance_job(project: Project) -> dg.JobDefinition | None:
-    """The job, or None for a project without tables."""
+def maintenance_job(project: Project, tags: Mapping[str, str]) -> dg.JobDefinition | None:
+    """The job, whose runs have `tags`, or None for a project without tables."""
     if not project.data and not project.features:
         return None
 
@@ -26,6 +26,7 @@ def maintenance_job(project: Project) -> dg.JobDefinition | None:
         # Of all projects together, no two ops may have one name.
         name=f"{project.name}_maintain",
         out=dg.Out(dg.Nothing),
+        pool=project_pool(project),
         description="Puts small files together, in Z-order where the document says so; removes old versions' files.",
     )
     def maintained(
@@ -42,6 +43,7 @@ def maintenance_job(project: Project) -> dg.JobDefinition | None:
     @dg.job(
         name=f"{project.name}_maintenance",
         description="Takes care of the project's Delta tables: optimize, Z-order, vacuum.",
+        tags=tags,
         executor_def=dg.in_process_executor,
     )
     def job() -> None:

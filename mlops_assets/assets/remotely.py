@@ -30,6 +30,7 @@ def remotely(project: Project, asset: dg.AssetsDefinition, layers: Sequence[str]
         check_specs=list(asset.check_specs),
         config_schema=_fields(asset),
         retry_policy=asset.op.retry_policy,
+        pool=asset.op.pool,
         required_resource_keys={RESOURCE},
     )
     def in_the_workspace(

@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.assets.errors import told
-from mlops_assets.assets.keys import table_key
+from mlops_assets.assets.keys import project_pool, table_key
 from mlops_assets.assets.launchpad import Knobs
 from mlops_assets.assets.metadata import outcome_table, row_metadata, table_metadata
 from mlops_assets.assets.tables import path_of, tables_of
@@ -31,14 +31,15 @@ class ReplayKnobs(Knobs):
     release: list[str] = Field(default=[], description="Rules whose verdict is overridden for these rows.")
 
 
-def replay_job(project: Project) -> dg.JobDefinition | None:
-    """`<project>_replay_quarantine`, or None for a project without data documents."""
+def replay_job(project: Project, tags: Mapping[str, str]) -> dg.JobDefinition | None:
+    """`<project>_replay_quarantine`, whose runs have `tags`, or None for a project without data documents."""
     if not project.data:
         return None
 
     @dg.op(
         name=f"{project.name}_{OP}_op",
         out=dg.Out(dg.Nothing),
+        pool=project_pool(project),
         description="Takes quarantined rows through steps and rules again; those that pass enter silver, once.",
     )
     def replayed(
@@ -65,6 +66,7 @@ def replay_job(project: Project) -> dg.JobDefinition | None:
     @dg.job(
         name=f"{project.name}_{OP}",
         description="Lets quarantined rows that now pass, were repaired or are released into silver, each once.",
+        tags=tags,
         executor_def=dg.in_process_executor,
     )
     def job() -> None:

@@ -11,7 +11,6 @@ from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.resources.serving import Serving
-from mlops_assets.secrets import all_resolved
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.endpoint_tests import Probe, TestResult, run_tests
 from mlops_assets.serving.model import ServedModel, load_served_model
@@ -42,7 +41,7 @@ def _serve(
         model = _as_graph(config, model, version, rows, lake, registry)
 
     def spec_of(number: str) -> EndpointSpec:
-        return _spec(project, config, registry.version(version.name, number), lake, registry)
+        return _spec(project, config, registry.version(version.name, number), lake, registry, serving)
 
     with serving.endpoints() as endpoints:
         wanted = spec_of(version.version)
@@ -112,6 +111,7 @@ def _spec(
     version: ModelVersion,
     lake: Warehouse,
     registry: ModelRegistry,
+    serving: Serving,
 ) -> EndpointSpec:
     scales, logged = config.autoscaling_enabled, config.inference_log
     path = registry.local_path(version)
@@ -124,7 +124,7 @@ def _spec(
         model_path=str(path),
         # A version before that was never converted is served as it was, by scikit-learn.
         onnx_path=graph.file if graph else None,
-        environment_variables=all_resolved(config.environment_variables),
+        environment_variables=serving.environment(config.environment_variables),
         tags=config.tags,
         compute_scale=config.compute_scale,
         min_replicas=least,

@@ -15,6 +15,7 @@ from mlops_assets.lake.errors import LakeError
 
 # Reader features that Polars reads by itself, and those that delta-rs reads for it.
 NATIVE = frozenset({"deletionVectors", "timestampNtz", "vacuumProtocolCheck", "variantType", "variantType-preview"})
+CLUSTERED = "clustering"  # Databricks' liquid clustering, a feature that a writer must know
 THROUGH_DELTA_RS = frozenset({"columnMapping", "v2Checkpoint"})
 
 
@@ -98,6 +99,11 @@ def refuse_to_write(table: DeltaTable, path: str) -> None:
     """Raise LakeError where writing would damage the table for its other readers."""
     if mapped_columns(table):
         raise LakeError(f"{path}: the table maps its columns (columnMapping), which is read here but never written")
+    if CLUSTERED in (table.protocol().writer_features or ()):
+        raise LakeError(
+            f"{path}: the table is clustered (CLUSTER BY), which delta-rs does not write; "
+            "make it anew without that (CREATE OR REPLACE TABLE … AS SELECT), or let Spark do what writes it"
+        )
 
 
 def _first_line(error: Exception) -> str:

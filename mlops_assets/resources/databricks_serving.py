@@ -1,11 +1,15 @@
 """Serving on Databricks as a Dagster resource: Model Serving where the gateway is elsewhere."""
 
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.config.substitution import REFERENCE
 from mlops_assets.resources.workspace import workspace
+from mlops_assets.secrets import VARIABLE as SECRET_STORE
 from mlops_assets.serving.databricks import MAX_TIMEOUT_SECONDS, DatabricksEndpoints, EndpointOptions
 from mlops_assets.serving.errors import ServingError
 
@@ -44,9 +48,31 @@ class DatabricksServing:
         if "timeout_seconds" in deployment.model_fields_set and deployment.timeout_seconds > 300:
             raise ServingError(f"timeout_seconds: Databricks ends a request after {MAX_TIMEOUT_SECONDS} s")
 
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """The variables with secrets as references to secret scopes: an endpoint's config is there for many to read.
+
+        Raises:
+            ServingError: naming the variable whose secret cannot be told like this.
+        """
+        return {name: _by_reference(name, value) for name, value in variables.items()}
+
     def endpoints(self) -> DatabricksEndpoints:
         """The workspace's endpoints, to be made, changed and asked."""
         return DatabricksEndpoints(self._workspace, self._options, poll_seconds=self._poll_seconds)
+
+
+def _by_reference(name: str, value: str) -> str:
+    found = REFERENCE.search(value)
+    if found is None:
+        return value
+    scope, key = found.groups()
+    if os.environ.get(SECRET_STORE) != "databricks":
+        told = f"endpoints of Databricks read secrets from secret scopes: keep {scope}/{key} there"
+        raise ServingError(f"environment_variables: {name}: {told}, and set {SECRET_STORE}=databricks")
+    if found.group() != value:
+        told = f"Databricks takes a secret as a whole value: write {found.group()} with nothing beside it"
+        raise ServingError(f"environment_variables: {name}: {told}")
+    return f"{{{{secrets/{scope}/{key}}}}}"
 
 
 class DatabricksServingResource(dg.ConfigurableResource[DatabricksServing]):

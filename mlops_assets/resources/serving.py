@@ -1,11 +1,13 @@
 """Serving as a Dagster resource: where endpoints are made and asked."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.secrets import all_resolved
 from mlops_assets.serving.endpoints import GatewayEndpoints
 from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.gateway_process import GatewayAddress, ensure_running
@@ -30,6 +32,9 @@ class Serving(Protocol):
 
     def require(self, deployment: "DeploymentConfig") -> None:
         """Raise ServingError, naming the field, for what the platform cannot do."""
+
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """An endpoint's environment variables as the platform takes them, where they hold references to secrets."""
 
     def endpoints(self) -> "AbstractContextManager[Endpoints]":
         """The endpoints, to be made, changed and asked."""
@@ -62,6 +67,10 @@ class EmbeddedServing:
         """
         if deployment.compute_type == "gpu":
             raise ServingError("compute_type: the embedded gateway serves on cpu; gpu needs a Databricks platform")
+
+    def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """The variables with the values of their secrets; raises SecretError."""
+        return all_resolved(variables)
 
     def endpoints(self) -> GatewayEndpoints:
         """The gateway's endpoints, to be made and changed."""

@@ -12,6 +12,7 @@ from mlops_assets.steps.monitored import performance_name
 from mlops_assets.steps.result import StepResult
 from mlops_assets.unity_tables import UnityTable, register, table_name
 
+SILVER = "What the rules of its document let through."
 QUARANTINE = "Rows that broke error rules, as they arrived."
 MONITORED = {
     "drift": {
@@ -77,7 +78,7 @@ def _written(project: Project, layer: str, name: str) -> Iterator[Written]:
         if layer == "bronze":
             yield Written(name, data.config.description or "The source as it arrived.")
         if layer == "silver":
-            yield Written(name, data.config.description, data.config.destination_path)
+            yield Written(name, data.config.description or SILVER, data.config.destination_path)
             yield Written(f"{name}_quarantine", QUARANTINE)
 
 

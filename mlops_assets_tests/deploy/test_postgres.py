@@ -8,16 +8,19 @@ import dagster as dg
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.run_coordinator import QueuedRunCoordinator
-from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
+from mlops_assets.assemble import build_definitions
+from mlops_assets.config import load_project
 from mlops_assets.registry import ModelRegistry
+from mlops_assets.resources.platforms import resources_for
 from mlops_assets.scaffold import write_project
 from mlops_assets.serving.gateway_process import stop
 from mlops_assets_tests.deploy.postgres import postgres
 from mlops_assets_tests.scaffold.test_project import real
 
 ROOT = Path(__file__).parents[2]
+SILVER = dg.AssetKey(["flights", "silver", "flights"])
 
 
 @pytest.mark.slow
@@ -51,26 +54,31 @@ def test_a_pipeline_keeps_its_runs_and_models_on_postgres(
 
 
 @pytest.mark.slow
-def test_a_projects_runs_wait_for_each_other_and_other_projects_do_not(
+def test_a_projects_runs_wait_for_each_other_however_they_were_started_and_other_projects_do_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "dagster.yaml").write_text((ROOT / "deploy" / "dagster.yaml").read_text())
+    projects = [load_project(ROOT / "configs" / name) for name in ("flights", "churn")]
+    made = build_definitions(projects, resources_for("embedded"))
+    materialized_by_hand = made.resolve_implicit_global_asset_job_def()
+    asked = [made.resolve_job_def(f"flights_{name}") for name in ("pipeline", "maintenance", "replay_quarantine")]
+    asked += [materialized_by_hand, made.resolve_job_def("churn_maintenance"), made.resolve_job_def("churn_monitor")]
     with postgres(("dagster",)) as server:
         monkeypatch.setenv("DAGSTER_POSTGRES_URL", f"{server}/dagster")
         with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
             assert isinstance(instance.run_coordinator, QueuedRunCoordinator)
-            origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "all").get_job_origin("p")
+            repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "all")
             queued = [
-                create_run_for_test(
-                    instance,
-                    job_name="p",
+                instance.create_run_for_job(
+                    job,
                     status=dg.DagsterRunStatus.QUEUED,
-                    tags={"mlops/project": project},
-                    remote_job_origin=origin,
+                    asset_selection=frozenset({SILVER}) if job is materialized_by_hand else None,
+                    remote_job_origin=repository.get_job_origin(job.name),
                 )
-                for project in ("one", "one", "two", "one", "two")
+                for job in asked
             ]
-            chosen = QueuedRunCoordinatorDaemon(interval_seconds=5)._get_runs_to_dequeue(
-                instance, instance.get_concurrency_config(), fixed_iteration_time=None
-            )
-            assert {run.run_id for run in chosen} == {queued[0].run_id, queued[2].run_id}
+            daemon = QueuedRunCoordinatorDaemon(interval_seconds=5)
+            # The first look of all makes the pools.
+            for _ in range(2):
+                chosen = daemon._get_runs_to_dequeue(instance, instance.get_concurrency_config(), None)
+            assert {run.run_id for run in chosen} == {queued[0].run_id, queued[4].run_id}

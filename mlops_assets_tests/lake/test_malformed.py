@@ -264,3 +264,14 @@ def test_a_destination_that_cannot_be_written_is_told_and_what_was_there_stays(l
     assert delta.rows(lake.tables.bronze) == 1
     assert in_a_process(lake).returncode == 0
     assert delta.rows(lake.tables.silver) == 2
+
+
+def test_a_table_that_is_clustered_is_told_at_once_when_it_is_to_be_written(tmp_path: Path) -> None:
+    table = str(tmp_path / "clustered")
+    pl.DataFrame({"id": [1]}).write_delta(table)
+    protocol = {"minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": ["clustering", "domainMetadata"]}
+    (tmp_path / "clustered" / "_delta_log" / f"{1:020}.json").write_text(json.dumps({"protocol": protocol}))
+
+    with pytest.raises(LakeError, match=r"clustered: the table is clustered \(CLUSTER BY\)"):
+        delta.append(table, pl.DataFrame({"id": [2]}), transactions={})
+    assert delta.scan(table).collect().height == 1

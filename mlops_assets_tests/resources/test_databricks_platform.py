@@ -131,3 +131,27 @@ def test_model_serving_refuses_what_it_does_not_do(fields: dict[str, object], fi
     serving.require(DeploymentConfig.model_validate({**standard, "timeout_seconds": 300}))
     with pytest.raises(ServingError, match=field):
         serving.require(DeploymentConfig.model_validate({**standard, **fields}))
+
+
+def test_an_endpoint_reads_its_secrets_by_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    from databricks.sdk import WorkspaceClient
+
+    serving = DatabricksServing(WorkspaceClient(host="https://x.example", token="t"), EndpointOptions(), 1.0)
+    told = {"KEY": "${secret:team/key}", "LEVEL": "INFO"}
+
+    with pytest.raises(ServingError, match=r"KEY: .*keep team/key there, and set MLOPS_SECRETS=databricks"):
+        serving.environment(told)
+    monkeypatch.setenv("MLOPS_SECRETS", "databricks")
+    assert serving.environment(told) == {"KEY": "{{secrets/team/key}}", "LEVEL": "INFO"}
+    with pytest.raises(ServingError, match=r"URL: .*as a whole value"):
+        serving.environment({"URL": "https://x/${secret:team/key}"})
+
+
+def test_no_credential_is_a_resources_configuration(platform: Path) -> None:
+    write(platform, new_cluster={"num_workers": 2, "spark_conf": {"fs.azure.account.key": "dapi-hidden"}})
+
+    job = build_definitions([load_project(FLIGHTS)], resources_for("databricks")).resolve_job_def("flights_pipeline")
+
+    kept_with_each_run = dg.serialize_value(job.get_job_snapshot())
+    assert VOLUME in kept_with_each_run
+    assert "dapi-hidden" not in kept_with_each_run

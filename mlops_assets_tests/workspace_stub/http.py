@@ -62,10 +62,16 @@ def parsed(kind: Any, body: Mapping[str, Any]) -> Any:
 
 @contextmanager
 def listening(
-    routes: Routes, tokens: Callable[[], set[str]], faults: Faults, log: list[str], *, challenge: str = "Bearer"
+    routes: Routes,
+    tokens: Callable[[], set[str]],
+    faults: Faults,
+    log: list[str],
+    bodies: list[tuple[str, bytes]],
+    *,
+    challenge: str = "Bearer",
 ) -> Iterator[str]:
-    """A server on a free port of this machine, as its URL; `log` gets a line a request. `challenge` tells a client
-    without a token whose token it needs.
+    """A server on a free port of this machine, as its URL; `log` gets a line a request, `bodies` all that is said on
+    both sides. `challenge` tells a client without a token whose token it needs.
     """
     table = [(_pattern(route), answer) for route, answer in routes.items()]
 
@@ -77,6 +83,7 @@ def listening(
             route = f"{self.command} {unquote(parts.path)}"
             log.append(route)
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            bodies.append((self.path, content))
             if fault := faults.take(route):
                 fault.answer(self)
                 return
@@ -100,6 +107,7 @@ def listening(
 
         def _reply(self, given: Any) -> None:
             reply = given if isinstance(given, Reply) else Reply(json.dumps(given or {}).encode())
+            bodies.append((self.path, reply.content))
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
                 self.send_header(name, value)

@@ -29,6 +29,7 @@ class Workspace:
     url: str = ""
     faults: Faults = field(default_factory=Faults)
     requests: list[str] = field(default_factory=list)
+    bodies: list[tuple[str, bytes]] = field(default_factory=list)
     models: dict[tuple[str, str], Path] = field(default_factory=dict)
     schemas: set[str] = field(default_factory=lambda: {"main.ml"})
 
@@ -80,6 +81,6 @@ class Workspace:
 def workspace(root: Path) -> Iterator[Workspace]:
     """A workspace on a free port of this machine until the block ends."""
     made = Workspace(root)
-    with listening(made.routes, lambda: {TOKEN, OAUTH_TOKEN}, made.faults, made.requests) as url:
+    with listening(made.routes, lambda: {TOKEN, OAUTH_TOKEN}, made.faults, made.requests, made.bodies) as url:
         made.url = url
         yield made
