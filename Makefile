@@ -52,7 +52,7 @@ test-slow: $(VENV)/.dev  ## run the long proofs
 KILLS ?= 100
 SEED ?= $(shell date +%s)
 kill-test: $(VENV)/.dev  ## kill the pipeline at 100 random moments: KILLS=, SEED=
-	@$(BIN)/python -m mlops_assets_tests.lake.test_exactly_once $(KILLS) $(SEED)
+	@$(BIN)/python -m mlops_assets_tests.lake.kill_test $(KILLS) $(SEED)
 
 PROJECTS ?= churn,flights
 SPARKS ?= session,cluster
