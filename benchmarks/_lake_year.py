@@ -36,15 +36,15 @@ table_properties: {{delta.deletedFileRetentionDuration: interval 2 seconds}}
 PIPELINE = "name: shop\nowner: team@example.com\nenvironment: dev\n"
 
 
-def year(mode: str, days: int, rows: int) -> list[float]:
-    """CPU seconds of each day's run. A day brings `rows` rows, a tenth of them of yesterday's keys, and one in fifty
-    breaks a rule.
+def year(mode: str, days: int, rows: int, *, anywhere: bool = False) -> list[float]:
+    """CPU seconds of each day's run. A day brings `rows` rows of new, greater keys, but a tenth of them are of
+    yesterday's, or of keys `anywhere` in the past; one in fifty breaks a rule.
     """
     with tempfile.TemporaryDirectory() as folder:
-        return list(_days(Path(folder), mode, days, rows))
+        return list(_days(Path(folder), mode, days, rows, anywhere=anywhere))
 
 
-def _days(home: Path, mode: str, days: int, rows: int) -> Iterator[float]:
+def _days(home: Path, mode: str, days: int, rows: int, *, anywhere: bool = False) -> Iterator[float]:
     source, configs = home / "source", home / "configs" / "shop"
     source.mkdir()
     (configs / "data").mkdir(parents=True)
@@ -53,7 +53,7 @@ def _days(home: Path, mode: str, days: int, rows: int) -> Iterator[float]:
     (configs / "pipeline.yaml").write_text(PIPELINE)
     project, lake, random = load_project(configs), Warehouse(home), np.random.default_rng(0)
     for day in range(1, days + 1):
-        _orders(random, day, rows).write_parquet(source / f"{day:04}.parquet")
+        _orders(random, day, rows, anywhere=anywhere).write_parquet(source / f"{day:04}.parquet")
         # A run starts with nothing open: tables are kept open by thread.
         with ThreadPoolExecutor(1) as pool:
             yield pool.submit(_run, project, lake, day).result()
@@ -69,12 +69,13 @@ def _run(project: Any, lake: Warehouse, day: int) -> float:
     return spent
 
 
-def _orders(random: np.random.Generator, day: int, rows: int) -> pl.DataFrame:
+def _orders(random: np.random.Generator, day: int, rows: int, *, anywhere: bool = False) -> pl.DataFrame:
     again = rows // 10
     first = day * (rows - again)
+    old = random.choice(first, again, replace=False) if anywhere else np.arange(first - again, first)
     return pl.DataFrame(
         {
-            "id": np.arange(first - again, first - again + rows),
+            "id": np.concatenate([old, np.arange(first, first - again + rows)]),
             "amount": np.where(np.arange(rows) % 50 == 0, -1.0, random.uniform(1, 500, rows)),
             "day": [date(2024, 1, 1) + timedelta(days=day)] * rows,
             "shop": random.choice(["north ", "south", " west"], rows),

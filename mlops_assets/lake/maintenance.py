@@ -8,6 +8,7 @@ from math import ceil
 import polars as pl
 from deltalake import DeltaTable
 
+from mlops_assets.lake.compaction import AUTO
 from mlops_assets.lake.delta import required
 from mlops_assets.lake.foreign import refuse_to_write
 from mlops_assets.lake.streams import told
@@ -73,8 +74,12 @@ def _optimized(table: DeltaTable, z_order_by: Sequence[str]) -> str:
 
 
 def _changed_since(table: DeltaTable) -> bool:
-    """Whether rows were written after the last time that the table was optimized."""
+    """Whether rows were written after the last time that the table was optimized, not only had small files put
+    together.
+    """
     for entry in table.history():
+        if AUTO in entry:
+            continue
         operation = str(entry.get("operation", ""))
         if operation.startswith("OPTIMIZE"):
             return False

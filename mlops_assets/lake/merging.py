@@ -116,7 +116,7 @@ def _beyond(files: pl.DataFrame, rows: pl.DataFrame, keys: Sequence[str]) -> Ite
     """By key, how many rows are greater in it than all of the table, where the log has its bounds in every file."""
     for key in keys:
         low, high = (files.get_column(f"{end}.{key}", default=None) for end in ("min", "max"))
-        if low is None or high is None or low.null_count() + high.null_count():
+        if files.is_empty() or low is None or high is None or low.null_count() + high.null_count():
             continue
         if low.dtype == high.dtype == rows.schema[key]:
             yield int((rows[key] > high.max()).sum()), key

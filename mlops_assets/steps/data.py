@@ -6,6 +6,7 @@ from mlops_assets.config import DataConfig, Document, Project
 from mlops_assets.config.rule_types import rule_tables
 from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Run
+from mlops_assets.lake.compaction import compact_small_files
 from mlops_assets.lake.ingest import ingest, partitions_of
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.lake.maintenance import size_of
@@ -34,6 +35,7 @@ def bronze(project: Project, document: Document[DataConfig], lake: Warehouse) ->
     describe_bronze(config, table)
     done = ingest(config, lake.source(config.source_path), table, lake.engine)
     describe_bronze(config, table)
+    compact_small_files(table)
     return StepResult(
         metadata={
             **table_metadata(table),
@@ -71,6 +73,8 @@ def silver(
         return StepResult(checks=checks, blocked=done.blocked)
     describe_silver(config, tables.silver)
     describe_quarantine(config, tables.quarantine)
+    for table in (tables.silver, tables.quarantine):
+        compact_small_files(table)
     return StepResult(
         metadata={
             **table_metadata(tables.silver, keys=config.primary_keys, constraints=_constraints(config)),
