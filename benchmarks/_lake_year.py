@@ -31,7 +31,7 @@ validation_rules:
   - {{name: a_shop, condition: shop is not null}}
 max_error_fraction: 0.5
 # A week here, where a day takes some 0.3 seconds: a log forgets removed files after as long.
-table_properties: {{delta.deletedFileRetentionDuration: interval 2 seconds}}
+retention: 2s
 """
 PIPELINE = "name: shop\nowner: team@example.com\nenvironment: dev\n"
 

@@ -7,8 +7,6 @@ is written first: after a kill between the two, silver gets the rows that the qu
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -21,6 +19,7 @@ from mlops_assets.lake.rowcount import RowCount
 from mlops_assets.lake.silver import correct_silver, quarantine_properties, write_silver
 from mlops_assets.lake.stretches import Position, Scope, Stretch, between, position, seen, stretches
 from mlops_assets.lake.survey import Survey, blocking, survey, together
+from mlops_assets.lake.temporary import temporary_folder
 from mlops_assets.lake.writing import quoted
 from mlops_assets.rules import Rule, RuleOutcome
 
@@ -172,8 +171,8 @@ def _one(work: Work, stretch: Stretch) -> Refined:
 
 def _many(work: Work, found: Sequence[Stretch]) -> Refined:
     """A larger run looks at all stretches before it writes the first: what blocks must block all of it."""
-    with TemporaryDirectory() as folder:
-        whole, aside = survey(work, found, Path(folder))
+    with temporary_folder() as folder:
+        whole, aside = survey(work, found, folder)
         blocked = _blocked(work, whole)
         if blocked:
             return Refined(RowCount(whole.read, quarantined=whole.bad), whole.outcomes, blocked)

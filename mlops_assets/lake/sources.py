@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from glob import glob, has_magic
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlparse
 
 from mlops_assets.lake.errors import LakeError, SourceMissing, nearest
 from mlops_assets.lake.fingerprints import fingerprint
 from mlops_assets.lake.stores import copy, entries
+from mlops_assets.lake.temporary import temporary_folder
 
 EXTENSIONS = {"csv": (".csv", ".csv.gz"), "parquet": (".parquet",), "json": (".json", ".jsonl", ".ndjson")}
 CHUNK = 1 << 20
@@ -62,8 +62,8 @@ class SourceFile:
         if self.here or not is_remote(self.address):
             yield self
             return
-        with TemporaryDirectory() as folder:
-            target = Path(folder) / PurePosixPath(self.name).name
+        with temporary_folder() as folder:
+            target = folder / PurePosixPath(self.name).name
             copy(self.address, target)
             yield replace(self, here=target)
 
@@ -77,8 +77,8 @@ class SourceFile:
         if encoding.startswith("utf8"):
             yield self
             return
-        with TemporaryDirectory() as folder:
-            target = Path(folder) / self.path.name
+        with temporary_folder() as folder:
+            target = folder / self.path.name
             try:
                 with self.path.open("rb") as raw, target.open("w", encoding="utf8", newline="") as to:
                     reader = getreader(encoding)(raw)

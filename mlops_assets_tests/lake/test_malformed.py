@@ -2,10 +2,12 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 
 from mlops_assets.lake import delta
 from mlops_assets.lake.errors import LakeError
-from mlops_assets.lake.polars import POLARS
+from mlops_assets.lake.polars import POLARS, PolarsEngine
 from mlops_assets_tests.lake.conftest import Lake
 
 Write = Callable[[Path], object]
@@ -235,8 +237,6 @@ def in_a_process(lake: Lake, *more: str, before: Callable[[], None] | None = Non
 
 
 def test_a_full_disk_is_told_and_what_was_there_stays(lake: Lake) -> None:
-    import resource
-
     lake.write("a.csv", "id,name\n1,a\n")
     assert in_a_process(lake).returncode == 0
     noise = "\n".join(f"{number},{os.urandom(40).hex()}" for number in range(50_000))
@@ -275,3 +275,41 @@ def test_a_table_that_is_clustered_is_told_at_once_when_it_is_to_be_written(tmp_
     with pytest.raises(LakeError, match=r"clustered: the table is clustered \(CLUSTER BY\)"):
         delta.append(table, pl.DataFrame({"id": [2]}), transactions={})
     assert delta.scan(table).collect().height == 1
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """As on a disk that has room for no more."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_temporary_folder_is_told_before_a_source_is_read(lake: Lake) -> None:
+    config = lake.config(reader={"encoding": "latin1"})
+    (lake.source / "a.csv").write_bytes("id,name\n1,été\n".encode("latin1"))
+    lake.load(config)
+    (lake.source / "b.csv").write_bytes(b"id,name\n" + b"2,x\n" * 100_000)
+    with files_of_at_most(200_000), pytest.raises(LakeError, match=r"temporary folder has no room .*File too large"):
+        lake.ingest(config)
+    assert delta.rows(lake.tables.bronze) == 1
+    lake.load(config)
+    assert delta.rows(lake.tables.silver) == 100_001
+
+
+def test_a_full_temporary_folder_is_told_before_a_run_of_many_rows_writes_any(tmp_path: Path) -> None:
+    class Small(PolarsEngine):
+        rows_at_once = 10_000
+
+    lake = Lake(tmp_path, Small())
+    lake.write("a.csv", "id,name\n" + "".join(f"{number},{'x' * 40}\n" for number in range(50_000)))
+    config = lake.config()
+    lake.ingest(config)
+    with files_of_at_most(200_000), pytest.raises(LakeError, match="set TMPDIR to a folder"):
+        lake.refine(config)
+    assert not delta.exists(lake.tables.silver)
+    assert not delta.exists(lake.tables.quarantine)
+    assert lake.refine(config).rows.written == 50_000
