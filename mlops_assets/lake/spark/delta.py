@@ -1,4 +1,4 @@
-"""Delta tables through Spark: appends, merges, change feeds; the same names and meaning as in `lake.delta`.
+"""Delta tables through Spark: appends, overwrites, change feeds; the same names and meaning as in `lake.delta`.
 
 Spark enforces a transaction: a write whose number is not above the one recorded under its name writes nothing. It
 takes one a commit, so a write with several is followed by a commit without rows for each further one.
@@ -7,21 +7,18 @@ takes one a commit, so a write with several is followed by a commit without rows
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from mlops_assets.lake import delta, log
 from mlops_assets.lake.errors import LakeError, Overtaken
-from mlops_assets.lake.spark.types import name_in_sql, quoted, sql_type
+from mlops_assets.lake.spark.storable import normalised
+from mlops_assets.lake.spark.types import quoted
 from mlops_assets.lake.writing import CONFIGURATION, Seen, Written
-from mlops_assets.rules.spark_operations import Expr, functions
+from mlops_assets.rules.spark_operations import functions
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, Row, SparkSession
-    from pyspark.sql.types import StructField
-
-_TRANSACTION = ("spark.databricks.delta.write.txnAppId", "spark.databricks.delta.write.txnVersion")
+    from pyspark.sql import DataFrame, SparkSession
 
 
 class Conflict(LakeError):
@@ -119,58 +116,6 @@ def overwrite(
     return _write(path, frame, "overwrite", transactions, seen, partition_by, properties, options)
 
 
-@on_conflict
-def merge(
-    path: str,
-    frame: "DataFrame",
-    *,
-    keys: Sequence[str],
-    transactions: Mapping[str, int],
-    seen: Seen | None = None,
-    partition_by: Sequence[str] = (),
-    properties: Mapping[str, str] = CONFIGURATION,
-    newer: str | None = None,
-    gone: str | None = None,
-) -> Written:
-    """Update the rows whose `keys` are there, insert the others; columns that only one has are null in the other.
-
-    `newer` and `gone` as in `merging.merge`.
-    """
-    f = functions()
-    if not delta.exists(path):
-        kept = frame.where(~f.coalesce(quoted(gone), f.lit(False))).drop(gone) if gone else frame
-        return append(
-            path, kept, transactions=transactions, seen=seen, partition_by=partition_by, properties=properties
-        )
-    wide = _widened(path, frame, beside=gone)
-    first, *further = transactions.items()
-    _require(path, seen, first)
-    with told(path), _recorded(frame.sparkSession, *first):
-        done = _merged(path, wide, keys, newer, gone)
-    _record(path, frame.drop(gone) if gone else frame, further)
-    return Written(delta.latest(path), done["num_inserted_rows"], done["num_updated_rows"], done["num_deleted_rows"])
-
-
-def _merged(path: str, frame: "DataFrame", keys: Sequence[str], newer: str | None, gone: str | None) -> "Row":
-    """What the SQL statement says that it did."""
-    source, session = f"merged_{uuid4().hex}", frame.sparkSession
-    columns = [name_in_sql(name) for name in frame.columns if name != gone]
-    same = " AND ".join(f"target.{name_in_sql(key)} = source.{name_in_sql(key)}" for key in keys)
-    update = ", ".join(f"target.{name} = source.{name}" for name in columns)
-    values = ", ".join(f"source.{name}" for name in columns)
-    frame.createOrReplaceTempView(source)
-    try:
-        return session.sql(
-            f"MERGE INTO delta.{name_in_sql(path)} AS target USING {source} AS source ON {same} "
-            + (f"WHEN MATCHED AND coalesce(source.{name_in_sql(gone)}, false) THEN DELETE " if gone else "")
-            + f"WHEN MATCHED {f'AND ({newer}) ' if newer else ''}THEN UPDATE SET {update} "
-            + f"WHEN NOT MATCHED {f'AND NOT coalesce(source.{name_in_sql(gone)}, false) ' if gone else ''}"
-            + f"THEN INSERT ({', '.join(columns)}) VALUES ({values})"
-        ).collect()[0]
-    finally:
-        session.catalog.dropTempView(source)
-
-
 def _write(
     path: str,
     frame: "DataFrame",
@@ -185,7 +130,7 @@ def _write(
 
     f, counted = functions(), Observation()
     first, further = list(transactions.items())[:1], list(transactions.items())[1:]
-    _require(path, seen, *first)
+    require(path, seen, *first)
     writer = normalised(frame).observe(counted, f.count(f.lit(1)).alias("rows")).write.format("delta").mode(mode)
     for name, number in first:
         writer = writer.option("txnAppId", name).option("txnVersion", number)
@@ -193,18 +138,18 @@ def _write(
         writer = writer.partitionBy(*partition_by)
     with told(path):
         writer.options(**options, **({} if delta.exists(path) else properties)).save(path)
-    _record(path, frame, further)
+    record(path, frame, further)
     return Written(delta.latest(path), inserted=counted.get["rows"])
 
 
-def _record(path: str, frame: "DataFrame", transactions: Sequence[tuple[str, int]]) -> None:
+def record(path: str, frame: "DataFrame", transactions: Sequence[tuple[str, int]]) -> None:
     """Commits without rows; a kill before them leaves the first transaction, which came with the rows."""
     for name, number in transactions:
         nothing = normalised(frame).limit(0).write.format("delta").mode("append")
         nothing.option("txnAppId", name).option("txnVersion", number).save(path)
 
 
-def _require(path: str, seen: Seen | None, *transactions: tuple[str, int]) -> None:
+def require(path: str, seen: Seen | None, *transactions: tuple[str, int]) -> None:
     """Refuse what another run has overtaken, and a number that Spark would take for a write that was made before."""
     for name, number in (seen or {}).items():
         found = delta.transaction_version(path, name)
@@ -214,46 +159,6 @@ def _require(path: str, seen: Seen | None, *transactions: tuple[str, int]) -> No
         known = delta.transaction_version(path, name)
         if known is not None and known >= number:
             raise Overtaken(f"{path}: '{name}' has recorded {known}; Spark writes nothing under {number} any more")
-
-
-@contextmanager
-def _recorded(session: "SparkSession", name: str, number: int) -> Iterator[None]:
-    """What the session writes inside the block carries the transaction."""
-    for setting, value in zip(_TRANSACTION, (name, str(number)), strict=True):
-        session.conf.set(setting, value)
-    try:
-        yield
-    finally:
-        for setting in _TRANSACTION:
-            session.conf.unset(setting)
-
-
-def _widened(path: str, frame: "DataFrame", beside: str | None) -> "DataFrame":
-    """The frame with every column of the table, after the table has been given every column of the frame but one."""
-    known = scan(frame.sparkSession, path).schema
-    if any(name not in known.names for name in frame.columns if name != beside):
-        # A commit of its own: columns without values change no row, so a kill after it loses nothing.
-        append(path, (frame.drop(beside) if beside else frame).limit(0), transactions={}, add_columns=True)
-    gone = {each.name: functions().lit(None).cast(each.dataType) for each in known if each.name not in frame.columns}
-    return normalised(frame.withColumns(gone) if gone else frame)
-
-
-def normalised(frame: "DataFrame") -> "DataFrame":
-    """The frame in types and values that every Delta reader agrees on: no NaN, no void type, and text of no collation,
-    which a type that went to a Connect server has.
-    """
-    changed = {field.name: column for field in frame.schema if (column := _storable(field)) is not None}
-    return frame.withColumns(changed) if changed else frame
-
-
-def _storable(field: "StructField") -> Expr | None:
-    """A column as it is stored, or None where it can stay."""
-    f, kind = functions(), field.dataType.simpleString()
-    if kind in ("double", "float"):
-        return f.nanvl(quoted(field.name), f.lit(None).cast(kind))
-    if kind == "void":
-        return quoted(field.name).cast("string")
-    return quoted(field.name).cast(sql_type(field.dataType)) if "string" in kind else None
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import polars as pl
 from mlops_assets.config.platform import SparkConfig
 from mlops_assets.lake.batch import Batch, Run
 from mlops_assets.lake.sources import SourceFile
-from mlops_assets.lake.spark import delta
+from mlops_assets.lake.spark import delta, merging
 from mlops_assets.lake.spark.arrivals import arrivals, corrected, with_vanished, without
 from mlops_assets.lake.spark.files import ROW_ID, read_file
 from mlops_assets.lake.spark.history import history
@@ -41,7 +41,7 @@ class SparkEngine:
 
     append = staticmethod(delta.append)
     overwrite = staticmethod(delta.overwrite)
-    merge = staticmethod(delta.merge)
+    merge = staticmethod(merging.merge)
     without_duplicates = staticmethod(without_duplicates)
     parted = staticmethod(parted)
     with_vanished = staticmethod(with_vanished)
