@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from mlops_assets.workspace_dashboards import Show
+
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
@@ -43,10 +45,11 @@ class UnityTables:
 
 @dataclass(frozen=True)
 class UnityCatalog:
-    """What is to be said of every table, and who says it."""
+    """What is to be said of every table, who says it, and who shows a dashboard of them, if it is shown."""
 
     tables: UnityTables
     tell: Callable[[str], None]
+    show: Show | None = None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """A small project whose steps run where Dagster does, with models in Unity Catalog and endpoints of Model Serving."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,3 +79,9 @@ def test_a_life_on_databricks_trains_promotes_and_scores_as_one_on_a_laptop(ther
             assert table.tags["project"] == "shop"
             assert table.grants == {"analysts": {"SELECT"}}
         assert metadata(again, "drift")["dagster/table_name"] == "main.ml.shop_monitoring_drift"
+        ((number, draft),) = there.lakeview.drafts.items()
+        assert metadata(again, "dashboard")["databricks"] == f"{there.url}/dashboardsv3/{number}/published"
+        assert draft.published is not None
+        asked = set(re.findall(r"FROM `(\w+)`\.`(\w+)`\.`(\w+)`", draft.serialized))
+        assert asked
+        assert {".".join(each) for each in asked} <= set(there.catalog.tables)

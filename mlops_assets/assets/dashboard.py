@@ -24,6 +24,7 @@ from mlops_assets.monitoring.dashboard import (
     distribution,
     render,
 )
+from mlops_assets.monitoring.lakeview import definition
 from mlops_assets.monitoring.performance import WindowPerformance, performance_from_frame
 from mlops_assets.monitoring.quality import last_quality
 from mlops_assets.monitoring.slices import untold
@@ -34,6 +35,8 @@ from mlops_assets.monitoring.watch import history, profiles_of, verdicts
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
 from mlops_assets.steps.monitored import drift_tables, page_file, performance_table, quality_table
 from mlops_assets.steps.performance import model_metrics
+from mlops_assets.steps.unity import dashboard_tables
+from mlops_assets.workspace_dashboards import DashboardError
 
 MOST_DISTRIBUTIONS = 6
 MOST_ALERTS = 60
@@ -68,10 +71,21 @@ def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDef
                 "page": dg.MetadataValue.url(file.as_uri()),
                 "windows": len(data.windows),
                 "bytes": file.stat().st_size,
+                **_in_workspace(project, data.title, lake),
             }
         )
 
     return dashboard
+
+
+def _in_workspace(project: Project, title: str, lake: Warehouse) -> dict[str, dg.MetadataValue]:
+    """The address of the same numbers as a dashboard of the workspace, where the platform has one."""
+    if lake.catalog is None or lake.catalog.show is None:
+        return {}
+    schema = lake.catalog.tables.schema_in(project.pipeline.config.environment)
+    with told(DashboardError):
+        address = lake.catalog.show(title, definition(title, dashboard_tables(project, schema, lake)))
+    return {"databricks": dg.MetadataValue.url(address)}
 
 
 def dashboard_data(

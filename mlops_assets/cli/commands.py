@@ -60,6 +60,19 @@ def demo(project: str) -> None:
 
 
 @main.command()
+@click.argument("project")
+def dashboard(project: str) -> None:
+    """Print PROJECT's monitoring dashboard as a .lvdash.json of Databricks, for a bundle."""
+    from mlops_assets.cli.dashboard import dashboard_file
+
+    try:
+        click.echo(dashboard_file(project), nl=False)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+@main.command()
 @click.option("--port", default=3000, help="Port of the Dagster UI.")
 @click.option("--mlflow-port", default=5000, help="Port of the MLflow UI.")
 def ui(port: int, mlflow_port: int) -> None:

@@ -52,6 +52,10 @@ class DatabricksConfig(StrictModel):
         "its environment, and a deployment copies the version there, without training again, before it is served.",
     )
     experiments: Name = Field(default="/Shared", description="Workspace folder of MLflow's experiments.")
+    dashboards: Name = Field(
+        default="/Shared",
+        description="Workspace folder of the monitors' dashboards, which there are where tables are registered.",
+    )
     volume: str | None = Field(default=None, description="Volume path for files (/Volumes/catalog/schema/volume).")
     remote_layers: list[Literal["bronze", "silver", "gold", "model"]] = Field(
         default=["bronze", "silver", "gold", "model"],

@@ -11,6 +11,7 @@ from mlops_assets.lake.locations import Warehouse
 from mlops_assets.lake.spark.engine import SparkEngine
 from mlops_assets.resources.workspace import workspace
 from mlops_assets.unity_tables import UnityCatalog, UnityTables, teller
+from mlops_assets.workspace_dashboards import shower
 
 
 class WarehouseResource(dg.ConfigurableResource[Warehouse]):
@@ -43,7 +44,10 @@ def unity_tables_of(there: DatabricksConfig) -> UnityTables | None:
 
 def _catalog(there: DatabricksConfig) -> UnityCatalog | None:
     told = unity_tables_of(there)
-    return UnityCatalog(told, teller(workspace, told.warehouse_id)) if told else None
+    if told is None:
+        return None
+    show = shower(workspace, there.dashboards, told.warehouse_id)
+    return UnityCatalog(told, teller(workspace, told.warehouse_id), show)
 
 
 class SparkWarehouseResource(dg.ConfigurableResource[Warehouse]):

@@ -8,7 +8,7 @@ from mlops_assets.config.lineage import model_documents
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring.error_stream import errors_of
-from mlops_assets.steps.monitored import performance_name
+from mlops_assets.steps.monitored import performance_name, watches_quality
 from mlops_assets.steps.result import StepResult
 from mlops_assets.unity_tables import UnityTable, register, table_name
 
@@ -67,6 +67,24 @@ def written_tables(project: Project, step: Sequence[str], lake: Warehouse, schem
         for each in _written(project, *step)
         if delta.exists(path := lake.table(project.name, layer, each.table))
     ]
+
+
+def dashboard_tables(project: Project, schema: str, lake: Warehouse | None = None) -> dict[str, str]:
+    """The monitor's tables that a dashboard shows by what they hold, as Unity Catalog names them: those that are there,
+    or all that the documents ask for where no `lake` is given. Without a `schema` the names are those within one.
+    """
+    asked = {name: next(_monitored(project, name)) for name in _shown(project)}
+    return {
+        name: table_name(schema, project, "monitoring", each.table, each.documented).lstrip(".")
+        for name, each in asked.items()
+        if lake is None or delta.exists(lake.table(project.name, "monitoring", each.table))
+    }
+
+
+def _shown(project: Project) -> list[str]:
+    watched = [each.monitoring.config for each in model_documents(project) if each.monitoring]
+    quality = ["quality"] if any(map(watches_quality, watched)) else []
+    return ["drift", "performance", *quality, "alerts"] if watched else []
 
 
 def _written(project: Project, layer: str, name: str) -> Iterator[Written]:

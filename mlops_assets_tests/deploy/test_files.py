@@ -11,6 +11,8 @@ from dagster._core.instance.config import dagster_instance_config
 from dagster_cloud_cli.config.models import Build
 from databricks.sdk.service.jobs import JobSettings
 
+from mlops_assets.cli.dashboard import dashboard_file
+
 ROOT = Path(__file__).parents[2]
 OPTIONS = ["--regex-variant", "python", "--builtin-schema"]
 SCHEMAS = [
@@ -49,6 +51,13 @@ def test_the_settings_of_an_instance_are_ones_that_dagster_knows(
 def test_the_bundles_jobs_have_only_fields_that_databricks_knows() -> None:
     for job in content("databricks.yml")["resources"]["jobs"].values():
         assert JobSettings.from_dict(job).as_dict() == job
+
+
+def test_the_bundles_dashboard_is_the_one_that_the_documents_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLOPS_CONFIGS", str(ROOT / "configs"))
+    shipped = content("databricks.yml")["resources"]["dashboards"]["flights"]
+    assert (ROOT / shipped["file_path"]).read_text() == dashboard_file("flights")
+    assert shipped["display_name"] == content("configs/flights/monitoring.yaml")["dashboard_name"]
 
 
 def test_the_build_of_dagster_plus_is_one_that_its_command_line_reads() -> None:

@@ -11,6 +11,7 @@ from mlops_assets_tests.workspace_stub.faults import Fault, Faults
 from mlops_assets_tests.workspace_stub.files import Files
 from mlops_assets_tests.workspace_stub.http import Call, Refused, Routes, listening
 from mlops_assets_tests.workspace_stub.jobs import Jobs
+from mlops_assets_tests.workspace_stub.lakeview import Lakeview
 from mlops_assets_tests.workspace_stub.models import UnityModels
 from mlops_assets_tests.workspace_stub.secrets import Secrets
 from mlops_assets_tests.workspace_stub.serving import Serving
@@ -36,7 +37,7 @@ class Workspace:
     def __post_init__(self) -> None:
         self.serving, self.secrets = Serving(self.model), Secrets()
         self.files, self.jobs = Files(self.root), Jobs(self.root, self._environment)
-        self.catalog = Catalog(self.schemas)
+        self.catalog, self.lakeview = Catalog(self.schemas), Lakeview()
         self.tracking, self.unity_models = Tracking(self.root), UnityModels(self.root, self.schemas.__contains__)
 
     def model(self, name: str, version: str) -> Path:
@@ -62,6 +63,7 @@ class Workspace:
             **self.jobs.routes,
             **self.secrets.routes,
             **self.catalog.routes,
+            **self.lakeview.routes,
             **self.unity_models.routes,
             **self.tracking.routes,
         }
