@@ -4,6 +4,7 @@ import dagster as dg
 import pytest
 
 from mlops_assets.config import DeploymentConfig
+from mlops_assets.registry import ModelRegistry
 from mlops_assets.resources.platforms import resources_for
 from mlops_assets.resources.serving import EmbeddedServing
 from mlops_assets.serving.errors import ServingError
@@ -20,3 +21,25 @@ def test_a_laptop_refuses_a_gpu_and_says_where_there_is_one(tmp_path: Path) -> N
     serving.require(DeploymentConfig.model_validate(wanted))
     with pytest.raises(ServingError, match=r"compute_type: .* gpu needs a Databricks platform"):
         serving.require(DeploymentConfig.model_validate({**wanted, "compute_type": "gpu"}))
+
+
+def test_the_address_of_mlflows_store_is_known_to_a_run_and_not_kept_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"sqlite:///{tmp_path / 'password-47.db'}"
+    monkeypatch.setenv("MLOPS_MLFLOW_URI", address)
+    seen: list[str] = []
+
+    @dg.op
+    def look(registry: dg.ResourceParam[ModelRegistry]) -> None:
+        seen.append(registry.tracking_uri)
+
+    @dg.job(resource_defs={"registry": resources_for("embedded")["registry"]})
+    def job() -> None:
+        look()
+
+    assert job.execute_in_process().success
+    assert seen == [address]
+    kept_with_each_run = dg.serialize_value(job.get_job_snapshot())
+    assert "MLOPS_MLFLOW_URI" in kept_with_each_run
+    assert "password-47" not in kept_with_each_run
