@@ -24,6 +24,7 @@ from mlops_assets.monitoring.dashboard import (
     distribution,
     render,
 )
+from mlops_assets.monitoring.error_stream import changes
 from mlops_assets.monitoring.lakeview import definition
 from mlops_assets.monitoring.performance import WindowPerformance, performance_from_frame
 from mlops_assets.monitoring.quality import last_quality
@@ -99,9 +100,11 @@ def dashboard_data(
     """What the page shows, read from the monitor's tables and the registry."""
     tables = drift_tables(project, lake)
     drift = verdicts(tables, MOST_WINDOWS)
-    performance = last_windows(performance_table(project, config, lake), MOST_WINDOWS)
+    measured = performance_table(project, config, lake)
+    performance = last_windows(measured, MOST_WINDOWS)
     windows = sorted({*drift, *(performance["window"].to_list() if performance.height else [])})
     metric = next(iter(model_metrics(config)), "roc_auc")
+    tracking = config.model_performance_tracking
     return DashboardData(
         title=config.dashboard_name or documents.model,
         as_of=datetime.now(UTC),
@@ -115,6 +118,7 @@ def dashboard_data(
         threshold=config.alert_thresholds.get(metric, config.alert_thresholds.get(f"model_{metric}")),
         alerts=announcements(read_log(lake.table(project.name, "monitoring", "alerts"), documents.model)),
         quality=last_quality(quality_table(project, lake), MOST_WINDOWS),
+        changes=changes(measured, champion.version, tracking.detectors if tracking else []),
         alarm=history(tables, champion.version, config).alarm,
     )
 

@@ -11,6 +11,7 @@ from mlops_assets.monitoring import charts, panels
 from mlops_assets.monitoring.alarm import Alarm
 from mlops_assets.monitoring.bins import Bins, Floats, NumericBins
 from mlops_assets.monitoring.directions import canonical
+from mlops_assets.monitoring.error_stream import Change
 from mlops_assets.monitoring.performance import WindowPerformance
 from mlops_assets.monitoring.quality import Quality
 from mlops_assets.monitoring.summary import Profile
@@ -67,7 +68,8 @@ class DashboardData:
     `windows` is the time axis, oldest first; what has no window in it is not drawn.
 
     `drift` holds each window's features, `performance` the champion's and `baseline` that of the first model,
-    never retrained; `metric` is drawn, with its alert threshold where there is one; `quality` is each window's.
+    never retrained; `metric` is drawn, with its alert threshold where there is one; `quality` is each window's;
+    `changes` are where detectors saw the champion's errors rise.
     """
 
     title: str
@@ -83,6 +85,7 @@ class DashboardData:
     alarm: Alarm | None = None
     alerts: Sequence[Announcement] = ()
     quality: Mapping[str, Sequence[Quality]] = field(default_factory=dict)
+    changes: Sequence[Change] = ()
 
 
 def distribution(
@@ -131,6 +134,7 @@ def _page(data: DashboardData) -> dict[str, object]:
         "champions": charts.spans([champion[one].version if one in champion else None for one in windows]),
         "retrainings": {window: [one for one in data.retrainings if one.window == window] for window in windows},
         "alerts": {window: [one for one in data.alerts if one.window == window] for window in windows},
+        "changes": {window: [one for one in data.changes if one.window == window] for window in windows},
         "heat": [row for row in heat if panels.moved(row)],
         "calm": [row for row in heat if not panels.moved(row)],
         "quality": panels.quality_map(windows, data.quality),

@@ -11,6 +11,7 @@ import pytest
 from mlops_assets.monitoring import charts, panels
 from mlops_assets.monitoring.alarm import Alarm
 from mlops_assets.monitoring.dashboard import Announcement, DashboardData, Retraining, distribution, render
+from mlops_assets.monitoring.error_stream import Change
 from mlops_assets.monitoring.performance import MetricValue, WindowPerformance
 from mlops_assets.monitoring.profile import fit_reference, summarise
 from mlops_assets.monitoring.quality import Quality
@@ -136,6 +137,14 @@ def test_alerts_stand_on_the_axis_of_time_and_in_a_table_with_what_was_told():
         assert told in text
     untold = replace(announced("flights-6", "v1"), told={})
     assert "nobody: no channel" in render(data(alerts=[untold]))
+
+
+def test_where_errors_rose_stands_on_the_axis_of_time_and_in_words():
+    rise = Change("adwin", datetime(2013, 6, 3, 9, tzinfo=UTC), "flights-6", 0.1, 0.25)
+    page = Page(render(data(changes=[rise])))
+    assert page.text.count("◆") == 1
+    assert "flights-6: adwin: errors rose from 0.1 to 0.25 at 2013-06-03 09:00" in page.text
+    assert "◆" not in render(data())
 
 
 def test_a_gain_within_the_interval_is_neither_good_nor_bad():
