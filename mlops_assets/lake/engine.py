@@ -67,6 +67,9 @@ class Engine(Protocol[F]):
     def together(self, frames: Sequence[Any]) -> Any:
         """Frames that were put aside, one after another, as `append` and `overwrite` take rows batch by batch."""
 
+    def broken(self, bad: Any) -> Mapping[str, int]:
+        """How many rows of a batch's `bad`, put aside or not, break each rule."""
+
     def parted(self, config: "DataConfig", frame: F) -> F:
         """The frame with `_partition`, the key of each row's partition; null where it belongs to none."""
 

@@ -1,6 +1,6 @@
 """The engine of a machine without a JVM: Polars moves the rows, delta-rs writes the tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from mlops_assets.lake.files import scan_file
 from mlops_assets.lake.history import history
 from mlops_assets.lake.partition import partition_key
 from mlops_assets.lake.prepare import prepare, table_outcomes
-from mlops_assets.lake.shape import without_duplicates
+from mlops_assets.lake.shape import FAILED, without_duplicates
 from mlops_assets.lake.stretches import PARTITION
 
 if TYPE_CHECKING:
@@ -60,6 +60,11 @@ class PolarsEngine:
     def together(self, frames: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
         """Frames that were put aside, one after another."""
         return pl.concat(frames, how="diagonal_relaxed")
+
+    def broken(self, bad: Frame) -> Mapping[str, int]:
+        """Rows by the rules that they break."""
+        counted = bad.lazy().select(pl.col(FAILED).explode()).group_by(FAILED).len().collect()
+        return dict(counted.iter_rows())
 
     def columns(self, frame: Frame) -> list[str]:
         """The frame's columns, in order."""

@@ -5,6 +5,7 @@ The quarantine keeps bronze's columns untouched. Both tables record how far in b
 is written first: after a kill between the two, silver gets the rows that the quarantine has not, and no row twice.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -162,7 +163,7 @@ def _one(work: Work, stretch: Stretch) -> Refined:
     arrived = work.engine.arrivals(work.tables.bronze, stretch)
     batch = work.engine.prepare(work.config, arrived, work.run, work.others, work.rules)
     found = Survey.of(batch)
-    blocked = _blocked(work, found)
+    blocked = _blocked(work, found, [batch])
     if blocked:
         return Refined(RowCount(batch.read, quarantined=batch.bad_rows), batch.outcomes, blocked)
     _write(work, stretch, batch)
@@ -173,7 +174,7 @@ def _many(work: Work, found: Sequence[Stretch]) -> Refined:
     """A larger run looks at all stretches before it writes the first: what blocks must block all of it."""
     with temporary_folder() as folder:
         whole, aside = survey(work, found, folder)
-        blocked = _blocked(work, whole)
+        blocked = _blocked(work, whole, aside)
         if blocked:
             return Refined(RowCount(whole.read, quarantined=whole.bad), whole.outcomes, blocked)
         if work.overwrites and not any(stretch.corrects for stretch in found):
@@ -186,9 +187,12 @@ def _many(work: Work, found: Sequence[Stretch]) -> Refined:
     return Refined(work.rows, work.outcomes)
 
 
-def _blocked(work: Work, found: Survey) -> tuple[str, ...]:
+def _blocked(work: Work, found: Survey, batches: Sequence[Batch[Any]]) -> tuple[str, ...]:
+    def broken() -> Mapping[str, int]:
+        return sum((Counter(work.engine.broken(batch.bad)) for batch in batches), Counter())
+
     work.asked.append(found.outcomes)
-    return () if work.nowhere else blocking(work.config, found, delta.rows(work.tables.silver))
+    return () if work.nowhere else blocking(work.config, found, delta.rows(work.tables.silver), broken)
 
 
 def _write(work: Work, stretch: Stretch, batch: Batch[Any]) -> None:

@@ -1,7 +1,7 @@
 """What a run's rows look like before any is written, and whether that must stop it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlops_assets.lake.refine import Work
 
 EXAMPLES = 3
+WORST = 3  # rules that are named where too many rows break some
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,19 @@ def _of_the_table(work: "Work", found: Sequence[Stretch], rules: Sequence[Rule])
     return work.engine.table_outcomes(work.config, parts, work.run, work.others, rules)
 
 
-def blocking(config: "DataConfig", found: Survey, present: int) -> tuple[str, ...]:
-    """Why nothing downstream may run; empty where all is well. `present` are the rows that silver has."""
+def blocking(
+    config: "DataConfig", found: Survey, present: int, broken: Callable[[], Mapping[str, int]]
+) -> tuple[str, ...]:
+    """Why nothing downstream may run; empty where all is well. `present` are the rows that silver has, `broken` counts
+    the bad ones by what they break.
+    """
     reasons = []
     share = found.bad / found.read if found.read else 0.0
     if share > config.max_error_fraction:
         allowed = f"more than max_error_fraction {config.max_error_fraction:.2%}"
-        reasons.append(f"{share:.2%} of {found.read} rows break error rules, {allowed}")
+        worst = sorted(broken().items(), key=lambda rule: (-rule[1], rule[0]))[:WORST]
+        named = ", ".join(f"{name} ({rows} rows)" for name, rows in worst)
+        reasons.append(f"{share:.2%} of {found.read} rows break error rules, {allowed}; most break {named}")
     if present + found.good < config.min_rows:
         reasons.append(f"{present + found.good} rows, fewer than min_rows {config.min_rows}")
     for outcome in found.outcomes:

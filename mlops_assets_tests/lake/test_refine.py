@@ -39,6 +39,7 @@ def test_more_bad_rows_than_allowed_block_and_write_nothing(lake: Lake) -> None:
     config = lake.config(columns=COLUMNS, validation_rules=[POSITIVE], max_error_fraction=0.5)
     done = lake.load(config)
     assert "66.67%" in done.blocked[0]
+    assert "most break amount_is_float (1 rows), positive (1 rows)" in done.blocked[0]
     assert not delta.exists(lake.tables.silver)
     assert not delta.exists(lake.tables.quarantine)
     assert lake.refine(lake.config(columns=COLUMNS, max_error_fraction=0.5)).rows.read == 3

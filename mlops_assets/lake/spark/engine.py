@@ -10,6 +10,7 @@ import polars as pl
 
 from mlops_assets.config.platform import SparkConfig
 from mlops_assets.lake.batch import Batch, Run
+from mlops_assets.lake.shape import FAILED
 from mlops_assets.lake.sources import SourceFile
 from mlops_assets.lake.spark import delta, merging
 from mlops_assets.lake.spark.arrivals import arrivals, corrected, with_vanished, without
@@ -139,6 +140,13 @@ class SparkEngine:
     def together(self, frames: Sequence["DataFrame"]) -> "DataFrame":
         """The rows of all frames."""
         return reduce(lambda one, other: one.unionByName(other), frames)
+
+    def broken(self, bad: "DataFrame") -> Mapping[str, int]:
+        """Rows by the rules that they break."""
+        from pyspark.sql import functions
+
+        counted = bad.select(functions.explode(FAILED).alias(FAILED)).groupBy(FAILED).count()
+        return dict(map(tuple, counted.collect()))
 
     def keep(self, frame: "DataFrame") -> "DataFrame":
         """The frame, held by the workers once it has been made."""
