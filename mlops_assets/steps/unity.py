@@ -8,6 +8,7 @@ from mlops_assets.config.lineage import model_documents
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring.error_stream import errors_of
+from mlops_assets.monitoring.track import revisions_of
 from mlops_assets.steps.monitored import performance_name, watches_quality
 from mlops_assets.steps.result import StepResult
 from mlops_assets.unity_tables import UnityTable, register, table_name
@@ -120,3 +121,4 @@ def _monitored(project: Project, name: str) -> Iterator[Written]:
             named = (tracking.metrics_table if tracking else None) or ""
             yield Written(table, "A value a window, version and metric, as labels arrive.", named)
             yield Written(errors_of(table), "The champion's errors in the order of time.")
+            yield Written(revisions_of(table), "Every measurement of a metric, with when it was known.")

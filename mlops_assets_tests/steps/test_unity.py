@@ -53,8 +53,8 @@ def write(lake: Warehouse, *tables: str) -> None:
         ),
         (
             "monitoring/performance",
-            ["monitoring/performance", "monitoring/performance_errors"],
-            ["dev.ml.flights_monitoring_performance", "dev.ml.flights_monitoring_performance_errors"],
+            [f"monitoring/performance{ending}" for ending in ("", "_errors", "_revisions")],
+            [f"dev.ml.flights_monitoring_performance{ending}" for ending in ("", "_errors", "_revisions")],
         ),
         ("monitoring/alerts", ["monitoring/alerts"], ["dev.ml.flights_monitoring_alerts"]),
         ("model/flight_delay", [], []),
