@@ -65,7 +65,7 @@ def feature_pipeline(
     blocks: list[tuple[str, Any, list[str]]] = []
     if native:
         blocks.append(("categories", Categories(treatment.categories), native))
-    for _, group in groupby(rest, key=lambda column: plain.get(column, column)):
+    for _, group in groupby(rest, key=lambda column: _block(column, plain)):
         columns = list(group)
         steps = (
             default_steps(plain[columns[0]])
@@ -74,7 +74,8 @@ def feature_pipeline(
         )
         if not treatment.takes_nan and _may_be_null(columns[0], plain, transformations):
             steps = [*steps, median()]
-        blocks.append((columns[0], _chain(steps), columns))
+        # By number: scikit-learn takes no name with two underscores, and none twice.
+        blocks.append((f"columns_{len(blocks)}", _chain(steps), columns))
     imputed = () if treatment.takes_nan else tuple(each for each in rest if _may_be_null(each, plain, transformations))
     transformer = ColumnTransformer(blocks, remainder="drop", sparse_threshold=0, verbose_feature_names_out=False)
     return FeatureSteps(transformer, (*native, *rest), len(native), imputed)
@@ -128,6 +129,12 @@ def _declared(
     first = [] if kind in ("text", "datetime") else default_steps(kind)
     chain = _chain([*first, *steps])
     return [Chosen(chain, column, list(keep))] if keep else [*first, *steps]
+
+
+def _block(column: str, plain: Mapping[str, str]) -> tuple[str, str]:
+    """What neighbours have in common that go through the same steps; those that take one column stand alone."""
+    kind = plain.get(column, "")
+    return (kind, "" if kind in ("number", "truth", "text") else column)
 
 
 def _may_be_null(column: str, plain: Mapping[str, str], transformations: Transformations) -> bool:

@@ -215,3 +215,23 @@ def test_a_served_model_takes_whole_numbers_as_double() -> None:
     schema = pl.Schema({"n": pl.Int64, "b": pl.Boolean, "s": pl.String, "t": pl.Datetime("us", "UTC")})
     types = ["double", "boolean", "string", "datetime"]
     assert [kind for _, kind in signature_types(schema, list(schema))] == types
+
+
+def test_neighbouring_instants_each_give_their_parts() -> None:
+    rows = ROWS.select("seen", seen_first=pl.col("seen").dt.offset_by("-40d"))
+    steps = feature_pipeline(["seen", "seen_first"], rows.schema, {})
+    made = steps.transformer.fit_transform(model_frame(rows, steps.inputs))
+    names = [f"{column}_{part}" for column in rows.columns for part in ("month", "dayofweek", "hour")]
+    assert list(steps.transformer.get_feature_names_out()) == names
+    months = rows.select(pl.all().dt.month().cast(pl.Float64)).to_numpy()
+    np.testing.assert_array_equal(made[:, [0, 3]], months)
+
+
+def test_a_column_may_be_called_like_a_kind_of_values_or_hold_two_underscores() -> None:
+    rows = ROWS.select(number="amount", weather__temp="amount", truth="flag", categories="city")
+    clipped = specs(number={"type": "clip", "upper": 1.0})
+    steps = feature_pipeline(rows.columns, rows.schema, clipped, Treatment(categories=10))
+    made = steps.transformer.fit_transform(model_frame(rows, steps.inputs))
+    assert made.shape == (N, 4)
+    np.testing.assert_array_equal(made[:, 1], np.minimum(rows["number"].to_numpy(), 1.0))
+    np.testing.assert_array_equal(made[:, 2], rows["weather__temp"].to_numpy())
