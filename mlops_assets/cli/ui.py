@@ -92,7 +92,7 @@ def _dagster(port: int) -> Server:
 
 def _mlflow(port: int) -> Server:
     # By its environment: a command, with a password in the store's address, can be read by everybody on the machine.
-    store = {"MLFLOW_BACKEND_STORE_URI": embedded_registry().tracking_uri}
+    store = {"MLFLOW_BACKEND_STORE_URI": embedded_registry().server.tracking_uri}
     command = ["-m", "mlflow", "ui", "--port", str(port), "--workers", "1"]
     return Server("MLflow UI", f"http://127.0.0.1:{port}", _started(command, store))
 

@@ -1,5 +1,6 @@
 """One training as one MLflow run: what is recorded of it, and its model."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,10 +32,7 @@ def record(training: Training, experiment_id: str, run_name: str) -> tuple[str, 
         mlflow.set_tags(dict(training.tags))
         for table, version in training.tables.items():
             mlflow.log_input(_dataset(table, version), context="training")
-        for title, png in training.figures.items():
-            mlflow.log_image(_pixels(png), artifact_file=f"{title}.png")
-        for file, text in training.files.items():
-            mlflow.log_text(text, file)
+        _log_files(training)
         info = _log_model(training)
         # After the model: MLflow copies what was measured before it metric by metric.
         mlflow.log_metrics(dict(training.metrics), model_id=info.model_id)
@@ -67,9 +65,13 @@ def _dataset(table: str, version: int) -> Any:
     return MetaDataset(source, name=Path(table).name)  # type: ignore[abstract]
 
 
-def _pixels(png: bytes) -> Any:
-    import io
+def _log_files(training: Training) -> None:
+    """Figures and texts, all in one go."""
+    import mlflow
 
-    from PIL import Image
-
-    return Image.open(io.BytesIO(png))
+    with tempfile.TemporaryDirectory() as folder:
+        for title, png in training.figures.items():
+            Path(folder, f"{title}.png").write_bytes(png)
+        for file, text in training.files.items():
+            Path(folder, file).write_text(text)
+        mlflow.log_artifacts(folder)

@@ -50,12 +50,12 @@ def _spark() -> Mapping[str, object]:
 
 def _on_this_machine(platform: str, lake: object) -> Mapping[str, object]:
     """MLflow and the gateway below MLOPS_HOME; the tables wherever `lake` has them."""
-    registry, gateway = embedded_registry(), load_platform(platform).gateway
+    store, gateway = embedded_registry().server, load_platform(platform).gateway
     # A server's address may hold a password, and what is a resource's configuration is shown in the Launchpad.
-    tracking_uri = dg.EnvVar(SHARED_MLFLOW) if os.environ.get(SHARED_MLFLOW) else registry.tracking_uri
+    tracking_uri = dg.EnvVar(SHARED_MLFLOW) if os.environ.get(SHARED_MLFLOW) else store.tracking_uri
     return {
         "lake": lake,
-        "registry": RegistryResource(tracking_uri=tracking_uri, artifacts=str(registry.artifacts)),
+        "registry": RegistryResource(tracking_uri=tracking_uri, artifacts=str(store.artifacts)),
         "serving": ServingResource(home=str(home()), host=gateway.host, port=gateway.port),
     }
 

@@ -61,7 +61,7 @@ def test_a_version_is_trained_again_to_the_bit_though_its_table_went_on(
 def test_the_command_answers_with_its_exit_code(
     registry: ModelRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLOPS_HOME", str(registry.artifacts.parent))
+    monkeypatch.setenv("MLOPS_HOME", str(registry.server.artifacts.parent))
     version = trained(registry, tmp_path, "cli")
     good = CliRunner().invoke(main, ["replay", "cli/latest"])
     assert (good.exit_code, "cli/1: equal to the bit" in good.output) == (0, True), good.output
