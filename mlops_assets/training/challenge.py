@@ -22,7 +22,16 @@ def judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> G
     labels = truth_of(held_out, config)
     champion = registry.champion(config.registry_model_name)
     if champion is None:
-        return decide(fitted.pipeline, None, held_out, labels, config, inputs=fitted.inputs, said=fitted.said)
+        return decide(
+            fitted.pipeline,
+            None,
+            held_out,
+            labels,
+            config,
+            inputs=fitted.inputs,
+            said=fitted.said,
+            measured=fitted.measured,
+        )
     path = registry.local_path(champion)
     signature = Signature.logged(path)
     broken = list(Signature.of(fitted).broken(signature)) if config.gate.signature == "compatible" else []
@@ -42,8 +51,9 @@ def judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> G
         config,
         inputs=fitted.inputs,
         said=fitted.said,
+        measured=fitted.measured,
         champion_inputs=signature.names,
-        unseen=unseen.to_numpy(),
+        unseen=None if unseen.all() else unseen.to_numpy(),
     )
 
 

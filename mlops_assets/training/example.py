@@ -20,7 +20,7 @@ def _typical(column: pl.Series) -> Any:
         return None
     match kind_of(column.name, column.dtype):
         case "number":
-            return float(present.cast(pl.Float64).sort()[len(present) // 2])
+            return present.cast(pl.Float64).quantile(0.5, interpolation="higher")
         case "datetime":
             return _instant(present.sort()[len(present) // 2])
         case "text":

@@ -71,6 +71,11 @@ class Fitted:
         }
 
     @property
+    def measured(self) -> Evaluation | None:
+        """The metrics on the rows the model is judged on, None where there are none."""
+        return self.evaluations.get(self.splits.held_out)
+
+    @property
     def held_out(self) -> pl.DataFrame:
         """The rows the model is judged on."""
         return self.rows[self.splits.rows[self.splits.held_out]]

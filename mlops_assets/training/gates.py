@@ -17,7 +17,7 @@ from mlops_assets.features.frames import model_frame
 from mlops_assets.features.joins import require_columns
 from mlops_assets.rules import evaluate as holds
 from mlops_assets.training.bootstrap import paired_gains
-from mlops_assets.training.evaluation import Outcomes, evaluate, outcomes
+from mlops_assets.training.evaluation import Evaluation, Outcomes, evaluate, outcomes
 from mlops_assets.training.fairness import unfair
 from mlops_assets.training.metrics import gate_metric, metric, tracked
 
@@ -52,17 +52,18 @@ def decide(
     champion_inputs: Sequence[str] = (),
     unseen: Any = None,
     said: Outcomes | None = None,
+    measured: Evaluation | None = None,
 ) -> GateDecision:
     """Judges two fitted pipelines (`champion` may be None) on held-out `rows` with `labels` (n,).
 
     `inputs` are each model's raw columns. `unseen` is a mask, shape (n,): rows the champion was not trained
     on; only these are compared, because a model looks too good on what it has learned. `said` is what the
-    challenger says of `rows`, where that is known. Raises FeatureError where `rows` lack a column of a model,
-    and RuleError for a criterion that cannot be read.
+    challenger says of `rows`, and `measured` its metrics there, where they are known. Raises FeatureError where
+    `rows` lack a column of a model, and RuleError for a criterion that cannot be read.
     """
     names = tracked(config)
     new = said if said is not None else outcomes(challenger, model_frame(rows, inputs), config.model_type)
-    values = evaluate(new, labels, names)
+    values = measured if measured is not None else evaluate(new, labels, names)
     failed = [
         *unmet(config.promotion_criteria, values.values, values.reasons),
         *unfair(config.gate.fairness, new, labels, rows),
@@ -75,15 +76,22 @@ def decide(
     if unseen is not None:
         new, old, labels = new.at(unseen), old.at(unseen), labels[unseen]
         groups = groups[unseen] if groups is not None else None
-    return _compared(new, old, labels, config, failed, groups)
+        values = evaluate(new, labels, names)
+    return _compared((new, values), (old, evaluate(old, labels, names)), labels, config, failed, groups)
 
 
 def _compared(
-    new: Outcomes, old: Outcomes, labels: Any, config: TrainingConfig, failed: Sequence[str], groups: Any
+    told: tuple[Outcomes, Evaluation],
+    known: tuple[Outcomes, Evaluation],
+    labels: Any,
+    config: TrainingConfig,
+    failed: Sequence[str],
+    groups: Any,
 ) -> GateDecision:
-    """The decision on rows that both models have not seen; `groups` (n,) numbers what is resampled whole."""
-    chosen, names = gate_metric(config), tracked(config)
-    challenger, champion = (evaluate(each, labels, names) for each in (new, old))
+    """The decision on rows that both models have not seen, by what challenger and champion say of them; `groups` (n,)
+    numbers what is resampled whole.
+    """
+    chosen, (new, challenger), (old, champion) = gate_metric(config), told, known
     new_value, old_value = challenger.values[chosen], champion.values[chosen]
     evidence = GateDecision(False, [], chosen, challenger.values, champion.values, rows=len(labels))
     if new_value is None or old_value is None:

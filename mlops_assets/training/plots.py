@@ -56,6 +56,7 @@ def _of_classifier(found: Outcomes, truth: Any) -> dict[str, Draw]:
 def _png(draw: Draw) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import AutoLocator, MaxNLocator
 
     # Without pyplot: it keeps figures alive, and picks a backend for the whole process.
     figure = Figure(figsize=(4.8, 3.6), dpi=90)
@@ -64,8 +65,12 @@ def _png(draw: Draw) -> bytes:
     # Fixed margins: a layout engine draws everything twice.
     figure.subplots_adjust(left=0.15, right=0.97, bottom=0.14, top=0.96)
     draw(axes)
+    # Most of the time that a figure takes is that of the labels of its ticks.
+    for axis in (axes.xaxis, axes.yaxis):
+        if isinstance(axis.get_major_locator(), AutoLocator):
+            axis.set_major_locator(MaxNLocator(5))
     file = io.BytesIO()
-    figure.savefig(file, format="png")
+    figure.savefig(file, format="png", pil_kwargs={"compress_level": 1})
     return file.getvalue()
 
 

@@ -94,5 +94,5 @@ def _hash(column: pl.Series) -> str:
     if physical.dtype.is_numeric():
         digest.update(np.ascontiguousarray(physical.fill_null(0).to_numpy()).tobytes())
     else:
-        digest.update("\x1f".join(physical.cast(pl.String).fill_null("").to_list()).encode())
+        digest.update((physical.cast(pl.String).fill_null("").str.join("\x1f").item() or "").encode())
     return digest.hexdigest()
