@@ -87,6 +87,17 @@ def model_path(save_model: Saver, churn: pd.DataFrame) -> Path:
 
 
 @pytest.fixture(scope="session")
+def linear_path(save_model: Saver, churn: pd.DataFrame) -> Path:
+    """A linear model of who leaves: the gateway answers by its plan, without its worker."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import OneHotEncoder
+
+    labels = ["stays" if tenure > 30 else "leaves" for tenure in churn["tenure"]]
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    return save_model(encoder, LogisticRegression(), churn, labels)
+
+
+@pytest.fixture(scope="session")
 def deploy(model_path: Path) -> Callable[..., EndpointSpec]:
     """A specification of the churn endpoint with one's own changes."""
 

@@ -8,8 +8,6 @@ from pathlib import Path
 import httpx
 import pandas as pd
 import pytest
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import OneHotEncoder
 
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
 from mlops_assets.serving.gateway_process import GatewayAddress
@@ -17,17 +15,10 @@ from mlops_assets.serving.inline import MOST_BYTES, Inline
 from mlops_assets.serving.model import load_served_model
 from mlops_assets.serving.plan import MOST_NUMBERS, LinearPlan
 from mlops_assets.serving.plan_proof import made_rows, with_proven_plan
-from mlops_assets_tests.serving.conftest import Saver, invoke, token_of, workers_of
+from mlops_assets_tests.serving.conftest import invoke, token_of, workers_of
 
 Deploy = Callable[..., EndpointSpec]
 ROW = {"tenure": 3, "charges": 41.5, "contract": "monthly"}
-
-
-@pytest.fixture(scope="module")
-def linear_path(save_model: Saver, churn: pd.DataFrame) -> Path:
-    labels = ["stays" if tenure > 30 else "leaves" for tenure in churn["tenure"]]
-    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-    return save_model(encoder, LogisticRegression(), churn, labels)
 
 
 @pytest.fixture

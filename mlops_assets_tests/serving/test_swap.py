@@ -93,19 +93,20 @@ class Routed(NamedTuple):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("model", ["model_path", "linear_path"])
 def test_twenty_swaps_and_five_rollbacks_under_load_answer_from_what_is_routed_and_by_its_weights(
-    tmp_path: Path, deploy: Deploy
+    tmp_path: Path, deploy: Deploy, model: str, request: pytest.FixtureRequest
 ) -> None:
+    """Of trees, which their workers answer, and of linear models, which the gateway answers itself."""
+    path = str(request.getfixturevalue(model))
     history: list[Routed] = []
     with running(tmp_path) as address, GatewayEndpoints(address.url, token_of(address)) as endpoints:
 
         def route(**shares: int) -> None:
             (first, *rest) = (each.removeprefix("v") for each in shares)
-            beside = [
-                {"version": each, "model_path": deploy().model_path, "percentage": shares[f"v{each}"]} for each in rest
-            ]
+            beside = [{"version": each, "model_path": path, "percentage": shares[f"v{each}"]} for each in rest]
             begun = time.monotonic()
-            endpoints.apply(deploy(int(first), beside=beside))
+            endpoints.apply(deploy(int(first), model_path=path, beside=beside))
             endpoints.wait_ready("churn", 120)
             history.append(Routed({each.removeprefix("v"): shares[each] for each in shares}, begun, time.monotonic()))
 
