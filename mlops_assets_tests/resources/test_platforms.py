@@ -32,7 +32,7 @@ def test_the_address_of_mlflows_store_is_known_to_a_run_and_not_kept_with_it(
 
     @dg.op
     def look(registry: dg.ResourceParam[ModelRegistry]) -> None:
-        seen.append(registry.tracking_uri)
+        seen.append(registry.server.tracking_uri)
 
     @dg.job(resource_defs={"registry": resources_for("embedded")["registry"]})
     def job() -> None:

@@ -25,7 +25,7 @@ def test_scaling_statistics_are_those_of_the_training_rows_alone() -> None:
     rows = two_clouds()
     config = training(["x0"], algorithm="logistic_regression")
     fitted = fit(config, features(feature_transformations={"x0": {"type": "scaling"}}), rows)
-    scaler = fitted.pipeline[0].named_transformers_["x0"][0]
+    scaler = fitted.pipeline[0].named_transformers_["columns_0"][0]
     train = fitted.rows["x0"].to_numpy()[fitted.splits.rows["train"]]
     assert scaler.mean_[0] == pytest.approx(train.mean(), abs=1e-12)
     assert scaler.var_[0] == pytest.approx(train.var(), abs=1e-12)
