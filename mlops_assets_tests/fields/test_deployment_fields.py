@@ -17,6 +17,7 @@ from mlops_assets_tests.serving.conftest import wait_until, workers_of
 pytestmark = pytest.mark.slow
 field = pytest.mark.field
 KEY = dg.AssetKey(["shop", "deployment", "production"])
+FOR_A_WORKER = 2000  # rows, more than the gateway answers in its own process
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +51,10 @@ def http(life: Life, token: bool = True) -> httpx.Client:
     return httpx.Client(base_url=gateway.url, headers=headers, trust_env=False, timeout=60)
 
 
-def asked(client: httpx.Client, endpoint: str = "shop") -> httpx.Response:
-    """The gateway's answer for one customer."""
+def asked(client: httpx.Client, endpoint: str = "shop", rows: int = 1) -> httpx.Response:
+    """The gateway's answer for so many customers."""
     row = {"tenure": 3.0, "charges": 60.0}
-    return client.post(f"/serving-endpoints/{endpoint}/invocations", json={"dataframe_records": [row]})
+    return client.post(f"/serving-endpoints/{endpoint}/invocations", json={"dataframe_records": [row] * rows})
 
 
 def described(life: Life, endpoint: str = "shop") -> dict[str, Any]:
@@ -172,7 +173,7 @@ def test_load_adds_workers_up_to_the_maximum_where_scaling_is_enabled(life: Life
 
     def user() -> None:
         with http(life) as client:
-            statuses.append(asked(client).status_code)
+            statuses.append(asked(client, rows=FOR_A_WORKER).status_code)
 
     users = [threading.Thread(target=user) for _ in range(24)]
     for worker in held_up:
@@ -208,7 +209,7 @@ def test_an_answer_that_takes_longer_is_an_error(life: Life) -> None:
         for worker in asleep:
             worker.suspend()
         with http(life) as client:
-            assert asked(client).status_code == 504
+            assert asked(client, rows=FOR_A_WORKER).status_code == 504
     finally:
         for worker in asleep:
             worker.resume()
