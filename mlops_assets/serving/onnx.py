@@ -135,7 +135,7 @@ def _graphs(model: ServedModel) -> list[bytes]:
             graph = made.SerializeToString()
             OnnxEstimator(graph)
         except Exception as error:  # noqa: BLE001 - converters and ONNX Runtime share no error: told where neither works
-            problem = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            problem = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         else:
             graphs.append(graph)
     if not graphs:
