@@ -30,6 +30,17 @@ def build(rows: Any, source: Any, config: FeatureConfig, tables: Mapping[str, An
     return (_polars if isinstance(rows, pl.DataFrame) else _spark)(rows, source, config, tables, keep)
 
 
+def with_gone(frame: Any, vanished: Any, gone: str) -> Any:
+    """Feature rows and the keys that are to leave their table, told apart by the column `gone`, as a merge takes them."""
+    if isinstance(frame, pl.DataFrame):
+        here, left = frame.with_columns(pl.lit(False).alias(gone)), vanished.with_columns(pl.lit(True).alias(gone))
+        return pl.concat([here, left], how="diagonal_relaxed")
+    from mlops_assets.rules.spark_operations import functions
+
+    here, left = (each.withColumn(gone, functions().lit(said)) for each, said in ((frame, False), (vanished, True)))
+    return here.unionByName(left, allowMissingColumns=True)
+
+
 def _polars(
     rows: pl.DataFrame, source: pl.LazyFrame, config: FeatureConfig, tables: Mapping[str, pl.LazyFrame], keep: Any
 ) -> Built:

@@ -41,7 +41,7 @@ def online_keys(config: FeatureConfig) -> list[str]:
 def refresh_online(config: FeatureConfig, table: str, store: OnlineStore) -> int:
     """Bring the store up to the newest version of the Delta `table`; how many rows were read for it.
 
-    Where the table was overwritten or its columns changed since, the store is built anew.
+    Where the table was overwritten, lost rows or its columns changed since, the store is built anew.
 
     Raises:
         LakeError, FeatureError: there is no table, a column's type has no place, or the store gives no answer.
@@ -49,7 +49,7 @@ def refresh_online(config: FeatureConfig, table: str, store: OnlineStore) -> int
     newest = delta.latest(table)
     types, keys, known = type_names(delta.schema(table, newest)), online_keys(config), store.held()
     done = known.version if known is not None and (known.types, known.keys) == (types, keys) else None
-    if done is not None and (done > newest or _overwritten(table, done)):
+    if done is not None and (done > newest or _overwritten(table, done) or _left(config, table, done, newest)):
         done = None
     if done == newest:
         return 0
@@ -111,6 +111,11 @@ def _newest(rows: pl.DataFrame, config: FeatureConfig) -> pl.DataFrame:
 def _overwritten(table: str, since: int) -> bool:
     newer = (entry for entry in DeltaTable(table).history() if entry.get("version", 0) > since)
     return any(entry.get("operationParameters", {}).get("mode") == "Overwrite" for entry in newer)
+
+
+def _left(config: FeatureConfig, table: str, since: int, newest: int) -> bool:
+    """Whether rows have left the table, so that an older row of their keys may be the newest one now."""
+    return delta.vanished(table, since, newest, keys=config.primary_keys).height > 0
 
 
 def _known(held: Held | None, store: OnlineStore) -> Held:

@@ -18,7 +18,7 @@ from mlops_assets.lake.writing import Commit, Written, append, overwrite, replac
 
 __all__ = [
     "Commit", "Written", "added", "append", "appended", "changes", "exists", "files", "latest", "merge", "normalised",
-    "overwrite", "replace", "required", "rows", "rows_of", "scan", "schema", "transaction_version", "version",
+    "overwrite", "replace", "required", "rows", "rows_of", "scan", "schema", "transaction_version", "vanished", "version",
 ]  # fmt: skip
 
 
@@ -123,8 +123,25 @@ def _changed(path: str, after: int, newest: int) -> pl.DataFrame:
             appended_rows(opened(path, newest), commit.added).collect().with_columns(_commit_version=commit.version)
             for commit in done
         )
-    feed = pl.DataFrame(opened(path).load_cdf(starting_version=after + 1, ending_version=newest))
+    feed = _feed(path, after, newest)
     return feed.filter(pl.col("_change_type").is_in(["insert", "update_postimage"])).sort("_commit_version")
+
+
+def _feed(path: str, after: int, until: int) -> pl.DataFrame:
+    return pl.DataFrame(opened(path).load_cdf(starting_version=after + 1, ending_version=until))
+
+
+def vanished(path: str, after: int, until: int, *, keys: Sequence[str]) -> pl.DataFrame:
+    """The `keys` whose rows were there at version `after` or came since, and of which none is there at `until`."""
+    if not rewritten(path, after, until):
+        return pl.DataFrame(schema={key: schema(path, until)[key] for key in keys})
+    with still_there(path):
+        feed = normalised(_feed(path, after, until))
+    last = feed.filter(pl.col("_commit_version") == pl.col("_commit_version").max().over(list(keys)))
+    came = pl.col("_change_type").is_in(["insert", "update_postimage"])
+    left = last.filter(~came).select(keys).unique().join(last.filter(came), on=list(keys), how="anti")
+    # Most keys of a merge are there again by the feed alone; of a key in several rows another may have stayed.
+    return left.lazy().join(scan(path, until).select(keys), on=list(keys), how="anti").collect() if len(left) else left
 
 
 def rewritten(path: str, after: int, until: int) -> bool:

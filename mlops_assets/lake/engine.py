@@ -111,6 +111,9 @@ class Engine(Protocol[F]):
         `keys`, where given, the newest form only.
         """
 
+    def vanished(self, path: str, after: int, until: int, *, keys: Sequence[str]) -> F:
+        """The `keys` whose rows were there at version `after` or came since, and of which none is there at `until`."""
+
     def prepare(
         self,
         config: "DataConfig",

@@ -32,6 +32,7 @@ class PolarsEngine:
     read_file = staticmethod(scan_file)
     appended = staticmethod(delta.appended)
     changes = staticmethod(delta.changes)
+    vanished = staticmethod(delta.vanished)
     arrivals = staticmethod(arrivals)
     corrected = staticmethod(corrected)
     without = staticmethod(without)

@@ -43,6 +43,7 @@ def features(
             "rows_read": done.read,
             "rows_inserted": done.inserted,
             "rows_updated": done.updated,
+            "rows_deleted": done.deleted,
             **online,
         },
         checks=[unique, *checks],

@@ -53,13 +53,26 @@ def changes(
         return scan(session, path, newest).limit(0)
     if not keys and all(commit.appends for commit in log.commits(path, after, newest)):
         return appended(session, path, after, newest)
-    f = functions()
-    feed = session.read.format("delta").option("readChangeFeed", "true")
-    rows = feed.option("startingVersion", after + 1).option("endingVersion", newest).load(path)
-    rows = rows.where(f.col("_change_type").isin("insert", "update_postimage"))
+    rows = _feed(session, path, after, newest, "insert", "update_postimage")
     if keys:
         rows = _newest(rows, keys)
     return rows.select(*(quoted(name) for name in delta.schema(path, newest)))
+
+
+def vanished(session: "SparkSession", path: str, after: int, until: int, *, keys: Sequence[str]) -> "DataFrame":
+    """The `keys` whose rows were there at version `after` or came since, and of which none is there at `until`."""
+    names, there = [quoted(key) for key in keys], scan(session, path, until)
+    if not delta.rewritten(path, after, until):
+        return there.select(*names).limit(0)
+    left = _feed(session, path, after, until, "delete", "update_preimage").select(*names).distinct()
+    return left.join(there.select(*names), on=list(keys), how="left_anti")
+
+
+def _feed(session: "SparkSession", path: str, after: int, until: int, *kinds: str) -> "DataFrame":
+    """The rows of some kinds of change, from the table's change feed."""
+    feed = session.read.format("delta").option("readChangeFeed", "true")
+    rows = feed.option("startingVersion", after + 1).option("endingVersion", until).load(path)
+    return rows.where(functions().col("_change_type").isin(*kinds))
 
 
 def _newest(rows: "DataFrame", keys: Sequence[str]) -> "DataFrame":

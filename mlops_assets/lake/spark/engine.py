@@ -84,6 +84,10 @@ class SparkEngine:
         self._let_go()
         return delta.changes(self.session, path, after, until, keys=keys)
 
+    def vanished(self, path: str, after: int, until: int, *, keys: Sequence[str]) -> "DataFrame":
+        """The keys that were there between two versions, and are no more."""
+        return delta.vanished(self.session, path, after, until, keys=keys)
+
     def arrivals(self, path: str, stretch: Stretch) -> "DataFrame":
         """A stretch's rows."""
         self._let_go()
