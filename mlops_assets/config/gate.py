@@ -27,7 +27,14 @@ class GateConfig(StrictModel):
 
     metric: ModelMetric | None = Field(
         default=None,
-        description="Metric to beat; roc_auc for classification and rmse for regression if not given.",
+        description="Metric to beat; if not given, roc_auc for two classes, balanced_accuracy for more, rmse for "
+        "regression.",
+    )
+    min_rows: Whole = Field(
+        default=100,
+        ge=2,
+        description="Held-out rows, new to the champion, that are needed to compare two models; on fewer the bootstrap "
+        "interval is narrower than it should be.",
     )
     min_gain: Number = Field(default=0.0, description="Gain over the champion that is needed, in the metric's units.")
     guard_metrics: dict[ModelMetric, Annotated[Number, Field(gt=0)]] = Field(

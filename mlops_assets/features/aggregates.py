@@ -71,7 +71,9 @@ def _with_window(
     schema = rows.collect_schema()
     time = _instant(config.timestamp_column, schema)
     value = pl.col(aggregate.column)
-    value = value.fill_nan(None) if schema[aggregate.column].is_float() else value
+    dtype = schema[aggregate.column]
+    value = value.fill_nan(None) if dtype.is_float() else value
+    whole = dtype.is_integer() or dtype == pl.Boolean
     # Ties are broken by the primary keys, so that the last value does not hang on the order of files.
     events = (
         history.filter(pl.all_horizontal(pl.col(key).is_not_null() for key in [*by, config.timestamp_column]))
@@ -83,7 +85,7 @@ def _with_window(
         pl.concat([events, places], how="diagonal")
         .sort(_TIME, maintain_order=True)
         .rolling(_TIME, period=window, closed="left", group_by=list(by))
-        .agg(_function(name).alias(aggregate.name_of(name, window)) for name in aggregate.functions)
+        .agg(_function(name, whole=whole).alias(aggregate.name_of(name, window)) for name in aggregate.functions)
         .unique([*by, _TIME], keep="any")
     )
     timed = rows.with_columns(time.alias(_TIME))
@@ -101,7 +103,8 @@ def _instant(column: str, schema: pl.Schema) -> pl.Expr:
     return moment.cast(pl.Datetime("us"))
 
 
-def _function(name: str) -> pl.Expr:
+def _function(name: str, *, whole: bool) -> pl.Expr:
+    """One aggregate of the values in a window; the sum of `whole` numbers has 64 bits, as on Spark."""
     # Without nulls first, each window is summed up on its own: no rounding error is carried from one to the next.
     known = pl.col("__value").drop_nulls()
     match name:
@@ -110,7 +113,8 @@ def _function(name: str) -> pl.Expr:
         case "n_unique":
             return known.n_unique().cast(pl.Int64)
         case "sum":
-            return pl.when(known.len() > 0).then(known.sum())
+            added = known.cast(pl.Int64) if whole else known
+            return pl.when(known.len() > 0).then(added.sum())
         case "last":
             return known.last()
     named = {"mean": known.mean(), "min": known.min(), "max": known.max(), "std": known.std()}

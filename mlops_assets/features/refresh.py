@@ -22,7 +22,7 @@ from mlops_assets.lake.polars import POLARS
 SOURCE, DOCUMENT = "source", "document"
 GONE = "_gone"
 # What of a document decides no row of its table.
-BESIDE = {
+BESIDE: Mapping[str, Any] = {
     "description": "",
     "feature_table_name": "",
     "feature_transformations": {},
@@ -74,9 +74,7 @@ def refresh(
     if done is None:
         made_by = {DOCUMENT: next_number(f"{table}: {DOCUMENT}", known, document)}
         transactions = made_by if before == newest else {**made_by, SOURCE: newest}
-        written = engine.overwrite(
-            table, built.frame, transactions=transactions, partition_by=config.partition_columns
-        )
+        written = engine.overwrite(table, built.frame, transactions=transactions, partition_by=config.partition_columns)
     else:
         written = _merge(config, built, source, (done, newest), table, engine)
     return Refreshed(built.read, written.inserted, written.updated, written.deleted)

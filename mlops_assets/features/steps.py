@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -69,7 +69,7 @@ def steps_of(spec: declared.TransformSpec, column: str, kind: str, seed: int) ->
         case declared.Polynomial():
             return _powers(spec)
         case declared.SklearnTransform():
-            return [_by_name(spec, column)]
+            return [_by_name(spec, column, seed)]
     return [_of_scikit_learn(spec, kind, seed)]
 
 
@@ -132,7 +132,7 @@ def _scaler(method: str, seed: int) -> Any:
     return preprocessing.StandardScaler()
 
 
-def _by_name(spec: declared.SklearnTransform, column: str) -> Any:
+def _by_name(spec: declared.SklearnTransform, column: str, seed: int) -> Any:
     """An instance of that class of scikit-learn. Raises FeatureError for unknown names and arguments."""
     module, _, name = spec.transformer.rpartition(".")
     where = f"feature_transformations.{column}.transformer"
@@ -140,12 +140,26 @@ def _by_name(spec: declared.SklearnTransform, column: str) -> Any:
         home = importlib.import_module(module)
     except ImportError as error:
         raise FeatureError(f"{where}: there is no module '{module}'") from error
-    found = getattr(home, name, None)
+    try:
+        found = getattr(home, name, None)
+    except ImportError as error:
+        raise FeatureError(f"{where}: scikit-learn does not give '{name}': {str(error).splitlines()[0]}") from error
     if not (isinstance(found, type) and hasattr(found, "transform")):
         hint = "" if found is not None else did_you_mean(name, dir(home))
         raise FeatureError(f"{where}: '{spec.transformer}' is no transformer of scikit-learn; {hint}".rstrip("; "))
-    unknown_arguments(list(inspect.signature(found).parameters), list(spec.parameters), where)
-    return _valid(found(**spec.parameters), where)
+    arguments = inspect.signature(found).parameters
+    unknown_arguments(list(arguments), list(spec.parameters), where)
+    wanting = [each for each in _required(arguments) if each not in spec.parameters]
+    if wanting:
+        raise FeatureError(f"{where}: '{name}' needs {', '.join(wanting)} in its parameters")
+    seeded = {"random_state": seed} if "random_state" in arguments else {}
+    return _valid(found(**{**seeded, **spec.parameters}), where)
+
+
+def _required(arguments: Mapping[str, inspect.Parameter]) -> list[str]:
+    """The arguments that a constructor cannot do without."""
+    starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [name for name, each in arguments.items() if each.default is each.empty and each.kind not in starred]
 
 
 def _valid(made: Any, where: str) -> Any:
@@ -164,7 +178,7 @@ def check_transformers(config: FeatureConfig) -> Iterator[str]:
         for spec in specs:
             if isinstance(spec, declared.SklearnTransform):
                 try:
-                    _by_name(spec, column)
+                    _by_name(spec, column, seed=0)
                 except FeatureError as error:
                     yield str(error)
 

@@ -18,7 +18,8 @@ from mlops_assets.lake.writing import Commit, Written, append, overwrite, replac
 
 __all__ = [
     "Commit", "Written", "added", "append", "appended", "changes", "exists", "files", "latest", "merge", "normalised",
-    "overwrite", "replace", "required", "rows", "rows_of", "scan", "schema", "transaction_version", "vanished", "version",
+    "overwrite", "replace", "required", "rows", "rows_of", "scan", "schema", "transaction_version", "vanished",
+    "version",
 ]  # fmt: skip
 
 

@@ -67,6 +67,14 @@ class ModelRegistry:
         client.set_registered_model_alias(name, CHALLENGER, version.version)
         return version
 
+    def challenge(self, version: ModelVersion) -> None:
+        """See to it that a version has the alias `challenger` where it is the newest: a run that was killed right
+        after it was registered had no time to.
+        """
+        aliases, newest = self.server.aliases(version.name), self.versions(version.name)[-1]
+        if newest.version == version.version and str(aliases.get(CHALLENGER)) != version.version:
+            self.client.set_registered_model_alias(version.name, CHALLENGER, version.version)
+
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions of a model, oldest first; empty where there is no such model."""
         if self.server.registered(name) is None:

@@ -17,6 +17,7 @@ from mlops_assets.steps.shown import image, markdown_table, numbers, table_metad
 from mlops_assets.steps.tables import locate
 from mlops_assets.training.candidate import Candidate, lineage_of, train
 from mlops_assets.training.dataset import training_frame
+from mlops_assets.training.learnable import unlabelled
 from mlops_assets.training.metrics import metric
 from mlops_assets.training.search import Searched
 from mlops_assets.training.size import training_rows
@@ -69,10 +70,11 @@ def model(
     """
     table = lake.table(project.name, "gold", documents.training_set)
     version = delta.latest(table)
+    rows = delta.scan(table, version)
     done = train(
         config,
         documents.features.config,
-        training_rows(delta.scan(table, version), config, documents.features.config),
+        training_rows(rows, config, documents.features.config),
         registry,
         lineage_of(config, documents.features.config, {table: version}),
         cause=_cause(run.tags),
@@ -80,7 +82,7 @@ def model(
         studies=lake.home / "studies.db",
     )
     return StepResult(
-        metadata=_metadata(registry, done),
+        metadata={**_metadata(registry, done), "rows_without_label": unlabelled(rows, config)},
         checks=[_gate_check(done)],
         log=f"version {done.version.version} {done.version.tag('gate')}: {done.version.decision}",
     )
@@ -118,7 +120,6 @@ def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, Any]:
         "mlflow_run": version.run_id,
         "mlflow": Shown("url", registry.url(version)),
         "rows": done.rows,
-        "rows_without_label": done.dropped,
         **numbers(done.metrics),
         **_search_metadata(done.searched),
         **({"slices": markdown_table(done.slices.to_dicts(), done.slices.columns)} if done.slices.height else {}),

@@ -59,7 +59,6 @@ class Candidate:
     decision: GateDecision | None = None
     figures: Mapping[str, bytes] = field(default_factory=dict)
     rows: int = 0
-    dropped: int = 0
     searched: Searched | None = None
     slices: pl.DataFrame = field(default_factory=pl.DataFrame)
 
@@ -95,13 +94,14 @@ def train(
 
     known = None if again else registry.with_tag(config.registry_model_name, "lineage", lineage.digest)
     if known is not None:
+        registry.challenge(known)
         return Candidate(known, trained=False)
     study = f"{config.registry_model_name} {lineage.digest}"
     searched = search(config, features, rows, study=study, storage=studies) if config.search_space else None
     if searched is not None:
         config = config.model_copy(update={"hyperparameters": searched.hyperparameters})
     fitted = fit(config, features, rows)
-    decision = judged(fitted, config, registry)
+    decision = judged(fitted, registry)
     final = refit(fitted) if config.refit and decision.promote else fitted
     drawn, by_slice, signature = figures(fitted), sliced(fitted), Signature.of(fitted)
     version = registry.log(
@@ -133,9 +133,7 @@ def train(
             },
         ),
     )
-    return Candidate(
-        version, True, fitted.metrics, decision, drawn, fitted.rows.height, fitted.dropped, searched, by_slice
-    )
+    return Candidate(version, True, fitted.metrics, decision, drawn, fitted.rows.height, searched, by_slice)
 
 
 def _record(config: TrainingConfig, features: FeatureConfig, fitted: Fitted, lineage: Lineage) -> TrainingRecord:

@@ -13,11 +13,10 @@ from mlops_assets.training.prepared import truth_of
 from mlops_assets.training.signature import Signature
 from mlops_assets.trusted_types import load_model_file
 
-MINIMUM_COMPARED = 200
 
-
-def judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> GateDecision:
+def judged(fitted: Fitted, registry: ModelRegistry) -> GateDecision:
     """The gate's decision on the held-out rows that the champion has not learned from."""
+    config = fitted.config
     held_out = fitted.held_out
     labels = truth_of(held_out, config)
     champion = registry.champion(config.registry_model_name)
@@ -39,10 +38,8 @@ def judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> G
         hint = "set gate.signature: any once they may change"
         return GateDecision(False, [*broken, hint], gate_metric(config))
     unseen = _unseen(fitted, champion)
-    if int(unseen.sum()) < MINIMUM_COMPARED:
-        new = int(unseen.sum())
-        reason = f"only {new} held-out rows are later than what version {champion.version} learned from"
-        return GateDecision(False, [f"{reason}: {MINIMUM_COMPARED} are needed to compare"], gate_metric(config))
+    if int(unseen.sum()) < config.gate.min_rows:
+        return GateDecision(False, [_too_few(unseen, champion, config)], gate_metric(config))
     return decide(
         fitted.pipeline,
         load_model_file(path / "model.skops"),
@@ -55,6 +52,12 @@ def judged(fitted: Fitted, config: TrainingConfig, registry: ModelRegistry) -> G
         champion_inputs=signature.names,
         unseen=None if unseen.all() else unseen.to_numpy(),
     )
+
+
+def _too_few(unseen: pl.Series, champion: ModelVersion, config: TrainingConfig) -> str:
+    later = f"{unseen.sum()} of {len(unseen)} held-out rows are later than what version {champion.version} learned from"
+    told = f"{len(unseen)} rows are held out" if unseen.all() else later
+    return f"only {told}, and gate.min_rows asks for {config.gate.min_rows} to compare two models"
 
 
 def _unseen(fitted: Fitted, champion: ModelVersion) -> pl.Series:

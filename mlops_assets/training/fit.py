@@ -94,8 +94,9 @@ def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFra
     Raises TrainingError or FeatureError naming what does not fit: column, parameter, metric, too few rows.
     """
     started = perf_counter()
-    names = tracked(config)
     prepared = prepare(config, feature_config, frame)
+    config = prepared.config
+    names = tracked(config)
     made = estimator(config)
     steps, splits = prepared.steps(made), prepared.splits
     data = data_of(prepared.rows, steps.inputs, config)

@@ -70,7 +70,7 @@ def decide(
     ]
     chosen, groups = gate_metric(config), _groups(rows, config)
     if champion is None:
-        reasons = failed or ["there is no champion yet"]
+        reasons = failed or [f"there is no champion yet; {_to_beat(chosen, values)}"]
         return GateDecision(not failed, reasons, chosen, values.values, rows=rows.height)
     old = outcomes(champion, model_frame(rows, champion_inputs or inputs), config.model_type)
     if unseen is not None:
@@ -78,6 +78,13 @@ def decide(
         groups = groups[unseen] if groups is not None else None
         values = evaluate(new, labels, names)
     return _compared((new, values), (old, evaluate(old, labels, names)), labels, config, failed, groups)
+
+
+def _to_beat(chosen: str, first: Evaluation) -> str:
+    """What later versions are held against, told while another metric can still be named."""
+    reason = first.reasons.get(chosen)
+    undefined = f", which is undefined on these held-out rows ({reason}): name another gate.metric" if reason else ""
+    return f"the next version has to beat it in {chosen}{undefined}"
 
 
 def _compared(

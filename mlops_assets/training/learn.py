@@ -7,7 +7,8 @@ import numpy as np
 from mlops_assets.config.training import TrainingConfig
 from mlops_assets.features.transforms import FeatureSteps
 from mlops_assets.training.errors import TrainingError
-from mlops_assets.training.prepared import SUPERVISED, Data, Prepared
+from mlops_assets.training.learnable import SUPERVISED
+from mlops_assets.training.prepared import Data, Prepared
 from mlops_assets.training.splits import Rows
 from mlops_assets.training.stretches import learn_in_stretches
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.training import TrainingConfig
+from mlops_assets.features.categories import check_categories
 from mlops_assets.features.frames import model_frame
 from mlops_assets.features.joins import require_columns
 from mlops_assets.features.table import identity
@@ -16,12 +17,11 @@ from mlops_assets.features.transforms import FeatureSteps, feature_pipeline
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.estimators import treatment_of
 from mlops_assets.training.evaluation import Evaluation, Outcomes, evaluate, outcomes
+from mlops_assets.training.learnable import learnable, time_of, unlabelled
 from mlops_assets.training.splits import Rows, Splits, folds, split
 
 if TYPE_CHECKING:
     import pandas
-
-SUPERVISED = ("classification", "regression")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,38 +94,35 @@ def prepare(config: TrainingConfig, features: FeatureConfig, frame: pl.DataFrame
 
     Raises TrainingError or FeatureError naming the column that is missing or does not fit.
     """
-    time = config.time_column or features.timestamp_column
+    raw = [each for each in features.feature_transformations if each in frame.columns and each != config.target_column]
+    for column in raw:
+        check_categories(frame[column], features.feature_transformations[column])
+    time = time_of(config, features)
     method = config.split_method or ("stratified" if config.stratify else "random")
     by = {"time": time, "stratified": config.target_column, "grouped": config.group_column}.get(method)
     keys = [key for key in identity(features) if key in frame.columns]
     require_columns([*keys, *([by] if by else [])], frame.columns, "the training rows")
-    rows, dropped = _labelled(frame, config, time)
-    rows = rows.sort(keys, nulls_last=True)
+    rows = learnable(frame.lazy(), config, features).sort(keys, nulls_last=True).collect()
+    dropped = unlabelled(frame.lazy(), config)
+    if not rows.height:
+        raise TrainingError(f"target_column: none of {frame.height} rows has a label in '{config.target_column}'")
     splits = split(rows, keys, method=method, ratios=config.split_ratios, seed=config.random_seed, by=by)
+    config = _with_gate_metric(config, rows)
     return Prepared(config, features, rows, splits, method, time, by, keys, dropped)
+
+
+def _with_gate_metric(config: TrainingConfig, rows: pl.DataFrame) -> TrainingConfig:
+    """The document with the metric to beat, where it names none and there are more than two classes: the area under
+    the curve needs a probability of each class and a row of each class among those held out.
+    """
+    if config.gate.metric or config.model_type != "classification" or rows[config.target_column].n_unique() <= 2:
+        return config
+    return config.model_copy(update={"gate": config.gate.model_copy(update={"metric": "balanced_accuracy"})})
 
 
 def data_of(rows: pl.DataFrame, inputs: Sequence[str], config: TrainingConfig) -> Data:
     """The frame of raw columns, the labels and the weights of `rows`."""
     return Data(rows, inputs, truth_of(rows, config), _weights(rows, config), config.stretch_rows is not None)
-
-
-def _labelled(frame: pl.DataFrame, config: TrainingConfig, time: str) -> tuple[pl.DataFrame, int]:
-    """The rows with a label (all, where it learns without) in the training window; how many had none."""
-    rows = frame
-    if config.model_type in SUPERVISED:
-        require_columns([config.target_column], frame.columns, "the training rows")
-        label = pl.col(config.target_column)
-        rows = frame.filter(
-            label.is_not_null() & (label.is_not_nan() if frame[config.target_column].dtype.is_float() else True)
-        )
-    dropped = frame.height - rows.height
-    if config.training_window is not None:
-        require_columns([time], frame.columns, "training_window: the training rows")
-        rows = rows.filter(pl.col(time) >= pl.col(time).max() - config.training_window)
-    if not rows.height:
-        raise TrainingError(f"target_column: none of {frame.height} rows has a label in '{config.target_column}'")
-    return rows, dropped
 
 
 def truth_of(rows: pl.DataFrame, config: TrainingConfig) -> Any:

@@ -89,6 +89,7 @@ def search(
         TrainingError: no trial could be scored, with the last reason.
     """
     prepared = prepare(config, features, frame)
+    config = prepared.config
     task = _task(prepared)
     opened = _open(study, storage, task.metric)
     _begin(opened, config)

@@ -10,6 +10,7 @@ from mlops_assets.features.table import identity
 from mlops_assets.features.transforms import resolve
 from mlops_assets.training.dataset import beside
 from mlops_assets.training.errors import TrainingError
+from mlops_assets.training.learnable import learnable
 from mlops_assets.training.narrow import narrowed
 from mlops_assets.training.splits import key_hashes
 
@@ -22,12 +23,14 @@ USABLE = 0.8  # of the free memory
 
 
 def training_rows(table: pl.LazyFrame, config: TrainingConfig, features: FeatureConfig) -> pl.DataFrame:
-    """The rows of `table`, what the model takes in the smallest exact types; with `max_rows` those of the smallest key
-    hashes, so that the same keys are taken again.
+    """The rows of `table` that can be learned from, what the model takes in the smallest exact types; with `max_rows`
+    those of the smallest key hashes, so that the same keys are taken again.
 
     Raises:
         TrainingError: they would not fit into the memory that is free, with what would help.
+        FeatureError: there is no column of labels, or none of the window's time.
     """
+    table = learnable(table, config, features)
     total = table.select(pl.len()).collect().item()
     rows = min(total, config.max_rows or total)
     schema = table.collect_schema()
@@ -35,7 +38,7 @@ def training_rows(table: pl.LazyFrame, config: TrainingConfig, features: Feature
     columns = _only_learned(schema, config, features)
     if rows == total:
         return narrowed(table, columns)
-    keys = [key for key in identity(features) if key in table.collect_schema()]
+    keys = [key for key in identity(features) if key in schema]
     hashes = key_hashes(table.select(keys).collect(), keys, salt="sample")
     chosen = pl.Series(hashes).arg_sort().head(rows).sort()
     place = table.with_row_index("__row")

@@ -94,6 +94,17 @@ def test_every_aggregate_is_that_of_a_loop_over_the_rows_before(table: list[tupl
                 assert got == (wanted if wanted is None else pytest.approx(wanted, abs=1e-9)), (function, window, row)
 
 
+@pytest.mark.parametrize("dtype", [pl.Int32, pl.UInt32, pl.Int8, pl.Boolean])
+def test_the_sum_of_whole_numbers_does_not_wrap_round(dtype: Any) -> None:
+    most = 1 if dtype == pl.Boolean else pl.select(dtype.max()).item()
+    frame = events(300).with_columns(shop=pl.lit("a"), amount=pl.lit(most).cast(dtype))
+    wanted = config([{"column": "amount", "functions": ["sum", "max"], "by": ["shop"], "windows": ["30d"]}])
+    found = with_aggregates(frame.lazy(), frame.lazy(), wanted).collect()
+    assert found["amount_sum_30d_by_shop"].dtype == pl.Int64
+    assert found["amount_sum_30d_by_shop"].max() == most * found.filter(pl.col("time") < frame["time"][-1]).height
+    assert found["amount_max_30d_by_shop"].dtype == dtype
+
+
 def events(count: int = 400, seed: int = 3) -> pl.DataFrame:
     import numpy as np
 

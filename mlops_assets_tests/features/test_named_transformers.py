@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import skops.io
 from sklearn import (
@@ -77,6 +78,12 @@ def test_a_named_transformer_gives_its_own_numbers_in_training_and_from_a_model_
             r"transformer: .*'n_knots' parameter .*'many'",
         ),
         ("sklearn.preprocessing.KBinsDiscretizer", {"n_bins": 0}, r"transformer: .*'n_bins' parameter"),
+        ("sklearn.feature_selection.SelectFromModel", {}, "'SelectFromModel' needs estimator in its parameters"),
+        (
+            "sklearn.impute.IterativeImputer",
+            {},
+            "scikit-learn does not give 'IterativeImputer': IterativeImputer is exp",
+        ),
     ],
 )
 def test_a_wrong_name_or_argument_is_told_before_anything_is_fitted(
@@ -86,3 +93,21 @@ def test_a_wrong_name_or_argument_is_told_before_anything_is_fitted(
         learned(transformer, **parameters)
     assert "feature_transformations.x0.transformer" in str(told.value)
     assert list(check_transformers(document(transformer, parameters))) == [str(told.value)]
+
+
+@pytest.mark.parametrize("transformer", ["sklearn.kernel_approximation.RBFSampler", "sklearn.cluster.KMeans"])
+def test_a_transformer_that_draws_at_random_draws_by_the_documents_seed(transformer: str) -> None:
+    assert learned(transformer).metrics == learned(transformer, random_state=0).metrics
+
+
+@pytest.mark.parametrize("kind", ["one_hot_encode", "ordinal_encode"])
+@pytest.mark.parametrize(("categories", "shown"), [([1, 2], "1, 2"), (["A", "B", "C"], "'A', 'B', 'C'")])
+def test_categories_that_no_row_has_are_refused(kind: str, categories: list[Any], shown: str) -> None:
+    rows = ROWS.head(100).with_columns(grade=pl.Series(["1", "2", "3", None] * 25))
+    given = {"grade": [{"type": "impute", "strategy": "most_frequent"}, {"type": kind, "categories": categories}]}
+    with pytest.raises(
+        FeatureError,
+        match=rf"feature_transformations.grade\[1\].categories: none of {shown} is in the column, which is String and "
+        "holds '1', '2', '3'",
+    ):
+        fit(training(["grade"]), features(feature_transformations=given), rows)

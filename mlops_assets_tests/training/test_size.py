@@ -48,3 +48,25 @@ def test_equal_texts_of_a_frame_are_one_object() -> None:
     values = model_frame(texts, ["text"])["text"].tolist()
     assert values == ["a long text", None, "b", "a long text", None]
     assert values[0] is values[3]
+
+
+def test_the_window_and_the_labels_are_looked_at_before_rows_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = ROWS.with_columns(pl.col("time") - pl.duration(days=900), id=pl.col("id") + 10_000)
+    some = pl.when(pl.col("id") % 2 == 0).then("label")
+    rows = pl.concat([old, old.with_columns(id=pl.col("id") + 5_000), ROWS]).with_columns(label=some)
+    document = training(["x0", "x1"], max_rows=300, training_window="25d", algorithm="logistic_regression")
+    found = training_rows(rows.lazy(), document, features())
+    assert found.height == 300
+    assert fit(document, features(), found).rows.height == 300
+    # The newest label is an hour before the newest row, and the 25 days before it hold 301 even keys.
+    monkeypatch.setattr(size, "_free", lambda: estimated_bytes(400, ROWS.dtypes))
+    all_of_it = document.model_copy(update={"max_rows": None})
+    assert training_rows(rows.lazy(), all_of_it, features()).height == 301
+    with pytest.raises(TrainingError, match="set max_rows to 320 or fewer"):
+        training_rows(rows.lazy(), all_of_it.model_copy(update={"training_window": None}), features())
+
+
+@pytest.mark.parametrize("time", [pl.col("time").dt.to_string("%Y"), pl.col("id")])
+def test_a_time_that_is_none_is_refused_before_anything_is_fitted(time: pl.Expr) -> None:
+    with pytest.raises(TrainingError, match=r"timestamp_column: 'time' is (String|Int64), no date and no instant"):
+        fit(NARROW, features(), ROWS.with_columns(time=time))
