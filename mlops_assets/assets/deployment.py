@@ -87,17 +87,17 @@ def deployment_asset(
         checks = [_check(key, result) for result in results]
         if not done.passed:
             yield from checks
-            raise block(key, _why(done))
+            raise block(key, _why(done, served))
         moved = _promote(registry, chosen, version, served)
-        context.log.info("%s: version %s (before: %s)", _where(chosen), served.version, done.before)
+        context.log.info("%s: version %s (before: %s)", _where(chosen), served.version, _before(done, served))
         yield dg.MaterializeResult(
             metadata={
                 **(_address(serving, chosen) if chosen.deployment_type == "serving_endpoint" else {}),
                 **graph_figures(chosen, served, lake, registry),
                 "model": served.name,
                 "version": served.version,
-                "version_before": done.before or "none",
-                "changed": done.before != served.version,
+                "version_before": _before(done, served),
+                "changed": done.before != (served.name, served.version),
                 "champion_moved": moved,
                 **{
                     name: value
@@ -178,8 +178,16 @@ def _watched(config: DeploymentConfig, done: RolledOut) -> list[TestResult]:
     return [TestResult(ROLLOUT, not done.broken, f"at {done.share} % of the requests: {told}", done.evidence)]
 
 
-def _why(done: RolledOut) -> list[str]:
+def _before(done: RolledOut, served: ModelVersion) -> str:
+    """The version that was served before, with its model where that is another one."""
+    if done.before is None:
+        return "none"
+    return done.before.version if done.before.model_name == served.name else " ".join(done.before)
+
+
+def _why(done: RolledOut, served: ModelVersion) -> list[str]:
     failed = [f"{result.name}: {result.description}" for result in done.tests if not result.passed]
     broken = [f"at {done.share} % of the requests {each}" for each in done.broken]
-    back = [f"rolled back to version {done.before}"] if done.rolled_back else []
+    to = f"rolled back to version {_before(done, served)}" if done.before else "there was none before: nothing is served"
+    back = [to] if done.rolled_back else []
     return [*failed, *broken, *back]

@@ -16,7 +16,7 @@ from mlops_assets.serving.endpoint_tests import Probe, TestResult, run_tests
 from mlops_assets.serving.model import ServedModel, load_served_model
 from mlops_assets.serving.onnx import converted, known, with_onnx
 from mlops_assets.serving.rollout import RolledOut, Rollout
-from mlops_assets.serving.spec import EndpointSpec, EndpointStatus
+from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, Version
 from mlops_assets.serving.watching import Watch
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ def _serve(
     if config.serving_engine == "onnx":
         model = _as_graph(config, model, version, rows, lake, registry)
 
-    def spec_of(number: str) -> EndpointSpec:
-        return _spec(project, config, registry.version(version.name, number), lake, registry, serving)
+    def spec_of(name: str, number: str) -> EndpointSpec:
+        return _spec(project, config, registry.version(name, number), lake, registry, serving)
 
     with serving.endpoints() as endpoints:
-        wanted = spec_of(version.version)
+        wanted = spec_of(version.name, version.version)
         probe = Probe(lambda asked: endpoints.ask(wanted.name, asked, wanted.served_name), model, rows)
 
         def watch(old: str, new: str) -> Watch:
@@ -96,10 +96,10 @@ def _score(
     scored = score(load_served_model(registry.local_path(version)), rows, version=version.version, keep=[])
     missing = scored["prediction"].null_count()
     told = f"{scored.height - missing} of {rows.height} rows have a prediction"
-    champion = registry.champion(config.model_name)
+    champion = registry.champion(version.name)
     result = TestResult(SCORES, scored.height == rows.height and not missing, told, {"rows": rows.height})
     nowhere = EndpointStatus(name=config.endpoint_name, ready=False, config_update="NOT_UPDATING")
-    return RolledOut(nowhere, champion.version if champion else None, [result])
+    return RolledOut(nowhere, Version(champion.name, champion.version) if champion else None, [result])
 
 
 DEPLOY = {"serving_endpoint": _serve, "batch": _score, "job": _score}

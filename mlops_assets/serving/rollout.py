@@ -1,20 +1,23 @@
 """Putting a version behind an endpoint: test it, move traffic to it as the document says, and back where it fails.
 
 Every step is asked of the endpoint and read from it: a rollout that was killed goes on from the share that the endpoint
-has. The old version answers until the new one has passed everything.
+has. The old version stays beside the new one until that has passed everything.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mlops_assets.serving.endpoint_tests import TestResult
 from mlops_assets.serving.errors import EndpointNotFound
-from mlops_assets.serving.spec import Beside, Endpoints, EndpointSpec, EndpointStatus, ServedVersion
+from mlops_assets.serving.spec import Beside, Endpoints, EndpointSpec, EndpointStatus, ServedVersion, Version
 from mlops_assets.serving.watching import Watch
 
 if TYPE_CHECKING:
     from mlops_assets.config.deployment import RolloutConfig
+
+# The tag of an endpoint whose only version has not passed its tests yet.
+UNTESTED = "untested"
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class RolledOut:
     """
 
     status: EndpointStatus
-    before: str | None
+    before: Version | None
     tests: Sequence[TestResult] = field(default=())
     evidence: Mapping[str, float] = field(default_factory=dict)
     broken: Sequence[str] = ()
@@ -44,13 +47,14 @@ class Rollout:
 
     endpoints: Endpoints
     wanted: EndpointSpec
-    spec_of: Callable[[str], EndpointSpec]
+    spec_of: Callable[[str, str], EndpointSpec]
     test: Callable[[], Sequence[TestResult]]
     config: "RolloutConfig"
     watch: Callable[[str, str], Watch]
 
     def run(self) -> RolledOut:
-        """Serve the version, or go back to the one before where a test or a criterion fails.
+        """Serve the version, or go back to the one before where a test or a criterion fails; to nothing where there was
+        none.
 
         Asking for what is served already changes nothing and tests it again.
 
@@ -58,37 +62,52 @@ class Rollout:
             DeploymentFailed: the version did not come up; the endpoint serves what it served before.
         """
         before, started = self._before(), self._share()
-        if before is None or self.config.strategy == "all_at_once":
-            return self._at_once(before, started)
-        first = 100 if self.config.strategy == "blue_green" else self.config.increments[0]
-        if not started:
-            self._serve(0, before)
+        if before is None:
+            return self._alone(started)
+        at_once = self.config.strategy == "all_at_once"
+        if at_once or not started:
+            self._serve(100 if at_once else 0, before)
         results = list(self.test())
         if not all(result.passed for result in results):
             return self._back(RolledOut(self._status(), before, results))
-        shares = [100] if self.config.strategy == "blue_green" else [*self.config.increments, 100]
-        for share in sorted({each for each in shares if each >= max(started, first)}):
+        figures: Mapping[str, float] = {}
+        for share in self._shares(started):
             self._serve(share, before)
-            found = self.watch(self.spec_of(before).served_name, self.wanted.served_name).judge(self.config)
-            done = RolledOut(self._status(), before, results, found.figures, found.broken, share)
+            found = self.watch(self.spec_of(*before).served_name, self.wanted.served_name).judge(self.config)
+            figures = found.figures
             if found.broken:
-                return self._back(done)
-        return RolledOut(self._apply(self.wanted), before, results, found.figures)
+                return self._back(RolledOut(self._status(), before, results, figures, found.broken, share))
+        return RolledOut(self._apply(self.wanted), before, results, figures)
 
-    def _at_once(self, before: str | None, started: int) -> RolledOut:
-        status = self._apply(self.wanted)
-        known = before or (self.wanted.version if started else None)
-        done = RolledOut(status, known, list(self.test()))
-        return done if done.passed or before is None else self._back(done)
+    def _shares(self, started: int) -> Sequence[int]:
+        """The shares that are watched, ascending, without those that are behind already."""
+        steps = {"all_at_once": (), "blue_green": (100,), "canary": (*self.config.increments, 100)}
+        return sorted({share for share in steps[self.config.strategy] if share >= started})
+
+    def _alone(self, started: int) -> RolledOut:
+        """The only version. A first one is marked until it has passed, so that one that fails is not served, after a
+        kill neither.
+        """
+        first = not started or self._untested()
+        marked = {"tags": {**self.wanted.tags, UNTESTED: "true"}}
+        status = self._apply(self.wanted.model_copy(update=marked) if first else self.wanted)
+        done = RolledOut(status, None if first else self.wanted.registered, list(self.test()))
+        if not first:
+            return done
+        if done.passed:
+            return replace(done, status=self._apply(self.wanted))
+        self.endpoints.delete(self.wanted.name)
+        gone = EndpointStatus(name=self.wanted.name, ready=False, config_update="NOT_UPDATING")
+        return replace(done, status=gone, rolled_back=True)
 
     def _back(self, done: RolledOut) -> RolledOut:
-        status = self._apply(self.spec_of(str(done.before)))
-        return RolledOut(status, done.before, done.tests, done.evidence, done.broken, done.share, rolled_back=True)
+        assert done.before is not None
+        return replace(done, status=self._apply(self.spec_of(*done.before)), rolled_back=True)
 
-    def _serve(self, share: int, before: str) -> EndpointStatus:
-        old = self.spec_of(before)
+    def _serve(self, share: int, before: Version) -> EndpointStatus:
+        old = self.spec_of(*before)
         paths = {"model_path": old.model_path, "onnx_path": old.onnx_path}
-        beside = Beside(version=before, percentage=100 - share, **paths)
+        beside = Beside(**before._asdict(), percentage=100 - share, **paths)
         shadow = self.config.shadow_percentage if share == 0 else 0
         return self._apply(self.wanted.model_copy(update={"beside": (beside,), "shadow_percentage": shadow}))
 
@@ -99,15 +118,22 @@ class Rollout:
     def _status(self) -> EndpointStatus:
         return self.endpoints.get(self.wanted.name)
 
-    def _before(self) -> str | None:
-        """The version that takes most requests beside the wanted one; None where there is none."""
-        others = [each for each in served(self.endpoints, self.wanted.name) if each.version != self.wanted.version]
-        return max(others, key=lambda each: each.traffic_percentage).version if others else None
+    def _before(self) -> Version | None:
+        """The version that takes most requests beside the wanted one; None where there is none that has passed."""
+        found = served(self.endpoints, self.wanted.name)
+        others = [each for each in found if each.registered != self.wanted.registered]
+        if not others or self._untested():
+            return None
+        return max(others, key=lambda each: each.traffic_percentage).registered
 
     def _share(self) -> int:
         """The wanted version's share now."""
-        mine = (each for each in served(self.endpoints, self.wanted.name) if each.version == self.wanted.version)
-        return max((each.traffic_percentage for each in mine), default=0)
+        found = served(self.endpoints, self.wanted.name)
+        mine = (each.traffic_percentage for each in found if each.registered == self.wanted.registered)
+        return max(mine, default=0)
+
+    def _untested(self) -> bool:
+        return UNTESTED in self._status().tags
 
 
 def served(endpoints: Endpoints, name: str) -> Sequence[ServedVersion]:

@@ -19,11 +19,21 @@ if TYPE_CHECKING:
     import pandas
 
 
+class Version(NamedTuple):
+    """A version of a registered model: numbers alone are not unique, a model's copies have numbers of their own."""
+
+    model_name: str
+    version: str
+
+
 class Beside(BaseModel):
-    """Another version at the same endpoint, and its share of the requests in percent."""
+    """Another version at the same endpoint, and its share of the requests in percent; of the endpoint's own model where
+    none is named.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
+    model_name: str | None = None
     version: str
     model_path: str
     onnx_path: str | None = None
@@ -80,6 +90,11 @@ class EndpointSpec(BaseModel):
         return 100 - sum(each.percentage for each in self.beside)
 
     @property
+    def registered(self) -> Version:
+        """What is served, as the registry knows it."""
+        return Version(self.model_name, self.version)
+
+    @property
     def served_name(self) -> str:
         """What the endpoint calls the version."""
         return self.config.served_entities[0].name
@@ -93,7 +108,7 @@ class EndpointSpec(BaseModel):
 
     def _entity(self, version: Beside) -> ServedEntity:
         return ServedEntity(
-            entity_name=self.model_name,
+            entity_name=version.model_name or self.model_name,
             entity_version=version.version,
             model_path=str(Path(version.model_path).resolve()),
             onnx_path=version.onnx_path,
@@ -113,6 +128,11 @@ class ServedVersion(BaseModel):
     model_name: str
     version: str
     traffic_percentage: int
+
+    @property
+    def registered(self) -> Version:
+        """The version as the registry knows it."""
+        return Version(self.model_name, self.version)
 
 
 class EndpointStatus(BaseModel):
@@ -156,6 +176,9 @@ class Endpoints(Protocol):
 
     def ask(self, name: str, rows: "pandas.DataFrame", served: str) -> "pandas.DataFrame":
         """The predictions of the version called `served`, whatever its share. Raises ServingError."""
+
+    def delete(self, name: str) -> None:
+        """Serve nothing there any more. Raises EndpointNotFound."""
 
     def traffic(self, name: str) -> Mapping[str, Traffic]:
         """Cumulative figures by served name; without a version where they are not known."""

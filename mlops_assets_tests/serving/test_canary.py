@@ -72,11 +72,11 @@ def asked_all_the_time(address: GatewayAddress) -> Iterator[Counter[tuple[int, s
 def roll(
     address: GatewayAddress, versions: Mapping[str, Path], rows: pd.DataFrame, number: str, config: dict[str, Any]
 ) -> RolledOut:
-    def spec_of(version: str) -> EndpointSpec:
-        return EndpointSpec(name="churn", model_name="churn_model", version=version, model_path=str(versions[version]))
+    def spec_of(model: str, version: str) -> EndpointSpec:
+        return EndpointSpec(name="churn", model_name=model, version=version, model_path=str(versions[version]))
 
     with GatewayEndpoints(address.url, token_of(address)) as endpoints:
-        wanted, given = spec_of(number), RolloutConfig.model_validate({"evaluation_period": "1s", **config})
+        wanted, given = spec_of("churn_model", number), RolloutConfig.model_validate({"evaluation_period": "1s", **config})
 
         def watch(old: str, new: str) -> Watch:
             return Watch(endpoints, "churn", old, new, rows)

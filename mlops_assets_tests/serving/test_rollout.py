@@ -14,6 +14,9 @@ from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersio
 from mlops_assets.serving.watching import Watch, unmet
 
 
+KNOWN = [("m", "1"), ("m", "2"), ("m", "3"), ("dev.m", "2"), ("dev.m", "7")]
+
+
 class KilledError(BaseException):
     """The process ended here."""
 
@@ -45,10 +48,21 @@ class Remembered:
         if self.now is None:
             raise EndpointNotFound(name)
         served = tuple(
-            ServedVersion(name=f"m-{version}", model_name="m", version=version, traffic_percentage=share)
-            for version, share in self.shares().items()
+            ServedVersion(
+                name=each.name,
+                model_name=each.entity_name,
+                version=each.entity_version,
+                traffic_percentage=self.now.config.shares[each.name],
+            )
+            for each in self.now.config.served_entities
         )
-        return EndpointStatus(name=name, ready=True, config_update="NOT_UPDATING", served=served)
+        return EndpointStatus(
+            name=name, ready=True, config_update="NOT_UPDATING", served=served, tags=dict(self.now.tags)
+        )
+
+    def delete(self, name: str) -> None:
+        self.now = None
+        self.history.append({})
 
     def wait_ready(self, name: str, timeout: float) -> EndpointStatus:
         return self.get(name)
@@ -63,11 +77,22 @@ class Remembered:
         return {}
 
 
-def spec(version: str) -> EndpointSpec:
-    return EndpointSpec(name="e", model_name="m", version=version, model_path="/nowhere")
+def spec(version: str, model: str = "m") -> EndpointSpec:
+    if (model, version) not in KNOWN:
+        raise LookupError(f"model '{model}' has no version '{version}'")
+    return EndpointSpec(name="e", model_name=model, version=version, model_path="/nowhere")
 
 
-def rollout(endpoints: Remembered, strategy: str, criteria: Sequence[str] = (), tested: bool = True) -> Rollout:
+def verdicts(verdict: bool | None) -> list[TestResult]:
+    """One test of that verdict; without one the process ends in the middle of it."""
+    if verdict is None:
+        raise KilledError
+    return [TestResult("schema", verdict, "")]
+
+
+def rollout(
+    endpoints: Remembered, strategy: str, criteria: Sequence[str] = (), tested: bool | None = True, wanted: str = "2"
+) -> Rollout:
     config = RolloutConfig.model_validate(
         {"strategy": strategy, "evaluation_period": "1ms", "increments": [10, 50], "success_criteria": list(criteria)}
     )
@@ -75,7 +100,9 @@ def rollout(endpoints: Remembered, strategy: str, criteria: Sequence[str] = (), 
     def watch(old: str, new: str) -> Watch:
         return Watch(endpoints, "e", old, new, pd.DataFrame({"x": [1.0]}))
 
-    return Rollout(endpoints, spec("2"), spec, lambda: [TestResult("schema", tested, "")], config, watch)
+    return Rollout(
+        endpoints, spec(wanted), lambda model, version: spec(version, model), lambda: verdicts(tested), config, watch
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +119,7 @@ def served_first(answers: Mapping[str, Any] = {"1": 0.2, "2": 0.21}) -> Remember
 @pytest.mark.parametrize(
     ("strategy", "steps"),
     [
-        ("all_at_once", [{"2": 100}]),
+        ("all_at_once", [{"2": 100}, {"2": 100}]),
         ("blue_green", [{"1": 100}, {"2": 100}, {"2": 100}]),
         ("canary", [{"1": 100}, {"2": 10, "1": 90}, {"2": 50, "1": 50}, {"2": 100}, {"2": 100}]),
     ],
@@ -103,7 +130,7 @@ def test_traffic_moves_as_the_strategy_says(strategy: str, steps: list[dict[str,
     done = rollout(endpoints, strategy, ["error_rate == 0", "agreement == 1", "latency_p95_ms < 10000"]).run()
 
     assert done.passed
-    assert done.before == "1"
+    assert done.before == ("m", "1")
     assert endpoints.history[1:] == steps
     assert endpoints.shares() == {"2": 100}
 
@@ -124,7 +151,7 @@ def test_a_version_that_breaks_a_criterion_is_rolled_back_with_the_evidence(
 
     done = rollout(endpoints, strategy, [criterion]).run()
 
-    assert (done.passed, done.rolled_back, done.before) == (False, True, "1")
+    assert (done.passed, done.rolled_back, done.before) == (False, True, ("m", "1"))
     assert told in done.broken[0]
     assert done.share == (100 if strategy == "blue_green" else 10)
     assert endpoints.shares() == {"1": 100}
@@ -147,7 +174,46 @@ def test_the_first_version_has_nothing_to_be_compared_with() -> None:
 
     done = rollout(endpoints, "canary", ["agreement == 1"]).run()
 
-    assert (done.passed, done.before, endpoints.history) == (True, None, [{"2": 100}])
+    assert (done.passed, done.before, endpoints.history) == (True, None, [{"2": 100}, {"2": 100}])
+    assert endpoints.get("e").tags == {}
+
+
+@pytest.mark.parametrize("strategy", ["all_at_once", "blue_green", "canary"])
+@pytest.mark.parametrize("kills", [0, 1])
+def test_a_first_version_that_fails_a_test_is_not_served(strategy: str, kills: int) -> None:
+    endpoints = Remembered({})
+    for _ in range(kills):
+        with pytest.raises(KilledError):
+            rollout(endpoints, strategy, tested=None, wanted="1").run()
+
+    done = rollout(endpoints, strategy, tested=False).run()
+
+    assert (done.passed, done.rolled_back, done.before, done.status.served) == (False, True, None, ())
+    with pytest.raises(EndpointNotFound):
+        endpoints.get("e")
+
+
+@pytest.mark.parametrize("strategy", ["all_at_once", "blue_green", "canary"])
+def test_a_rollout_that_was_killed_in_its_tests_still_goes_back_where_they_fail(strategy: str) -> None:
+    endpoints = served_first()
+    with pytest.raises(KilledError):
+        rollout(endpoints, strategy, tested=None).run()
+
+    done = rollout(endpoints, strategy, tested=False).run()
+
+    assert (done.rolled_back, endpoints.shares()) == (True, {"1": 100})
+
+
+@pytest.mark.parametrize("strategy", ["all_at_once", "blue_green", "canary"])
+@pytest.mark.parametrize("number", ["2", "7"])
+def test_a_model_of_another_name_is_what_was_served_before_whatever_its_number(strategy: str, number: str) -> None:
+    endpoints = Remembered({})
+    endpoints.apply(spec(number, "dev.m"))
+
+    done = rollout(endpoints, strategy, tested=False).run()
+
+    assert (done.before, done.rolled_back) == (("dev.m", number), True)
+    assert [each.registered for each in done.status.served] == [("dev.m", number)]
 
 
 def run_through_kills(endpoints: Remembered, strategy: str, kill_at: int) -> RolledOut:
@@ -181,8 +247,10 @@ def test_asking_for_what_is_served_tests_it_again_and_changes_nothing() -> None:
 
     done = rollout(endpoints, "canary").run()
 
-    assert (done.passed, done.before) == (True, "2")
+    assert (done.passed, done.before) == (True, ("m", "2"))
     assert endpoints.history == [{"2": 100}] * 2
+    assert not rollout(endpoints, "canary", tested=False).run().passed
+    assert endpoints.shares() == {"2": 100}
 
 
 def test_a_criterion_over_an_unknown_figure_is_not_met() -> None:
