@@ -20,12 +20,14 @@ from mlops_assets.assets.rollouts import DEPLOY, SCORES, graph_figures
 from mlops_assets.assets.rule_checks import block
 from mlops_assets.config import DeploymentConfig, Document, Project
 from mlops_assets.config.lineage import training_set_name
+from mlops_assets.features.errors import FeatureError
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
 from mlops_assets.resources.serving import Serving
 from mlops_assets.serving.endpoint_tests import TestResult
 from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.rollout import RolledOut
+from mlops_assets.serving.signature import SignatureError
 
 ORDER = ("development", "staging", "production")
 ROLLOUT = "rollout"
@@ -75,7 +77,7 @@ def deployment_asset(
         warn_pending(context, document)
         chosen = with_knobs(document.config, config)
         require_promoter(chosen, context.run.tags)
-        with told(RegistryError, ServingError):
+        with told(RegistryError, ServingError, FeatureError, SignatureError):
             serving.require(chosen)
             version = approved(registry, chosen)
             if chosen.requires_approval:
@@ -188,6 +190,8 @@ def _before(done: RolledOut, served: ModelVersion) -> str:
 def _why(done: RolledOut, served: ModelVersion) -> list[str]:
     failed = [f"{result.name}: {result.description}" for result in done.tests if not result.passed]
     broken = [f"at {done.share} % of the requests {each}" for each in done.broken]
-    to = f"rolled back to version {_before(done, served)}" if done.before else "there was none before: nothing is served"
+    to = (
+        f"rolled back to version {_before(done, served)}" if done.before else "there was none before: nothing is served"
+    )
     back = [to] if done.rolled_back else []
     return [*failed, *broken, *back]

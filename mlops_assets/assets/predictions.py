@@ -10,6 +10,7 @@ from mlops_assets.assets.partitions import chosen_partitions, partitions_of
 from mlops_assets.assets.reported import reported
 from mlops_assets.config import DataConfig, Document, Project
 from mlops_assets.config.lineage import ModelDocuments, source_document
+from mlops_assets.features.errors import FeatureError
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, RegistryError
 from mlops_assets.serving.scoring import Scoring
@@ -44,7 +45,7 @@ def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         scoring = scoring_of(project, documents, lake, registry)
         chosen = chosen_partitions(context)
-        with told(RegistryError, SignatureError):
+        with told(RegistryError, SignatureError, FeatureError):
             done = scoring.new_rows() if chosen is None else scoring.again(chosen)
         versions = ", ".join(done.versions)
         shown = {

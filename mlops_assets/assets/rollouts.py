@@ -7,6 +7,7 @@ import polars as pl
 
 from mlops_assets.config import DeploymentConfig, Project
 from mlops_assets.config.lineage import model_documents, training_set_name
+from mlops_assets.features.frames import model_frame
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion
@@ -35,8 +36,9 @@ def _serve(
     serving: Serving,
 ) -> RolledOut:
     """The endpoint serves the version, or what it served before."""
-    rows = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name))).to_pandas()
     model = load_served_model(registry.local_path(version))
+    newest = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name)))
+    rows = as_callers_send(newest, list(model.inputs))
     if config.serving_engine == "onnx":
         model = _as_graph(config, model, version, rows, lake, registry)
 
@@ -146,6 +148,13 @@ def online_features(project: Project, model: str) -> str | None:
         if documents.model == model and documents.features.config.online_store_enabled:
             return f"{project.name}/{documents.features.name}"
     return None
+
+
+def as_callers_send(rows: pl.DataFrame, inputs: list[str]) -> "pandas.DataFrame":
+    """The rows with a model's inputs as it takes them (a decimal is a number), and their other columns beside them."""
+    import pandas as pd
+
+    return pd.concat([model_frame(rows, inputs), rows.drop(inputs).to_pandas()], axis=1)
 
 
 def _probe_rows(training_set: str) -> pl.DataFrame:

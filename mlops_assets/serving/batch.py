@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from mlops_assets.features.frames import model_frame
 from mlops_assets.serving.model import ServedModel
 
 if TYPE_CHECKING:
@@ -16,14 +17,13 @@ CHUNK = 50_000
 
 def score(model: ServedModel, features: pl.DataFrame, *, version: str, keep: "Sequence[str]") -> pl.DataFrame:
     """One row a row of `features`: the columns `keep`, then prediction, probability (null for regressors), version,
-    request_id and time (UTC)."""
-    chunks = [_score(model, chunk, keep) for chunk in features.iter_slices(CHUNK)]
-    empty = (
-        features.select(keep)
-        .clear()
-        .with_columns(prediction=pl.lit(None, pl.Float64), probability=pl.lit(None, pl.Float64))
-    )
-    scored = pl.concat(chunks) if chunks else empty
+    request_id and time (UTC).
+
+    Raises FeatureError or SignatureError for rows that the model does not take.
+    """
+    # Without rows too, so that a table's types do not hang on whether its first scoring had any.
+    chunks = list(features.iter_slices(CHUNK)) or [features]
+    scored = pl.concat([_score(model, chunk, keep) for chunk in chunks])
     batch = uuid.uuid4().hex
     return scored.with_columns(
         pl.lit(version).alias("version"),
@@ -33,14 +33,10 @@ def score(model: ServedModel, features: pl.DataFrame, *, version: str, keep: "Se
 
 
 def _score(model: ServedModel, chunk: pl.DataFrame, keep: "Sequence[str]") -> pl.DataFrame:
-    answers = model.predict(chunk.select(list(model.inputs)).to_pandas())
-    found = pl.DataFrame(
-        {
-            "prediction": [answer["prediction"] for answer in answers],
-            "probability": pl.Series([answer.get("probability") for answer in answers], dtype=pl.Float64),
-        }
-    )
+    answers = model.predict(model_frame(chunk, list(model.inputs)))
     # A label of any kind but text is kept as a number, so that the table's type does not depend on the model.
-    if found.schema["prediction"] != pl.String:
-        found = found.with_columns(pl.col("prediction").cast(pl.Float64))
+    kind = pl.String if any(isinstance(label, str) for label in model.classes or ()) else pl.Float64
+    predictions = pl.Series("prediction", [answer["prediction"] for answer in answers])
+    probabilities = [answer.get("probability") for answer in answers]
+    found = pl.DataFrame([predictions.cast(kind), pl.Series("probability", probabilities, pl.Float64)])
     return pl.concat([chunk.select(keep), found], how="horizontal")

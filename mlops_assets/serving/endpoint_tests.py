@@ -10,6 +10,7 @@ import numpy as np
 
 from mlops_assets.serving.errors import InvalidInput, ServingError
 from mlops_assets.serving.shadow import difference
+from mlops_assets.serving.signature import SignatureError
 
 if TYPE_CHECKING:
     import pandas
@@ -54,7 +55,7 @@ def run_tests(probe: Probe, tests: Sequence[Any]) -> list[TestResult]:
 def _guarded(probe: Probe, test: Any) -> TestResult:
     try:
         return _TESTS[test.type](probe, test)
-    except ServingError as error:
+    except (ServingError, SignatureError) as error:
         return TestResult(test.type, False, f"{type(error).__name__}: {error}")
 
 

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from logging import getLogger
 from random import getrandbits
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mlops_assets.serving.access import Access
 from mlops_assets.serving.endpoint_state import Endpoint
 from mlops_assets.serving.fleet import Fleet
-from mlops_assets.serving.http import Refusal, bearer, failure, limited_body, refusal_answer
+from mlops_assets.serving.http import Refusal, bearer, failure, given_token, limited_body, refusal_answer
 from mlops_assets.serving.inference_log import InferenceLog
 from mlops_assets.serving.invocations import Answer, answer, record
 from mlops_assets.serving.limits import Bucket, retry_after
 from mlops_assets.serving.metrics import Metrics
 from mlops_assets.serving.online_features import completed
+from mlops_assets.serving.payload import error_body
 from mlops_assets.serving.shadow import Shadows
 
 log = getLogger("mlops_assets.gateway")
@@ -40,49 +42,69 @@ class Front:
         if scope["type"] != "http" or not (path.startswith(PREFIX) and path.endswith(SUFFIX)):
             await self.rest(scope, receive, send)
             return
+        name, _, served = path[len(PREFIX) : -len(SUFFIX)].partition(SERVED)
+        begun = time.perf_counter()
         try:
-            headers, given = await self._invoke(scope, receive, path[len(PREFIX) : -len(SUFFIX)])
+            headers, given = await self._invoke(scope, receive, name, served)
         except Refusal as refusal:
-            await refusal_answer(refusal)(scope, receive, send)
+            await self._refused(refusal, name, begun)(scope, receive, send)
             return
         except Exception as error:
             log.exception("an invocation failed")
-            await refusal_answer(failure(error))(scope, receive, send)
+            await self._refused(failure(error), name, begun)(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": given.status, "headers": headers})
         await send({"type": "http.response.body", "body": given.body})
 
-    async def _invoke(self, scope: Scope, receive: Receive, name: str) -> tuple[list[tuple[bytes, bytes]], Answer]:
+    def _refused(self, refusal: Refusal, name: str, begun: float) -> Response:
+        """The answer, counted; a name that is no endpoint's counts as none, so that callers make no new series."""
+        known = name if name in self.fleet.endpoints else ""
+        self.metrics.observe(known, "", refusal.status, 0, time.perf_counter() - begun)
+        return refusal_answer(refusal)
+
+    async def _invoke(
+        self, scope: Scope, receive: Receive, name: str, served: str
+    ) -> tuple[list[tuple[bytes, bytes]], Answer]:
         if scope["method"] != "POST":
             raise Refusal(405, "Rows are sent with POST.")
-        name, _, served = name.partition(SERVED)
-        endpoint = self._allowed(scope, name)
+        # A deployment's tests and a canary's questions are no callers': neither their limit nor their log is concerned.
+        probe = bool(served) and self.access.may_manage(given_token(scope))
+        endpoint = self._allowed(scope, name, limited=not probe)
         body = await limited_body(scope, receive)
         begun = time.perf_counter()
-        if endpoint.record.settings.online_features is not None:
-            body = await self._with_features(endpoint, endpoint.record.settings.online_features, body)
-        try:
-            given = await answer(endpoint, body, served or None)
-        except LookupError as error:
-            raise Refusal(404, str(error.args[0])) from None
+        body, given = await self._answered(endpoint, body, served)
         seconds = time.perf_counter() - begun
         entity = given.entity
         who = entity.name if entity else ""
         self.metrics.observe(name, who, given.status, given.rows, seconds)
         request_id = f"{getrandbits(128):032x}"
-        record(self.log, endpoint, given, body, request_id, seconds)
+        if not probe:
+            record(self.log, endpoint, given, body, request_id, seconds)
         if not served and endpoint.serving is not None and endpoint.serving.shadow_percentage and given.status == 200:
             self.shadows.compare(endpoint, given, body)
         if given.status >= 500:
             log.warning("request %s of %s: %d from %s", request_id, name, given.status, who or "nobody")
         return _headers(request_id, who, given.body), given
 
+    async def _answered(self, endpoint: Endpoint, body: bytes, served: str) -> tuple[bytes, Answer]:
+        """The body, with features where it brought keys, and what is answered to it."""
+        table = endpoint.record.settings.online_features
+        if table is not None:
+            try:
+                body = await self._with_features(endpoint, table, body)
+            except Refusal as refusal:
+                return body, Answer(refusal.status, error_body(refusal.code, str(refusal), refusal.field))
+        try:
+            return body, await answer(endpoint, body, served or None)
+        except LookupError as error:
+            raise Refusal(404, str(error.args[0])) from None
+
     async def _with_features(self, endpoint: Endpoint, table: str, body: bytes) -> bytes:
         versions = endpoint.serving.versions if endpoint.serving else ()
         columns = dict.fromkeys(column.name for version in versions for column in version.columns)
         return await completed(self.fleet.home.root, table, body, list(columns))
 
-    def _allowed(self, scope: Scope, name: str) -> Endpoint:
+    def _allowed(self, scope: Scope, name: str, *, limited: bool) -> Endpoint:
         known = self.fleet.endpoints.get(name)
         if not self.local or known is None or known.record.settings.enable_access_control:
             token = bearer(scope)
@@ -91,7 +113,7 @@ class Front:
         if known is None:
             raise Refusal(404, f"The endpoint '{name}' does not exist.")
         limit = known.record.settings.requests_per_minute
-        if limit is not None:
+        if limited and limit is not None:
             if known.bucket is None or known.bucket.per_minute != limit:
                 known.bucket = Bucket(limit)
             if wait := known.bucket.take():

@@ -45,13 +45,19 @@ class Refusal(Exception):
         self.status, self.code, self.field, self.headers = status, code or _CODES[status], field, headers
 
 
-def bearer(scope: Scope) -> str:
-    """The request's bearer token. Raises Refusal where it has none."""
+def given_token(scope: Scope) -> str:
+    """The request's bearer token, empty where it has none."""
     given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
     scheme, _, token = given.decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    return str(token.strip()) if scheme.lower() == "bearer" else ""
+
+
+def bearer(scope: Scope) -> str:
+    """The request's bearer token. Raises Refusal where it has none."""
+    token = given_token(scope)
+    if not token:
         raise Refusal(401, "A token is needed: send the header 'Authorization: Bearer <token>'.")
-    return str(token.strip())
+    return token
 
 
 async def read_body(request: Request, model: type[BodyModel]) -> BodyModel:

@@ -1,4 +1,7 @@
-"""Every answered request on its way to its endpoint's Delta inference table: the gateway's part, one write a request.
+"""Callers' requests on their way to their endpoint's Delta inference table: the gateway's part, one write a request.
+
+Kept are those that reach a version or the online store. Who may not ask, asks too much or too often is counted by the
+metrics alone, since it must not cost a write; a deployment's own tests are no callers'.
 
 The columns are those of `log_rows`; a process of its own, `log_writer`, brings them into the table.
 """

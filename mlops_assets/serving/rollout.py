@@ -85,8 +85,8 @@ class Rollout:
         return sorted({share for share in steps[self.config.strategy] if share >= started})
 
     def _alone(self, started: int) -> RolledOut:
-        """The only version. A first one is marked until it has passed, so that one that fails is not served, after a
-        kill neither.
+        """The only version. A first one is marked until it has passed, so that one that fails is not served on, after
+        a kill as well.
         """
         first = not started or self._untested()
         marked = {"tags": {**self.wanted.tags, UNTESTED: "true"}}

@@ -88,12 +88,17 @@ class Shadows:
         ]
 
 
-def difference(ours: Any, theirs: Any) -> float:
-    """How far two predictions are apart: their probabilities or numbers, else 0 or 1 for labels."""
-    one, other = _figure(ours), _figure(theirs)
-    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
-        return abs(float(one) - float(other))
-    return 0.0 if one == other else 1.0
+def difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> float:
+    """How far two predictions are apart: their probabilities (that of each class, where there are more than two) or
+    numbers, else 0 or 1 for labels.
+    """
+    each, other = ours.get("probabilities"), theirs.get("probabilities")
+    if isinstance(each, Mapping) and isinstance(other, Mapping):
+        return max(abs(float(each.get(label, 0)) - float(other.get(label, 0))) for label in {*each, *other})
+    one, two = _figure(ours), _figure(theirs)
+    if isinstance(one, (int, float)) and isinstance(two, (int, float)):
+        return abs(float(one) - float(two))
+    return 0.0 if one == two else 1.0
 
 
 async def _ask(version: Replicas, body: bytes, given: bytes, agreement: Agreement) -> None:

@@ -24,6 +24,7 @@ _AS_IT_IS = {
     "long": ("int64", "int32"),
     "integer": ("int32",),
     "boolean": ("bool",),
+    "datetime": ("datetime64[ns]",),
 }
 
 
@@ -65,7 +66,8 @@ def _series(frame: "pandas.DataFrame", column: Column) -> "pandas.Series[Any]":
         if list(frame.columns).count(column.name) > 1:
             raise SignatureError(column.name, "the column is there twice")
         found = frame[column.name]
-        if str(found.dtype) in _AS_IT_IS.get(column.type, ()):
+        nulls = column.required and column.type not in NULL_TYPES and found.hasnans
+        if str(found.dtype) in _AS_IT_IS.get(column.type, ()) and not nulls:
             return pd.Series(found.to_numpy(dtype=_AS_IT_IS[column.type][0]), index=frame.index)
         values = [None if missing else value for value, missing in zip(found.tolist(), found.isna(), strict=True)]
     if column.required and column.type not in NULL_TYPES and None in values:

@@ -1,11 +1,13 @@
 """Watching a version take traffic: the same rows are put to it and to the old one, and real requests are counted.
 
-A version is judged on every look once it has answered enough, so that one that fails is not kept for the whole period.
+A version is judged on every look once it has answered enough, so that one that fails is not kept for the whole period;
+whether it has answered as many requests as a criterion asks for shows at the period's end.
 """
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,19 +50,20 @@ class Watch:
     _last_error: str = ""
 
     def judge(self, config: "RolloutConfig") -> Verdict:
-        """Watch for the evaluation period, or until a criterion does not hold."""
-        period = config.evaluation_period.total_seconds()
+        """Watch for the evaluation period, or until a criterion does not hold that more requests cannot mend."""
+        period, criteria = config.evaluation_period.total_seconds(), config.success_criteria
         begun, before = time.monotonic(), self._traffic()
         looks = 0
         while looks < ENOUGH or time.monotonic() - begun < period:
             self._look(looks)
             looks += 1
             if looks >= ENOUGH:
-                verdict = self._verdict(config.success_criteria, before)
-                if verdict.broken:
-                    return verdict
+                figures = self._figures(before)
+                if broken := lost(criteria, figures):
+                    return self._verdict(figures, broken)
             time.sleep(max(SHORTEST_PAUSE, period / LOOKS))
-        return self._verdict(config.success_criteria, before)
+        figures = self._figures(before)
+        return self._verdict(figures, unmet(criteria, figures))
 
     def _look(self, number: int) -> None:
         row = self.rows.iloc[[number % len(self.rows)]]
@@ -87,7 +90,7 @@ class Watch:
         found = self.endpoints.traffic(self.endpoint).get(self.new)
         return (found.requests, found.failed) if found else (0, 0)
 
-    def _verdict(self, criteria: Sequence[str], before: tuple[int, int]) -> Verdict:
+    def _figures(self, before: tuple[int, int]) -> Mapping[str, float]:
         requests, failed = (now - then for now, then in zip(self._traffic(), before, strict=True))
         asked = len(self._times["new"])
         (p50, p95), (old50, old95) = (np.percentile(self._times[which], [50, 95]) for which in ("new", "old"))
@@ -101,10 +104,17 @@ class Watch:
         }
         if self._compared:
             figures["agreement"] = self._agreeing / self._compared
-        return Verdict(figures, [self._told(each) for each in unmet(criteria, figures)])
+        return figures
 
-    def _told(self, sentence: str) -> str:
-        return f"{sentence} (last error, {self._last_error})" if self._last_error else sentence
+    def _verdict(self, figures: Mapping[str, float], broken: Sequence[str]) -> Verdict:
+        told = f" (last error, {self._last_error})" if self._last_error else ""
+        return Verdict(figures, [f"{sentence}{told}" for sentence in broken])
+
+
+def lost(criteria: Sequence[str], figures: Mapping[str, float]) -> list[str]:
+    """A sentence for each criterion that does not hold over the figures, nor would with any number of requests."""
+    waited = {**figures, "requests": inf}
+    return [sentence for each in criteria if unmet([each], waited) for sentence in unmet([each], figures)]
 
 
 def unmet(criteria: Sequence[str], figures: Mapping[str, float]) -> list[str]:

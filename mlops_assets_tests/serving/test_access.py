@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -74,12 +75,27 @@ def test_beyond_its_requests_per_minute_an_endpoint_answers_429_and_when_to_come
         endpoints.apply(deploy(requests_per_minute=20))
         endpoints.wait_ready("churn")
         answers = [invoke(client, ROW) for _ in range(3)]
+        tested = [endpoints.ask("churn", pd.DataFrame(ROW["dataframe_records"]), "churn_model-1") for _ in range(5)]
         endpoints.apply(deploy())
         endpoints.wait_ready("churn")
+        counted = client.get("/metrics").text
 
     assert [each.status_code for each in answers] == [200, 200, 429]
+    assert 'requests_total{endpoint="churn",served_model="",status="429"} 1.0' in counted
+    assert [len(each) for each in tested] == [1] * 5
     assert answers[2].json()["error_code"] == "REQUEST_LIMIT_EXCEEDED"
     assert int(answers[2].headers["retry-after"]) in (1, 2, 3)
+
+
+def test_refused_requests_are_counted_and_names_that_are_no_endpoints_make_no_series(shared: GatewayAddress) -> None:
+    with asking(shared, token_of(shared)) as client, asking(shared, "wrong") as stranger:
+        statuses = [invoke(stranger, ROW).status_code, *(invoke(client, ROW, f"x{n}").status_code for n in range(2))]
+        counted = client.get("/metrics").text
+
+    assert statuses == [403, 404, 404]
+    assert 'requests_total{endpoint="churn",served_model="",status="403"}' in counted
+    assert 'requests_total{endpoint="",served_model="",status="404"}' in counted
+    assert "x0" not in counted
 
 
 def test_a_bucket_fills_evenly_and_lets_a_tenth_pass_at_once() -> None:
@@ -92,8 +108,6 @@ def test_a_bucket_fills_evenly_and_lets_a_tenth_pass_at_once() -> None:
 
 
 def test_an_endpoint_describes_its_columns_and_the_client_believes_it(shared: GatewayAddress) -> None:
-    import pandas as pd
-
     with asking(shared, token_of(shared)) as client:
         described = client.get("/api/2.0/serving-endpoints/churn/openapi").json()
         before = client.get("/metrics").text

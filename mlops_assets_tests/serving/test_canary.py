@@ -76,7 +76,10 @@ def roll(
         return EndpointSpec(name="churn", model_name=model, version=version, model_path=str(versions[version]))
 
     with GatewayEndpoints(address.url, token_of(address)) as endpoints:
-        wanted, given = spec_of("churn_model", number), RolloutConfig.model_validate({"evaluation_period": "1s", **config})
+        wanted, given = (
+            spec_of("churn_model", number),
+            RolloutConfig.model_validate({"evaluation_period": "1s", **config}),
+        )
 
         def watch(old: str, new: str) -> Watch:
             return Watch(endpoints, "churn", old, new, rows)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from mlops_assets.features.online import refresh_online
 from mlops_assets.features.online_store import online_store
 from mlops_assets.lake import delta
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
-from mlops_assets_tests.serving.conftest import running, token_of
+from mlops_assets_tests.serving.conftest import running, token_of, wait_until
 
 CONFIG = FeatureConfig.model_validate(
     {
@@ -26,23 +27,25 @@ CONFIG = FeatureConfig.model_validate(
         "online_store_enabled": True,
     }
 )
-Ask = Callable[[Any], httpx.Response]
+Ask = Callable[..., httpx.Response]
 
 
 @pytest.fixture(scope="module")
-def ask(
-    tmp_path_factory: pytest.TempPathFactory, churn: pd.DataFrame, deploy: Callable[..., EndpointSpec]
-) -> Iterator[Ask]:
-    home = tmp_path_factory.mktemp("online")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("online")
+
+
+@pytest.fixture(scope="module")
+def ask(home: Path, churn: pd.DataFrame, deploy: Callable[..., EndpointSpec]) -> Iterator[Ask]:
     delta.merge(
         str(home / "table"), pl.from_pandas(churn).with_row_index("customer"), keys=["customer"], transactions={}
     )
     refresh_online(CONFIG, str(home / "table"), online_store(home, "shop", "customers"))
     with running(home) as address, GatewayEndpoints(address.url, token_of(address)) as endpoints:
-        endpoints.apply(deploy(online_features="shop/customers"))
+        endpoints.apply(deploy(online_features="shop/customers", inference_table=str(home / "log")))
         endpoints.wait_ready("churn", 60)
         with httpx.Client(base_url=address.url, headers={"authorization": f"Bearer {token_of(address)}"}) as client:
-            yield lambda body: client.post("/serving-endpoints/churn/invocations", json=body)
+            yield lambda body, served="": client.post(f"/serving-endpoints/churn{served}/invocations", json=body)
 
 
 def predictions(answer: httpx.Response) -> Any:
@@ -86,3 +89,17 @@ def test_a_request_of_neither_features_nor_keys_is_told_what_is_missing(ask: Ask
     assert answer.status_code == 400
     assert "charges" in answer.text
     assert ask([1]).status_code == 400
+
+
+def test_the_log_keeps_what_the_store_refused_and_not_what_a_deployment_tests(ask: Ask, home: Path) -> None:
+    tested = ask({"dataframe_records": [{"customer": 1}]}, "/served-models/churn_model-1")
+    assert ask({"dataframe_records": [{"customer": 424242}]}).status_code == 400
+
+    def logged() -> pl.DataFrame:
+        return pl.read_delta(str(home / "log")) if delta.exists(str(home / "log")) else pl.DataFrame({"inputs": [""]})
+
+    wait_until(lambda: logged()["inputs"].str.contains("424242").any())
+    found = logged()
+    assert predictions(tested)
+    assert found.filter(pl.col("inputs").str.contains("424242"))["status_code"].to_list() == [400]
+    assert tested.headers["x-request-id"] not in found["request_id"]

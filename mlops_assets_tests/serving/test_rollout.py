@@ -1,6 +1,7 @@
 """The steps of a rollout, on endpoints in memory: what is served after each, and after a kill at any of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -10,9 +11,9 @@ from mlops_assets.config.deployment import RolloutConfig
 from mlops_assets.serving.endpoint_tests import TestResult
 from mlops_assets.serving.errors import EndpointNotFound, EndpointUnavailable
 from mlops_assets.serving.rollout import RolledOut, Rollout
+from mlops_assets.serving.shadow import difference
 from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersion, Traffic
-from mlops_assets.serving.watching import Watch, unmet
-
+from mlops_assets.serving.watching import Watch, lost, unmet
 
 KNOWN = [("m", "1"), ("m", "2"), ("m", "3"), ("dev.m", "2"), ("dev.m", "7")]
 
@@ -257,3 +258,44 @@ def test_a_criterion_over_an_unknown_figure_is_not_met() -> None:
     assert unmet(["agreement > 0.5 and error_rate < 1"], {"error_rate": 0.0}) == [
         "'agreement > 0.5 and error_rate < 1' does not hold: agreement is unknown, error_rate is 0"
     ]
+
+
+def test_more_requests_than_so_far_may_be_asked_for_and_nothing_else_is_waited_for() -> None:
+    figures = {"error_rate": 0.5, "requests": 30.0}
+    waits = ["requests >= 60", "requests < 100 or error_rate < 0.1"]
+
+    assert lost(waits, figures) == []
+    assert len(lost(waits, {**figures, "requests": 200.0})) == 1
+    assert len(lost(["requests >= 60 and error_rate < 0.1"], figures)) == 1
+
+
+def test_a_criterion_over_requests_is_judged_when_the_period_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops_assets.serving.watching.ENOUGH", 3)
+    endpoints = served_first()
+    config = {"strategy": "blue_green", "evaluation_period": "500ms", "success_criteria": ["requests > 3"]}
+    started = rollout(endpoints, "blue_green")
+
+    assert replace(started, config=RolloutConfig.model_validate(config)).run().passed
+
+
+SURE = {"prediction": "cat", "probability": 0.6, "probabilities": {"cat": 0.6, "dog": 0.3, "owl": 0.1}}
+TORN = {"prediction": "cat", "probability": 0.36, "probabilities": {"cat": 0.36, "dog": 0.34, "owl": 0.3}}
+OTHERWISE = {"prediction": "dog", "probability": 0.36, "probabilities": {"cat": 0.34, "dog": 0.36, "owl": 0.3}}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        (SURE, {"prediction": "dog", "probability": 0.6, "probabilities": {"cat": 0.3, "dog": 0.6, "owl": 0.1}}, 0.3),
+        (
+            TORN,
+            {"prediction": "dog", "probability": 0.36, "probabilities": {"cat": 0.34, "dog": 0.36, "owl": 0.3}},
+            0.02,
+        ),
+        (SURE, {"prediction": "fox", "probability": 0.6, "probabilities": {"fox": 0.6, "dog": 0.3, "owl": 0.1}}, 0.6),
+        ({"prediction": "no", "probability": 0.49}, {"prediction": "yes", "probability": 0.51}, 0.02),
+        ({"prediction": "no"}, {"prediction": "yes"}, 1.0),
+    ],
+)
+def test_predictions_differ_by_the_probability_of_every_class(one: Any, other: Any, apart: float) -> None:
+    assert difference(one, other) == difference(other, one) == pytest.approx(apart)
