@@ -59,7 +59,16 @@ def run(folder: Path, day: int, batch: pl.DataFrame, reference: pl.DataFrame) ->
     """CPU seconds of a day."""
     batch = batch.with_columns(window=pl.lit(window(day)))
     start = time.process_time()
-    watch(tables(folder), batch, day, version="1", features=FEATURES, training=lambda: reference, config=CONFIG)
+    watch(
+        tables(folder),
+        batch,
+        day,
+        after=day - 1 or None,
+        version="1",
+        features=FEATURES,
+        training=lambda: reference,
+        config=CONFIG,
+    )
     return time.process_time() - start
 
 
@@ -72,7 +81,7 @@ def grow(folder: Path, until: int, batch: pl.DataFrame) -> None:
     keep(folder, "interval 0 seconds")
     dated: set[Path] = set()
     for day in range(2, until + 1):
-        store.append_profiles(own.profiles, "1", day, {window(day): profiles})
+        store.append_profiles(own.profiles, "1", day, {window(day): profiles}, after=day - 1)
         store.replace_verdicts(own.drift, "1", {window(day): verdicts})
         written = {file for name in GROWN for file in (folder / name / "_delta_log").iterdir()}
         for file in written - dated:

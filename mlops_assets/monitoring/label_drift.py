@@ -10,8 +10,8 @@ LABEL_DRIFT = "label_drift"
 
 
 def label_drift(labels: pl.Series, learned: pl.Series, *, classes: bool, least: int) -> MetricValue:
-    """The debiased PSI of the labels that are known against those `learned`, by class or by quantiles of the latter; no
-    value below `least` labels.
+    """The debiased PSI of the labels that are known against those `learned`, by class (a number or a text) or by
+    quantiles of the latter; no value below `least` labels.
     """
     then, now = (_frame(side, classes=classes) for side in (learned, labels))
     reference = fit_reference(then, [LABEL_DRIFT])
@@ -24,5 +24,11 @@ def label_drift(labels: pl.Series, learned: pl.Series, *, classes: bool, least: 
 
 
 def _frame(labels: pl.Series, *, classes: bool) -> pl.DataFrame:
-    known = labels.drop_nulls().cast(pl.Float64)
-    return pl.DataFrame({LABEL_DRIFT: known.cast(pl.String) if classes else known})
+    known = labels.drop_nulls()
+    return pl.DataFrame({LABEL_DRIFT: _as_class(known) if classes else known.cast(pl.Float64)})
+
+
+def _as_class(labels: pl.Series) -> pl.Series:
+    """Classes as text, in which 1, 1.0 and true are the same."""
+    told = labels if labels.dtype == pl.String else labels.cast(pl.Float64)
+    return told.cast(pl.String)

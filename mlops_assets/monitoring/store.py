@@ -4,6 +4,7 @@
 (batches add up), `drift` a verdict a champion, window and feature.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,21 +40,33 @@ def read_references(table: str, version: str, basis: str) -> dict[str, Reference
 
 
 def write_references(table: str, version: str, basis: str, references: Mapping[str, Reference]) -> None:
-    """Keep a champion's references; `basis` says which rows, features and slices the document asks for."""
+    """Keep a champion's references; `basis` says which rows, features and slices the document asks for.
+
+    Raises:
+        Overtaken: another run has kept them.
+    """
     frames = [to_frame(found).with_columns(slice=pl.lit(name)) for name, found in references.items()]
     rows = pl.concat(frames).with_columns(version=pl.lit(version), basis=pl.lit(basis))
-    delta.append(table, rows, transactions={})
+    once = f"reference:{version}:{hashlib.sha256(basis.encode()).hexdigest()[:16]}"
+    delta.append(table, rows, transactions={once: 1}, seen={once: None})
 
 
-def append_profiles(table: str, version: str, batch_id: int, windows: Mapping[str, Profiles]) -> None:
-    """Add a batch's profiles, window by window; `batch_id` is recorded in the same commit."""
+def append_profiles(
+    table: str, version: str, batch_id: int, windows: Mapping[str, Profiles], *, after: int | None
+) -> None:
+    """Add the profiles of a batch, window by window: of the rows behind batch `after`, up to `batch_id`, which is
+    recorded in the same commit.
+
+    Raises:
+        Overtaken: another run has profiled rows behind `after`.
+    """
     frames = [
         to_frame(profile).with_columns(window=pl.lit(window), slice=pl.lit(name))
         for window, slices in windows.items()
         for name, profile in slices.items()
     ]
     rows = pl.concat(frames).with_columns(version=pl.lit(version), batch=pl.lit(batch_id, pl.Int64))
-    windowed.append_windows(table, rows, keys=["version"], transactions={BATCH: batch_id})
+    windowed.append_windows(table, rows, keys=["version"], transactions={BATCH: batch_id}, seen={BATCH: after})
 
 
 def newest_batch(table: str, version: str) -> list[str]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from mlops_assets.lake import delta
+from mlops_assets.lake.errors import Overtaken
 from mlops_assets.monitoring import slices, store, windowed
 from mlops_assets.monitoring.alarm import Alarm, WindowVerdict, alarm, settled, window_verdict
 from mlops_assets.monitoring.profile import Profile, Reference, fit_reference
-from mlops_assets.monitoring.store import BATCH, DriftTables
+from mlops_assets.monitoring.store import DriftTables
 from mlops_assets.monitoring.verdict import FeatureDrift, feature_drift
 from mlops_assets.monitoring.windows import same_weekday
 
@@ -43,6 +43,7 @@ def watch(
     batch: pl.DataFrame,
     batch_id: int,
     *,
+    after: int | None,
     version: str,
     features: Sequence[str],
     training: Callable[[], pl.DataFrame],
@@ -51,25 +52,35 @@ def watch(
     """Profile the rows of `batch` (columns: window, `features`, prediction, and those of the slices), judge the windows
     they belong to.
 
-    `batch_id` grows from batch to batch: one that was profiled is not profiled again. `training` gives the rows that
-    champion `version` learned from, with the same columns; it is called once a champion.
+    The rows are those behind batch `after`, up to `batch_id`: none is profiled twice, also where two runs come at once.
+    `training` gives the rows that champion `version` learned from, with the same columns; it is called once a champion.
     """
     references = _references(tables.references, version, features, training, config)
-    done = delta.transaction_version(tables.profiles, BATCH)
-    if batch.height and (done is None or batch_id > done):
-        profiled = {
-            str(window): slices.profiles(rows, references)
-            for (window,), rows in batch.group_by("window", maintain_order=True)
-        }
-        store.append_profiles(tables.profiles, version, batch_id, profiled)
-        newest = sorted(profiled)
-    else:
+    newest = _profiled(tables.profiles, version, batch, batch_id, after, references)
+    if newest is None:
         # Judged on every run, should one have been killed in between or the document have changed.
         newest = store.newest_batch(tables.profiles, version)
     judged = {window: _judged(tables, version, window, references, config) for window in newest}
     if any(judged.values()):
         store.replace_verdicts(tables.drift, version, {window: found for window, found in judged.items() if found})
     return history(tables, version, config, rows=batch.height)
+
+
+def _profiled(
+    table: str, version: str, batch: pl.DataFrame, batch_id: int, after: int | None, references: Mapping[str, Reference]
+) -> list[str] | None:
+    """The windows of the rows that were profiled; None where there was none, or another run had them before."""
+    if batch.is_empty() or batch_id == after:
+        return None
+    found = {
+        str(window): slices.profiles(rows, references)
+        for (window,), rows in batch.group_by("window", maintain_order=True)
+    }
+    try:
+        store.append_profiles(table, version, batch_id, found, after=after)
+    except Overtaken:
+        return None
+    return sorted(found)
 
 
 def history(tables: DriftTables, version: str, config: "MonitoringConfig", *, rows: int = 0) -> Watched:
@@ -164,7 +175,10 @@ def _references(
     names = [*features, PREDICTION]
     parts = slices.parts(training(), config.slices, at_least=config.min_sample)
     found = {name: fit_reference(part.select(names), names) for name, part in parts.items()}
-    store.write_references(table, version, basis(config), found)
+    try:
+        store.write_references(table, version, basis(config), found)
+    except Overtaken:
+        return store.read_references(table, version, basis(config))
     return found
 
 

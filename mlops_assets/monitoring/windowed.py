@@ -26,19 +26,45 @@ def period_of(window: str) -> str:
 
 
 def append_windows(
-    table: str, rows: pl.DataFrame, *, keys: Sequence[str] = (), transactions: Mapping[str, int]
+    table: str,
+    rows: pl.DataFrame,
+    *,
+    keys: Sequence[str] = (),
+    transactions: Mapping[str, int],
+    seen: Mapping[str, int | None] | None = None,
 ) -> None:
-    """Add the rows (column window, and `keys` that part the files besides) of one or more windows."""
-    placed = _placed(rows)
-    delta.append(table, placed, transactions=transactions, partition_by=[*keys, PERIOD], properties=_properties(rows))
+    """Add the rows (column window, and `keys` that part the files besides) of one or more windows.
+
+    Raises:
+        Overtaken: the table does not say what the writer has `seen` of its transactions.
+    """
+    delta.append(
+        table,
+        _placed(rows),
+        transactions=transactions,
+        seen=seen,
+        partition_by=[*keys, PERIOD],
+        properties=_properties(rows),
+    )
     _fold(table)
 
 
 def replace_windows(
     table: str, rows: pl.DataFrame, *, keys: Mapping[str, str] | None = None, transactions: Mapping[str, int]
 ) -> None:
-    """Put the rows in the place of all that the table holds of their windows, and of the values of `keys`."""
+    """Put the rows in the place of all that the table holds of their windows, and of the values of `keys`; of no rows,
+    only the transactions are recorded.
+    """
     placed, held = _placed(rows), keys or {}
+    if placed.is_empty():
+        delta.append(
+            table,
+            placed,
+            transactions=transactions,
+            partition_by=[*held, PERIOD],
+            properties=_properties(rows),
+        )
+        return
     wanted = {name: [value] for name, value in held.items()}
     wanted |= {name: placed[name].unique().sort().to_list() for name in (PERIOD, "window")}
     delta.overwrite(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.base import last_part
@@ -174,5 +175,7 @@ def _with_labels(project: Project, documents: ModelDocuments, made: pl.DataFrame
     time, source = features.timestamp_column, locate(project, features.source_table, lake)
     span = pl.col(time).is_between(made[time].min(), made[time].max())
     labels = delta.scan(source).filter(span).select(*features.primary_keys, label).collect()
+    # Not a number is no label: a metric over it would be none.
+    labels = labels.with_columns((cs.by_name(label) & cs.float()).fill_nan(None))
     rows = _with_features(project, documents, made, lake)
     return rows.join(labels, on=features.primary_keys, how="left", maintain_order="left")

@@ -50,6 +50,7 @@ def drift(
         tables,
         new_predictions(project, documents, model, names, config, lake, done, newest),
         newest,
+        after=done,
         version=champion.version,
         features=features,
         training=lambda: reference_rows(project, documents, champion, model, names, lake, say),

@@ -16,7 +16,7 @@ from mlops_assets.monitoring.label_drift import LABEL_DRIFT, label_drift
 from mlops_assets.monitoring.loss_estimates import has_loss_estimate, loss_estimates
 from mlops_assets.monitoring.performance import MetricValue
 from mlops_assets.monitoring.track import Tracked, track
-from mlops_assets.registry import ModelRegistry
+from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.model import load_served_model
 from mlops_assets.steps.monitored import (
@@ -67,7 +67,7 @@ def performance(
         config=config,
         clock=clock(project),
     )
-    check = _performance_check(found)
+    check = performance_check(found, registry.champion(documents.model))
     return StepResult(_performance_metadata(table, found, rows.height), [check], log=check.description)
 
 
@@ -137,7 +137,8 @@ def _baseline_run(config: MonitoringConfig) -> str | None:
     return tracking.baseline_run_id if tracking else None
 
 
-def _performance_check(found: Tracked) -> Check:
+def performance_check(found: Tracked, champion: ModelVersion | None) -> Check:
+    """Raised where the champion is out of its bounds: what one before it was measured at trains nothing."""
     if found.newest is None:
         reason = "No window has enough labels yet."
         return alarm_check(window="", champion="", raised=False, reason=reason)
@@ -148,7 +149,10 @@ def _performance_check(found: Tracked) -> Check:
     ]
     broken += [one.told for one in found.changes]
     reason = f"{newest.window}: {'; '.join(broken) or 'within its thresholds'}"
-    return alarm_check(window=newest.window, champion=newest.version, raised=bool(broken), reason=reason)
+    reigns = champion is not None and champion.version == newest.version
+    if broken and not reigns:
+        reason += f", of version {newest.version}, which is champion no more"
+    return alarm_check(window=newest.window, champion=newest.version, raised=bool(broken) and reigns, reason=reason)
 
 
 def _performance_metadata(table: str, found: Tracked, rows: int) -> dict[str, Any]:

@@ -155,3 +155,13 @@ def test_refusals_are_counted_back_to_the_last_success_or_person(
         for version, passed, tags in outcomes:
             dg.materialize([judged(version, passed)], instance=instance, tags=tags)
         assert refusals_in_a_row(instance, KEY) == refusals
+
+
+def test_a_gate_that_is_only_planned_is_no_refusal() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([judged("2", passed=False)], instance=instance, tags=ASKED)
+        made = dg.define_asset_job("train").resolve(
+            asset_graph=dg.Definitions([judged("3", passed=False)]).resolve_asset_graph()
+        )
+        instance.create_run_for_job(made, tags=ASKED)
+        assert refusals_in_a_row(instance, KEY) == 1

@@ -85,3 +85,10 @@ def test_of_no_detector_and_of_no_label_nothing_is_kept(table: str) -> None:
     assert changes(table, "1", []) == []
     keep(table, day(0, 0.2).clear())
     assert changes(table, "1", ["adwin"]) == []
+
+
+def test_labels_in_words_are_right_or_wrong(table: str) -> None:
+    words = pl.col("late", "prediction").replace_strict({0.0: "no", 1.0: "yes"}, return_dtype=pl.String)
+    frame = day(0, 0.4)
+    keep(table, frame.with_columns(words))
+    assert read_back(errors_of(table), lambda rows: True)["error"].mean() == frame["late"].mean()

@@ -32,3 +32,10 @@ def test_labels_that_have_not_arrived_are_none_and_too_few_say_nothing() -> None
     late = pl.concat([classes(0.5, 400), pl.Series([None] * 4600, dtype=pl.Boolean)])
     found = label_drift(late, classes(0.3), classes=True, least=500)
     assert (found.value, found.reason) == (None, "400 labels are too few to judge")
+
+
+def test_labels_in_words_are_classes_too() -> None:
+    words = {value: "yes" if value else "no" for value in (True, False)}
+    moved, learned = (classes(share).replace_strict(words, return_dtype=pl.String) for share in (0.5, 0.3))
+    found = label_drift(moved, learned, classes=True, least=500)
+    assert found == label_drift(classes(0.5), classes(0.3), classes=True, least=500)

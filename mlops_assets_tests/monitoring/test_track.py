@@ -7,11 +7,14 @@ import polars as pl
 import pytest
 
 from mlops_assets.config import MonitoringConfig
+from mlops_assets.lake import delta
 from mlops_assets.monitoring.alarm import Alarm
 from mlops_assets.monitoring.alerts import standing
 from mlops_assets.monitoring.error_stream import keep_errors
 from mlops_assets.monitoring.track import Clock, Tracked, as_known, last_windows, track
 from mlops_assets.monitoring.watch import Watched
+from mlops_assets.registry import ModelVersion
+from mlops_assets.steps.performance import performance_check
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -111,3 +114,29 @@ def test_errors_that_rise_in_the_window_that_is_judged_are_an_alert_though_no_me
     (alert,) = standing("delay", Watched("1", (), Alarm(), {}), found).alerts
     assert (alert.monitor, alert.window) == ("performance", "2024-01-04")
     assert alert.reasons[0].startswith("adwin: errors rose from 0.2")
+
+
+def test_a_monitor_without_a_metric_of_the_models_runs_again_and_again(table: str) -> None:
+    for run in (1, 2):
+        found = track(
+            table,
+            predictions("2024-01-01", good=True),
+            label="late",
+            metrics=[],
+            baseline=None,
+            transactions={"predictions": run},
+            config=config(metrics=["feature_drift"], alert_thresholds={}),
+            clock=Clock("UTC", NOW),
+        )
+        assert found.performance.is_empty()
+        assert delta.transaction_version(table, "predictions") == run
+
+
+@pytest.mark.parametrize(("champion", "raised"), [("1", True), ("2", False)])
+def test_what_a_champion_that_has_gone_was_measured_at_calls_for_no_training(
+    table: str, champion: str, raised: bool
+) -> None:
+    found = see(table, predictions("2024-01-01", good=False))
+    check = performance_check(found, ModelVersion("late", champion, "run"))
+    assert check.passed != raised
+    assert ("champion no more" in check.description) != raised

@@ -35,10 +35,12 @@ def see(
     tables: DriftTables, batch: int, window: str, frame: pl.DataFrame, version: str = "1", **fields: Any
 ) -> Watched:
     asked = fields.pop("training", lambda: rows(0, count=20_000))
+    done = fields.pop("after", delta.transaction_version(tables.profiles, store.BATCH))
     return watch(
         tables,
         frame.with_columns(window=pl.lit(window)),
         batch,
+        after=done,
         version=version,
         features=FEATURES,
         training=asked,
@@ -66,12 +68,31 @@ def test_a_batch_that_was_profiled_is_not_profiled_again_and_one_of_the_same_win
     assert {one.rows for one in found.features["2024-01-01"]} == {6000}
 
 
+def test_of_two_runs_at_once_the_slower_counts_no_row_again_and_leaves_its_own_to_the_next(tables: DriftTables) -> None:
+    first, second = rows(1), rows(2)
+    see(tables, 4, "2024-01-01", first, after=None)
+    slower = see(tables, 5, "2024-01-01", pl.concat([first, second]), after=None)
+    assert {one.rows for one in slower.features["2024-01-01"]} == {3000}
+    after = see(tables, 5, "2024-01-01", second, after=4)
+    assert {one.rows for one in after.features["2024-01-01"]} == {6000}
+
+
+def test_of_two_runs_that_fit_a_reference_at_once_the_slower_takes_that_of_the_other(tables: DriftTables) -> None:
+    def overtaken() -> pl.DataFrame:
+        see(tables, 1, "2024-01-01", rows(1))
+        return rows(7, count=20_000)
+
+    see(tables, 1, "2024-01-01", rows(1), after=None, training=overtaken)
+    assert delta.version(tables.references) == 0
+    assert see(tables, 2, "2024-01-02", rows(2), training=never).windows[-1].verdict == "ok"
+
+
 def test_a_run_killed_before_the_verdict_is_made_up_for_by_the_next(tables: DriftTables) -> None:
     see(tables, 1, "2024-01-01", rows(1))
     references = store.read_references(tables.references, "1", '{"slices": []}')
     late = rows(2, shift=1)
 
-    store.append_profiles(tables.profiles, "1", 2, {"2024-01-02": slices.profiles(late, references)})
+    store.append_profiles(tables.profiles, "1", 2, {"2024-01-02": slices.profiles(late, references)}, after=1)
     found = see(tables, 2, "2024-01-02", late.clear())
     assert found.windows[-1].window == "2024-01-02"
     assert found.windows[-1].drifted
