@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import mean, median
 
@@ -32,10 +32,12 @@ from mlops_assets.monitoring import store
 from mlops_assets.monitoring.profile import summarise
 from mlops_assets.monitoring.store import DriftTables
 from mlops_assets.monitoring.watch import basis, judge, watch
+from mlops_assets.monitoring.windows import Clock
 
 FEATURES = [f"feature_{index}" for index in range(20)]
 CONFIG = MonitoringConfig.model_validate({"metrics": ["feature_drift"], "data_drift_detection": {"method": "psi"}})
 FIRST = date(2024, 1, 1)
+CLOCK = Clock("UTC", datetime(2026, 1, 1, tzinfo=UTC))
 YOUNG = range(2, 33)  # 2 January to 1 February, which puts January together
 OLD = range(337, 368)  # 2 December to 1 January, which puts December together
 AROUND_2, AROUND_365 = range(2, 7), range(362, 367)
@@ -68,6 +70,7 @@ def run(folder: Path, day: int, batch: pl.DataFrame, reference: pl.DataFrame) ->
         features=FEATURES,
         training=lambda: reference,
         config=CONFIG,
+        clock=CLOCK,
     )
     return time.process_time() - start
 

@@ -104,10 +104,12 @@ def _standing(
     lake: Warehouse,
     refused: int,
 ) -> Standing:
-    watched = history(drift_tables(project, lake), champion.version, config)
-    tracked = known(performance_table(project, config, lake), config, clock(project))
+    time = clock(project)
+    watched = history(drift_tables(project, lake), champion.version, config, time)
+    tracked = known(performance_table(project, config, lake), config, time)
     stop_after = config.retraining.stop_after_refusals
-    quality = read_quality(quality_table(project, lake), champion.version) if watches_quality(config) else {}
+    own = quality_table(project, lake)
+    quality = read_quality(own, champion.version, config.window, time) if watches_quality(config) else {}
     return standing(documents.model, watched, tracked, quality, refusals=refused, stop_after=stop_after)
 
 

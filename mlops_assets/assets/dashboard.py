@@ -4,7 +4,6 @@ time.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import dagster as dg
 import polars as pl
@@ -34,7 +33,7 @@ from mlops_assets.monitoring.track import BASELINE, CHAMPION, last_windows
 from mlops_assets.monitoring.verdict import FeatureDrift
 from mlops_assets.monitoring.watch import history, profiles_of, verdicts
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
-from mlops_assets.steps.monitored import drift_tables, page_file, performance_table, quality_table
+from mlops_assets.steps.monitored import clock, drift_tables, page_file, performance_table, quality_table
 from mlops_assets.steps.performance import model_metrics
 from mlops_assets.steps.unity import dashboard_tables
 from mlops_assets.workspace_dashboards import DashboardError
@@ -98,16 +97,16 @@ def dashboard_data(
     versions: list[ModelVersion],
 ) -> DashboardData:
     """What the page shows, read from the monitor's tables and the registry."""
-    tables = drift_tables(project, lake)
-    drift = verdicts(tables, MOST_WINDOWS)
+    tables, time = drift_tables(project, lake), clock(project)
+    drift = verdicts(tables, MOST_WINDOWS, config, time)
     measured = performance_table(project, config, lake)
-    performance = last_windows(measured, MOST_WINDOWS)
+    performance = last_windows(measured, MOST_WINDOWS, config.window)
     windows = sorted({*drift, *(performance["window"].to_list() if performance.height else [])})
     metric = next(iter(model_metrics(config)), "roc_auc")
     tracking = config.model_performance_tracking
     return DashboardData(
         title=config.dashboard_name or documents.model,
-        as_of=datetime.now(UTC),
+        as_of=time.now,
         windows=windows,
         metric=metric,
         drift=drift,
@@ -117,9 +116,9 @@ def dashboard_data(
         retrainings=[_retraining(version) for version in versions if version.window],
         threshold=config.alert_thresholds.get(metric, config.alert_thresholds.get(f"model_{metric}")),
         alerts=announcements(read_log(lake.table(project.name, "monitoring", "alerts"), documents.model)),
-        quality=last_quality(quality_table(project, lake), MOST_WINDOWS),
-        changes=changes(measured, champion.version, tracking.detectors if tracking else []),
-        alarm=history(tables, champion.version, config).alarm,
+        quality=last_quality(quality_table(project, lake), MOST_WINDOWS, config.window),
+        changes=changes(measured, champion.version, tracking.detectors if tracking else [], config.window),
+        alarm=history(tables, champion.version, config, time).alarm,
     )
 
 

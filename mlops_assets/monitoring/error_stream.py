@@ -12,6 +12,7 @@ from typing import Any, Literal
 import polars as pl
 
 from mlops_assets.monitoring import windowed
+from mlops_assets.monitoring.windows import of_length
 
 Detector = Literal["adwin", "ddm", "page_hinkley"]
 MOST_ERRORS = 20_000
@@ -56,11 +57,12 @@ def keep_errors(table: str, labelled: pl.DataFrame, *, label: str, at: str, clas
         windowed.replace_windows(errors_of(table), part, keys={"version": str(version)}, transactions={})
 
 
-def changes(table: str, version: str, detectors: Sequence[Detector]) -> list[Change]:
-    """Where each detector saw a champion's errors rise, of its newest 20,000, oldest first."""
+def changes(table: str, version: str, detectors: Sequence[Detector], length: str) -> list[Change]:
+    """Where each detector saw a champion's errors rise, of its newest 20,000 in windows of a length, oldest first."""
     if not detectors:
         return []
-    read = windowed.read_back(errors_of(table), lambda rows: rows.height >= MOST_ERRORS, version=version)
+    own = of_length(length)
+    read = windowed.read_back(errors_of(table), lambda rows: rows.height >= MOST_ERRORS, own, version)
     if read.is_empty():
         return []
     stream = read.sort("at", maintain_order=True).tail(MOST_ERRORS)

@@ -13,7 +13,7 @@ import polars as pl
 
 from mlops_assets.monitoring import slices, windowed
 from mlops_assets.monitoring.summary import Profile
-from mlops_assets.monitoring.windows import end_of
+from mlops_assets.monitoring.windows import Clock, are_over, end_of, of_length
 
 if TYPE_CHECKING:
     from mlops_assets.config import MonitoringConfig
@@ -112,22 +112,23 @@ def write_quality(table: str, version: str, judged: Mapping[str, Sequence[Qualit
         windowed.replace_windows(table, pl.DataFrame(rows), keys={"version": version}, transactions={})
 
 
-def read_quality(table: str, version: str) -> dict[str, list[Quality]]:
-    """What was found of a champion's newest window."""
-    return _by_window(windowed.last(windowed.read_back(table, _any, version=version), 1))
+def read_quality(table: str, version: str, length: str, clock: Clock) -> dict[str, list[Quality]]:
+    """What was found of a champion's newest window and, where that one still grows, of the last that is over."""
+    read = windowed.read_back(table, lambda rows: rows["window"].n_unique() > 1, of_length(length), version)
+    if read.is_empty():
+        return {}
+    over = read.filter(are_over(length, clock))["window"].max()
+    return _by_window(read.filter(pl.col("window") >= over) if over else read)
 
 
-def last_quality(table: str, count: int) -> dict[str, list[Quality]]:
-    """What was found of the last windows, by the newest champion that looked at each."""
-    stored = windowed.last(windowed.read_back(table, lambda rows: rows["window"].n_unique() >= count), count)
+def last_quality(table: str, count: int, length: str) -> dict[str, list[Quality]]:
+    """What was found of the last windows of a length, by the newest champion that looked at each."""
+    read = windowed.read_back(table, lambda rows: rows["window"].n_unique() >= count, of_length(length))
+    stored = windowed.last(read, count)
     if stored.is_empty():
         return {}
     newest = pl.col("version").cast(pl.Int64)
     return _by_window(stored.filter(newest == newest.max().over("window")))
-
-
-def _any(rows: pl.DataFrame) -> bool:
-    return rows.height > 0
 
 
 def _by_window(stored: pl.DataFrame) -> dict[str, list[Quality]]:
@@ -139,21 +140,21 @@ def _by_window(stored: pl.DataFrame) -> dict[str, list[Quality]]:
     }
 
 
-def windows_before(table: str, version: str, window: str) -> pl.DataFrame:
-    """Columns check and value of the windows before one, as many as tell what is usual."""
+def windows_before(table: str, version: str, window: str, length: str) -> pl.DataFrame:
+    """Columns check and value of the windows of a length before one, as many as tell what is usual."""
 
     def enough(rows: pl.DataFrame) -> bool:
         return rows["window"].n_unique() >= WINDOWS_BEFORE
 
-    earlier = windowed.read_back(table, enough, pl.col("window") < window, version)
+    earlier = windowed.read_back(table, enough, of_length(length) & (pl.col("window") < window), version)
     found = _by_window(windowed.last(earlier, WINDOWS_BEFORE))
     told = [(one.check, one.value) for each in found.values() for one in each]
     return pl.DataFrame(told, schema={"check": pl.String, "value": pl.Float64}, orient="row")
 
 
-def is_over(window: str, timezone: str, now: datetime) -> bool:
+def is_over(window: str, clock: Clock) -> bool:
     """Whether no row of the window is still to come."""
-    return end_of(window, timezone) <= now
+    return end_of(window, clock.timezone) <= clock.now
 
 
 def _of_columns(reference: Profile, current: Profile, part: str, tolerance: float, enough: int) -> list[Quality]:

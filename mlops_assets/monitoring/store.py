@@ -14,6 +14,7 @@ from mlops_assets.lake import delta
 from mlops_assets.monitoring import windowed
 from mlops_assets.monitoring.profile import Profile, Reference, from_frame, merge_profiles, to_frame
 from mlops_assets.monitoring.verdict import FeatureDrift
+from mlops_assets.monitoring.windows import of_length
 
 BATCH = "predictions"  # the transaction that says which predictions are profiled
 KEYS = ["version", "window"]
@@ -69,12 +70,12 @@ def append_profiles(
     windowed.append_windows(table, rows, keys=["version"], transactions={BATCH: batch_id}, seen={BATCH: after})
 
 
-def newest_batch(table: str, version: str) -> list[str]:
-    """The windows of the champion's newest batch, in order."""
+def newest_batch(table: str, version: str, length: str) -> list[str]:
+    """The windows of a length in the champion's newest batch, in order."""
     newest = windowed.newest_of(table, "batch", version)
     if newest is None:
         return []
-    own = (pl.col("version") == version) & (pl.col("batch") == newest)
+    own = (pl.col("version") == version) & (pl.col("batch") == newest) & of_length(length)
     return delta.scan(table).filter(own).select(pl.col("window").unique().sort()).collect()["window"].to_list()
 
 

@@ -24,7 +24,7 @@ from mlops_assets.monitoring.performance import (
     performance_from_frame,
     window_performance,
 )
-from mlops_assets.monitoring.windows import end_of
+from mlops_assets.monitoring.windows import Clock, end_of, of_length
 
 if TYPE_CHECKING:
     from mlops_assets.config import MonitoringConfig
@@ -32,14 +32,6 @@ if TYPE_CHECKING:
 CHAMPION, BASELINE = "champion", "baseline"
 TRACK_KEYS = ["role", "window", "version", "metric"]
 DRIFT_METRICS = ("feature_drift", "prediction_drift", "data_quality")
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The time zone that windows begin in, and the instant from which label delays are counted back."""
-
-    timezone: str
-    now: datetime
 
 
 @dataclass(frozen=True)
@@ -93,7 +85,7 @@ def track(
 
 def known(table: str, config: "MonitoringConfig", clock: Clock) -> Tracked:
     """What the table says of the newest windows, and the breaches of the champion's newest whose labels are due."""
-    read = windowed.read_back(table, lambda rows: bool(_judged(rows, config, clock)))
+    read = windowed.read_back(table, lambda rows: bool(_judged(rows, config, clock)), of_length(config.window))
     if read.is_empty():
         return Tracked(pl.DataFrame())
     performance = read.sort("window", "version", "role")
@@ -108,13 +100,14 @@ def known(table: str, config: "MonitoringConfig", clock: Clock) -> Tracked:
     }
     breaches = performance_alarm([newest], thresholds, min_labelled=config.min_sample)
     detectors = config.model_performance_tracking.detectors if config.model_performance_tracking else []
-    rises = [one for one in changes(table, newest.version, detectors) if one.window == newest.window]
+    seen = changes(table, newest.version, detectors, config.window)
+    rises = [one for one in seen if one.window == newest.window]
     return Tracked(performance, tuple(breaches), newest, tuple(rises))
 
 
-def last_windows(table: str, count: int) -> pl.DataFrame:
-    """The metrics of the last windows, oldest first; no row where nothing has been measured."""
-    read = windowed.read_back(table, lambda rows: rows["window"].n_unique() >= count)
+def last_windows(table: str, count: int, length: str) -> pl.DataFrame:
+    """The metrics of the last windows of a length, oldest first; no row where nothing has been measured."""
+    read = windowed.read_back(table, lambda rows: rows["window"].n_unique() >= count, of_length(length))
     return windowed.last(read, count).sort("window", "version", "role") if read.height else read
 
 

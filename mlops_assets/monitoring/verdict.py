@@ -6,14 +6,16 @@ A p-value alone never decides: with many rows everything is significant, with ma
 is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mlops_assets.monitoring import effects, statistics
 from mlops_assets.monitoring.bins import NumericBins
 from mlops_assets.monitoring.drift import TESTS, default_threshold, known_method
 from mlops_assets.monitoring.summary import ColumnProfile, Profile, same_reference
 
+FLOOR = 0.05  # of the debiased PSI
 WASSERSTEIN_LIMIT = 0.2  # of a monitor, in standard deviations of the reference
 
 
@@ -72,29 +74,31 @@ def feature_drift(
     method: str = "psi",
     threshold: float | None = None,
     fdr: float = 0.01,
-    effect_floor: float = 0.05,
+    effect_floor: float | None = None,
+    floors: Mapping[str, float] = MappingProxyType({}),
     severe: float = 0.15,
     min_sample: int = 500,
 ) -> list[FeatureDrift]:
     """Verdicts (ok, drift, severe, insufficient_data) of all features, in the reference's order.
 
     For a test, `threshold` (default `fdr`) is the Benjamini-Hochberg level and the debiased PSI must exceed
-    `effect_floor`. For a distance, `threshold` is the distance (of psi, debiased; default `effect_floor`, of
-    wasserstein 0.2 standard deviations, of others 0.1) and the chi-square test of the same bins must survive at
-    `fdr`. The bare `compare` takes 0.1 for wasserstein, which asks whether one sample is off; a monitor asks every
-    day of every feature, and a shift of 0.05 standard deviations that means nothing, beside the noise of 1,000
-    rows, passes 0.1 on some days of a year and 0.2 on none. Severe where the debiased PSI exceeds `severe` as well.
+    `effect_floor` (default 0.05). A distance must exceed the larger of `threshold` and `effect_floor`, as far as they
+    are given (default of psi, debiased, 0.05, of wasserstein 0.2 standard deviations, of others 0.1), and the
+    chi-square test of the same bins must survive at `fdr`. `floors` are the effect floors of single features.
+    The bare `compare` takes 0.1 for wasserstein, which asks whether one sample is off; a monitor asks every day of
+    every feature, and a shift of 0.05 standard deviations that means nothing, beside the noise of 1,000 rows, passes
+    0.1 on some days of a year and 0.2 on none. Severe where the debiased PSI exceeds `severe` as well.
     Under `min_sample` rows on either side, or 30 rows a bin, nothing is judged.
     ValueError for an unknown method or different references.
     """
     known_method(method)
     same_reference(reference, current)
-    measured = [_measure(name, reference, current, method, effect_floor, min_sample) for name in reference.columns]
+    measured = [_measure(name, reference, current, method, min_sample) for name in reference.columns]
     adjusted = iter(_adjust([one.p_value for one in measured if one.sufficient]))
     level = threshold if threshold is not None and method in TESTS else fdr
     verdicts = []
     for one in measured:
-        limit = _limit(one.method, method, threshold, effect_floor)
+        limit = _limit(one.method, method, threshold, floors.get(one.feature, effect_floor))
         effect = one.distance if one.method not in (*TESTS, "psi") else one.psi_debiased
         p_adjusted = next(adjusted) if one.sufficient else None
         drifted = p_adjusted is not None and p_adjusted < level and effect > limit
@@ -127,14 +131,15 @@ def _verdict(one: _Measured, *, drifted: bool, severe: float) -> str:
     return "severe" if one.psi_debiased > severe else "drift"
 
 
-def _limit(applied: str, asked: str, threshold: float | None, effect_floor: float) -> float:
+def _limit(applied: str, asked: str, threshold: float | None, floor: float | None) -> float:
     """The configured distance, where the method that was applied is the one it was configured for."""
-    own = threshold is not None and applied == asked and applied not in TESTS
-    if own and threshold is not None:
-        return threshold
-    if applied in (*TESTS, "psi"):
-        return effect_floor
-    return WASSERSTEIN_LIMIT if applied == "wasserstein" else default_threshold(applied)
+    if asked in TESTS:
+        return FLOOR if floor is None else floor
+    given = [each for each in (threshold, floor) if each is not None]
+    if given and applied == asked:
+        return max(given)
+    defaults = {"psi": FLOOR, "wasserstein": WASSERSTEIN_LIMIT}
+    return defaults.get(applied) or default_threshold(applied)
 
 
 def _adjust(p_values: Sequence[float]) -> list[float]:
@@ -146,11 +151,11 @@ def _adjust(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in false_discovery_control(p_values, method="bh")]
 
 
-def _measure(name: str, reference: Profile, current: Profile, method: str, floor: float, min_sample: int) -> _Measured:
+def _measure(name: str, reference: Profile, current: Profile, method: str, min_sample: int) -> _Measured:
     then, now = reference.columns[name], current.columns[name]
     first, second, pooled = effects.verdict_bins(then, now)
     rows = min(then.rows, now.rows)
-    applied = _applied(method, then, now, floor)
+    applied = _applied(method, then, now)
     if rows == 0 or len(first) == 0:
         return _Measured(name, applied, 0.0, 1.0, 0.0, 0.0, 0.0, now.rows, sufficient=False)
     psi = statistics.psi(first, second)
@@ -171,9 +176,9 @@ def _measure(name: str, reference: Profile, current: Profile, method: str, floor
     return _Measured(name, applied, statistic, p_value, psi, debiased, distance, now.rows, sufficient)
 
 
-def _applied(method: str, then: ColumnProfile, now: ColumnProfile, floor: float) -> str:
+def _applied(method: str, then: ColumnProfile, now: ColumnProfile) -> str:
     if isinstance(then.bins, NumericBins):
         # A null has no distance to a value: where nulls moved, wasserstein would not see it.
-        nulls_moved = method == "wasserstein" and effects.null_effect(then, now) > floor
+        nulls_moved = method == "wasserstein" and effects.null_effect(then, now) > FLOOR
         return "psi" if nulls_moved else method
     return {"ks_test": "chi_square", "mmd": "chi_square", "wasserstein": "psi"}.get(method, method)

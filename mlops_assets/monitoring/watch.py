@@ -17,7 +17,7 @@ from mlops_assets.monitoring.alarm import Alarm, WindowVerdict, alarm, settled, 
 from mlops_assets.monitoring.profile import Profile, Reference, fit_reference
 from mlops_assets.monitoring.store import DriftTables
 from mlops_assets.monitoring.verdict import FeatureDrift, feature_drift
-from mlops_assets.monitoring.windows import same_weekday
+from mlops_assets.monitoring.windows import Clock, are_over, of_length, same_weekday
 
 if TYPE_CHECKING:
     from mlops_assets.config import MonitoringConfig
@@ -27,8 +27,8 @@ PREDICTION = "prediction"  # the model's output, watched as a feature
 
 @dataclass(frozen=True)
 class Watched:
-    """What is known after a run: the champion's newest windows as far back as the alarm rests on them, oldest first,
-    and the features of each.
+    """What is known after a run: the champion's newest windows that are over, as far back as the alarm rests on them,
+    oldest first, and the features of each.
     """
 
     version: str
@@ -48,6 +48,7 @@ def watch(
     features: Sequence[str],
     training: Callable[[], pl.DataFrame],
     config: "MonitoringConfig",
+    clock: Clock,
 ) -> Watched:
     """Profile the rows of `batch` (columns: window, `features`, prediction, and those of the slices), judge the windows
     they belong to.
@@ -59,11 +60,11 @@ def watch(
     newest = _profiled(tables.profiles, version, batch, batch_id, after, references)
     if newest is None:
         # Judged on every run, should one have been killed in between or the document have changed.
-        newest = store.newest_batch(tables.profiles, version)
+        newest = store.newest_batch(tables.profiles, version, config.window)
     judged = {window: _judged(tables, version, window, references, config) for window in newest}
     if any(judged.values()):
         store.replace_verdicts(tables.drift, version, {window: found for window, found in judged.items() if found})
-    return history(tables, version, config, rows=batch.height)
+    return history(tables, version, config, clock, rows=batch.height)
 
 
 def _profiled(
@@ -83,14 +84,17 @@ def _profiled(
     return sorted(found)
 
 
-def history(tables: DriftTables, version: str, config: "MonitoringConfig", *, rows: int = 0) -> Watched:
-    """What the drift table says of a champion's newest windows, back to one that no alarm outlasts."""
+def history(tables: DriftTables, version: str, config: "MonitoringConfig", clock: Clock, *, rows: int = 0) -> Watched:
+    """What the drift table says of a champion's newest windows, back to one that no alarm outlasts.
+
+    The hours that a day has had so far are unlike the whole day: what it says before it is over is no verdict.
+    """
 
     def calm(found: pl.DataFrame) -> bool:
         oldest = _verdicts(version, store.read_verdicts(found.filter(pl.col("window") == found["window"][0])))
         return settled(oldest[0], config.hysteresis)
 
-    stored = windowed.read_back(tables.drift, calm, version=version)
+    stored = windowed.read_back(tables.drift, calm, are_over(config.window, clock), version)
     if stored.is_empty():
         return Watched(version, (), Alarm(), {}, rows)
     found = store.read_verdicts(stored)
@@ -107,18 +111,18 @@ def judge(reference: Profile, current: Profile, config: "MonitoringConfig") -> l
     """The verdict of each feature of one window, as the document asks."""
     drift = config.data_drift_detection
     method = drift.method if drift else "psi"
-    judged = feature_drift(
+    alerting = config.alert_thresholds
+    return feature_drift(
         reference,
         current,
         method=method,
         threshold=drift.threshold if drift else None,
         fdr=config.fdr,
-        effect_floor=config.alert_thresholds.get("feature_drift", 0.05),
+        effect_floor=alerting.get("feature_drift"),
+        floors={PREDICTION: alerting["prediction_drift"]} if "prediction_drift" in alerting else {},
         severe=config.severe_threshold,
         min_sample=config.min_sample,
     )
-    floor = config.alert_thresholds.get("prediction_drift")
-    return [_with_floor(one, floor) if one.feature == PREDICTION and floor is not None else one for one in judged]
 
 
 def _judged(
@@ -148,18 +152,11 @@ def _weekdays(
     def alike(found: pl.DataFrame) -> list[str]:
         return same_weekday(found["window"].unique().to_list(), window)[-count:]
 
-    before = windowed.read_back(
-        tables.profiles, lambda found: len(alike(found)) == count, pl.col("window") < window, version
-    )
+    earlier_ones = of_length(config.window) & (pl.col("window") < window)
+    before = windowed.read_back(tables.profiles, lambda found: len(alike(found)) == count, earlier_ones, version)
     earlier = alike(before) if before.height else []
     enough = len(earlier) == count
     return store.read_profiles(tables.profiles, version, earlier, references) if enough else {}
-
-
-def _with_floor(one: FeatureDrift, floor: float) -> FeatureDrift:
-    """The prediction's verdict under its own alert threshold, a debiased PSI."""
-    below = one.drifted and one.psi_debiased <= floor
-    return replace(one, effect=one.psi_debiased, limit=floor, verdict="ok" if below else one.verdict)
 
 
 def _references(
@@ -189,9 +186,12 @@ def basis(config: "MonitoringConfig") -> str:
     return json.dumps({**named, "slices": config.slices}, sort_keys=True)
 
 
-def verdicts(tables: DriftTables, last: int) -> dict[str, list[FeatureDrift]]:
-    """The features of the last windows, as judged against the champion that scored them: the newest of several."""
-    stored = windowed.read_back(tables.drift, lambda found: found["window"].n_unique() >= last)
+def verdicts(tables: DriftTables, last: int, config: "MonitoringConfig", clock: Clock) -> dict[str, list[FeatureDrift]]:
+    """The features of the last windows that are over, as judged against the champion that scored them: the newest of
+    several.
+    """
+    over = are_over(config.window, clock)
+    stored = windowed.read_back(tables.drift, lambda found: found["window"].n_unique() >= last, over)
     if stored.is_empty():
         return {}
     newest = pl.col("version").cast(pl.Int64)

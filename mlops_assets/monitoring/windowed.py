@@ -112,12 +112,6 @@ def last(rows: pl.DataFrame, count: int) -> pl.DataFrame:
     return rows.filter(pl.col("window").rank("dense", descending=True) <= count) if rows.height else rows
 
 
-def newest_window(table: str, version: str | None = None) -> str | None:
-    """The newest window that the table holds, from its log."""
-    files = _files(table, version)
-    return None if files.is_empty() else str(files["max.window"].max())
-
-
 def newest_of(table: str, column: str, version: str) -> int | None:
     """The largest number in a column, from the table's log."""
     files = _files(table, version)

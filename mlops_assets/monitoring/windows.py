@@ -1,6 +1,7 @@
 """Which window of time a row belongs to, as text that sorts in the order of time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,16 @@ import polars as pl
 # Windows begin at the zone's own midnight, Monday or first of the month.
 _FORMATS = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
 _EVERY = {"hour": "1h", "day": "1d", "week": "1w", "month": "1mo"}
+_CHARACTERS = {"hour": 13, "day": 10, "week": 8, "month": 7}
 WITH_WEEKDAY = ("hour", "day")
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time zone that windows begin in, and the instant from which what is over and what is due is told."""
+
+    timezone: str
+    now: datetime
 
 
 def window_of(column: str, length: str, timezone: str = "UTC") -> pl.Expr:
@@ -30,6 +40,17 @@ def whole_windows(column: str, times: pl.Series, length: str, timezone: str = "U
     bounds = [pl.lit(end).dt.convert_time_zone("UTC") for end in (first, after)]
     low, high = (bound.dt.replace_time_zone(None) if naive else bound for bound in bounds)
     return (pl.col(column) >= low) & (pl.col(column) < high)
+
+
+def of_length(length: str) -> pl.Expr:
+    """Whether the column window names one of this length: a document may have asked for another before."""
+    return pl.col("window").str.len_chars() == _CHARACTERS[length]
+
+
+def are_over(length: str, clock: Clock) -> pl.Expr:
+    """Whether the column window names one of this length to which no row is still to come."""
+    current = clock.now.astimezone(ZoneInfo(clock.timezone)).strftime(_FORMATS[length])
+    return of_length(length) & (pl.col("window") < current)
 
 
 def start_of(window: str, timezone: str = "UTC") -> datetime:

@@ -15,9 +15,8 @@ from mlops_assets.features.table import identity
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring.store import DriftTables
-from mlops_assets.monitoring.track import Clock
 from mlops_assets.monitoring.watch import PREDICTION
-from mlops_assets.monitoring.windows import whole_windows, window_of
+from mlops_assets.monitoring.windows import Clock, whole_windows, window_of
 from mlops_assets.serving.model import ServedModel
 from mlops_assets.steps.tables import locate
 

@@ -14,6 +14,7 @@ from mlops_assets.monitoring.watch import Watched, watch
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.serving.model import load_served_model
 from mlops_assets.steps.monitored import (
+    clock,
     drift_tables,
     new_predictions,
     watched_features,
@@ -55,6 +56,7 @@ def drift(
         features=features,
         training=lambda: reference_rows(project, documents, champion, model, names, lake, say),
         config=config,
+        clock=clock(project),
     )
     check = _drift_check(found)
     return StepResult(_drift_metadata(tables.drift, found), [check], log=check.description)
@@ -67,9 +69,9 @@ def alarm_check(*, window: str, champion: str, raised: bool, reason: str, since:
 
 
 def _drift_check(found: Watched) -> Check:
-    """Raised while the newest window is in drift and the alarm is on."""
+    """Raised while the newest window that is over is in drift and the alarm is on."""
     if not found.windows:
-        reason = "No row is newer than what the champion was trained on."
+        reason = "No window that is over holds rows newer than what the champion was trained on."
         return alarm_check(window="", champion=found.version, raised=False, reason=reason)
     newest = found.windows[-1]
     shown = ", ".join(_effect(found, newest.window, name) for name in newest.drifted_features[:3])

@@ -23,7 +23,7 @@ from mlops_assets.monitoring.quality import (
     write_quality,
 )
 from mlops_assets.monitoring.watch import basis
-from mlops_assets.monitoring.windows import end_of, whole_windows
+from mlops_assets.monitoring.windows import end_of, of_length, whole_windows
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.steps.monitored import clock, drift_tables, newest_prediction, quality_table
 from mlops_assets.steps.result import Check, StepResult
@@ -45,7 +45,7 @@ def quality(
     champion = registry.require_champion(documents.model)
     judge_new_windows(project, documents, config, lake, champion.version)
     table = quality_table(project, lake)
-    found = read_quality(table, champion.version)
+    found = read_quality(table, champion.version, config.window, clock(project))
     check = _whole(found)
     return StepResult(_metadata(table, found), [check], log=check.description)
 
@@ -53,19 +53,29 @@ def quality(
 def judge_new_windows(
     project: Project, documents: ModelDocuments, config: MonitoringConfig, lake: Warehouse, version: str
 ) -> None:
-    """Look at the windows of the newest predictions, from the profiles that the drift monitor made of them."""
-    tables, table, now = drift_tables(project, lake), quality_table(project, lake), clock(project).now
+    """Look at the windows of the newest predictions, and at the last two: the one before the newest may be over since
+    it was looked at. All from the profiles that the drift monitor made of them.
+    """
+    tables, table, time = drift_tables(project, lake), quality_table(project, lake), clock(project)
     references = store.read_references(tables.references, version, basis(config))
     against = {name: found.profile for name, found in references.items()}
-    zone = project.timezone
-    for window in store.newest_batch(tables.profiles, version):
+    last = _last_two(tables.drift, version, config)
+    for window in sorted({*store.newest_batch(tables.profiles, version, config.window), *last}):
         current = store.read_profiles(tables.profiles, version, [window], references)
+        if not current:  # profiled against a reference that the document asked for before
+            continue
         arrived = _arrived(project, documents, config, lake, window)
-        before = windows_before(table, version, window)
-        found = window_quality(against, current, arrived, before, config, over=is_over(window, zone, now))
-        if window == windowed.newest_window(tables.profiles, version):
-            found += freshness(newest_prediction(project, documents, lake), now, config)
+        before = windows_before(table, version, window, config.window)
+        found = window_quality(against, current, arrived, before, config, over=is_over(window, time))
+        if window in last[-1:]:
+            found += freshness(newest_prediction(project, documents, lake), time.now, config)
         write_quality(table, version, {window: found})
+
+
+def _last_two(table: str, version: str, config: MonitoringConfig) -> list[str]:
+    """The last windows with a verdict, oldest first."""
+    read = windowed.read_back(table, lambda rows: rows["window"].n_unique() > 1, of_length(config.window), version)
+    return read["window"].unique().sort().to_list()[-2:] if read.height else []
 
 
 def _arrived(
@@ -97,16 +107,17 @@ def _rows_in(path: str, time: str, config: MonitoringConfig, zone: str, window: 
 
 
 def _whole(found: dict[str, list[Quality]]) -> Check:
-    window, findings = next(iter(found.items()), ("", []))
-    failed = "; ".join(one.told for one in findings if one.failed)
-    description = f"{window}: {failed or 'as whole as before'}" if window else "No window is profiled yet."
-    return Check(WHOLE, not failed, description, {"window": window, METRIC: score(findings)}, warns=True)
+    window, newest = next(reversed(found.items()), ("", []))
+    told = {name: "; ".join(one.told for one in findings if one.failed) for name, findings in found.items()}
+    failed = "; ".join(f"{name}: {reasons}" for name, reasons in told.items() if reasons)
+    description = failed or (f"{window}: as whole as before" if window else "No window is profiled yet.")
+    return Check(WHOLE, not failed, description, {"window": window, METRIC: score(newest)}, warns=True)
 
 
 def _metadata(table: str, found: dict[str, list[Quality]]) -> dict[str, Any]:
     if not found:
         return {}
-    (findings,) = found.values()
+    findings = next(reversed(found.values()))
     worst = sorted(findings, key=lambda one: (one.failed, one.value - one.expected), reverse=True)[:SHOWN]
     columns = ["check", "subject", "value", "expected", "limit", "verdict"]
     return {

@@ -35,10 +35,10 @@ def keep(table: str, frame: pl.DataFrame, *, classifier: bool = True) -> None:
 def test_a_rise_of_the_errors_is_found_once_near_where_it_began(table: str, detector: Detector) -> None:
     for number in range(6):
         keep(table, day(number, 0.2))
-    assert changes(table, "1", [detector]) == []
+    assert changes(table, "1", [detector], "day") == []
     for number in range(6, 9):
         keep(table, day(number, 0.4))
-    (found,) = changes(table, "1", [detector])
+    (found,) = changes(table, "1", [detector], "day")
     assert found.window == "2024-01-07"
     assert found.before == pytest.approx(0.2, abs=0.05)
     assert found.after == pytest.approx(0.4, abs=0.15)
@@ -48,7 +48,7 @@ def test_a_rise_of_the_errors_is_found_once_near_where_it_began(table: str, dete
 def test_errors_that_fall_are_no_alarm(table: str, detector: Detector) -> None:
     for number in range(8):
         keep(table, day(number, 0.4 if number < 4 else 0.2))
-    assert changes(table, "1", [detector]) == []
+    assert changes(table, "1", [detector], "day") == []
 
 
 @pytest.mark.parametrize("detector", ["adwin", "page_hinkley"])
@@ -60,16 +60,16 @@ def test_a_regressions_errors_are_followed_whatever_their_unit_and_their_outlier
         errors = random.normal(scale=1000 if number < 6 else 3000, size=1000)
         errors[0] = 1e9
         keep(table, day(number, 0.0).with_columns(late=pl.Series(errors)), classifier=False)
-    assert [one.window for one in changes(table, "1", [detector])][:1] == ["2024-01-07"]
+    assert [one.window for one in changes(table, "1", [detector], "day")][:1] == ["2024-01-07"]
 
 
 def test_a_label_that_comes_late_takes_its_place_in_the_stream(table: str) -> None:
     for number in range(8):
         keep(table, day(number, 0.2 if number < 6 else 0.5, known=0.02 if number >= 6 else 1.0))
-    assert changes(table, "1", ["adwin"]) == []
+    assert changes(table, "1", ["adwin"], "day") == []
     for number in (7, 6):
         keep(table, day(number, 0.5))
-    assert [one.window for one in changes(table, "1", ["adwin"])] == ["2024-01-07"]
+    assert [one.window for one in changes(table, "1", ["adwin"], "day")] == ["2024-01-07"]
     assert read_back(errors_of(table), lambda rows: False).height == 8000
 
 
@@ -77,14 +77,14 @@ def test_a_new_champion_begins_a_stream_of_its_own(table: str) -> None:
     for number in range(6):
         keep(table, day(number, 0.2 if number < 4 else 0.5))
     keep(table, day(6, 0.5, version="2"))
-    assert [one.window for one in changes(table, "1", ["adwin"])] == ["2024-01-05"]
-    assert changes(table, "2", ["adwin"]) == []
+    assert [one.window for one in changes(table, "1", ["adwin"], "day")] == ["2024-01-05"]
+    assert changes(table, "2", ["adwin"], "day") == []
 
 
 def test_of_no_detector_and_of_no_label_nothing_is_kept(table: str) -> None:
-    assert changes(table, "1", []) == []
+    assert changes(table, "1", [], "day") == []
     keep(table, day(0, 0.2).clear())
-    assert changes(table, "1", ["adwin"]) == []
+    assert changes(table, "1", ["adwin"], "day") == []
 
 
 def test_labels_in_words_are_right_or_wrong(table: str) -> None:

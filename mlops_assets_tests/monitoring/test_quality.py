@@ -22,8 +22,10 @@ from mlops_assets.monitoring.quality import (
 )
 from mlops_assets.monitoring.track import Tracked
 from mlops_assets.monitoring.watch import Watched
+from mlops_assets.monitoring.windows import Clock
 
 TRAINING = pl.DataFrame({"x": [1.0, 2.0, 3.0, None] * 250, "kind": ["a", "b"] * 500})
+CLOCK = Clock("UTC", datetime(2024, 2, 1, tzinfo=UTC))
 NOTHING_BEFORE = pl.DataFrame(schema={"check": pl.String, "value": pl.Float64})
 
 
@@ -94,8 +96,8 @@ def test_the_newest_row_is_fresh_for_as_long_as_the_document_says() -> None:
     assert old.told == "freshness: the newest row is 3.0 h old, at most 2.0 h are allowed"
     (young,) = freshness(now - timedelta(hours=1), now, config(max_age="2h"))
     assert (old.verdict, young.verdict) == ("failed", "ok")
-    assert is_over("2024-01-01", "UTC", now)
-    assert not is_over("2024-01-01", "UTC", now - timedelta(seconds=1))
+    assert is_over("2024-01-01", Clock("UTC", now))
+    assert not is_over("2024-01-01", Clock("UTC", now - timedelta(seconds=1)))
 
 
 def test_a_window_looked_at_again_replaces_what_was_found_and_tells_the_next_what_is_usual(tmp_path: Path) -> None:
@@ -103,10 +105,10 @@ def test_a_window_looked_at_again_replaces_what_was_found_and_tells_the_next_wha
     for window, rows in (("2024-01-01", 10), ("2024-01-02", 20), ("2024-01-02", 30)):
         found = [Quality("volume", "rows", float(rows), 0.0, 0.0, "ok")]
         write_quality(table, "1", {window: found})
-    assert read_quality(table, "1")["2024-01-02"][0].value == 30
-    assert windows_before(table, "1", "2024-01-03")["value"].to_list() == [10, 30]
-    assert windows_before(table, "1", "2024-01-02")["value"].to_list() == [10]
-    assert read_quality(table, "2") == {}
+    assert read_quality(table, "1", "day", CLOCK)["2024-01-02"][0].value == 30
+    assert windows_before(table, "1", "2024-01-03", "day")["value"].to_list() == [10, 30]
+    assert windows_before(table, "1", "2024-01-02", "day")["value"].to_list() == [10]
+    assert read_quality(table, "2", "day", CLOCK) == {}
 
 
 def test_broken_data_is_an_alert_of_the_champions_newest_window() -> None:

@@ -11,8 +11,9 @@ from mlops_assets.lake import delta
 from mlops_assets.monitoring.alarm import Alarm
 from mlops_assets.monitoring.alerts import standing
 from mlops_assets.monitoring.error_stream import keep_errors
-from mlops_assets.monitoring.track import Clock, Tracked, as_known, last_windows, track
+from mlops_assets.monitoring.track import Tracked, as_known, last_windows, track
 from mlops_assets.monitoring.watch import Watched
+from mlops_assets.monitoring.windows import Clock
 from mlops_assets.registry import ModelVersion
 from mlops_assets.steps.performance import performance_check
 
@@ -91,14 +92,14 @@ def test_what_was_known_at_an_earlier_time_can_be_read_again(table: str) -> None
     coverage = [as_known(table, NOW + timedelta(days=day))["coverage"][0] for day in range(3)]
     assert coverage == [0.0, pytest.approx(0.3, abs=0.05), 1.0]
     assert as_known(table, NOW - timedelta(days=1)).is_empty()
-    assert last_windows(table, 60)["coverage"].unique().to_list() == [1.0]
+    assert last_windows(table, 60, "day")["coverage"].unique().to_list() == [1.0]
 
 
 def test_nothing_measured_is_an_empty_table_and_no_breach(table: str) -> None:
     found = see(table, predictions("2024-01-01", good=True).clear())
     assert (found.newest, found.breaches) == (None, ())
     assert as_known(table, NOW).is_empty()
-    assert last_windows(table, 60).is_empty()
+    assert last_windows(table, 60, "day").is_empty()
 
 
 def test_errors_that_rise_in_the_window_that_is_judged_are_an_alert_though_no_metric_is_below_its_threshold(

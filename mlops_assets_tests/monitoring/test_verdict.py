@@ -65,6 +65,24 @@ def test_the_threshold_of_a_distance_is_the_distance(method):
     assert not judged(reference, current, method=method, threshold=effect * 1.01)["f0"].drifted
 
 
+@pytest.mark.parametrize("method", ["psi", "wasserstein", "jensen_shannon", "hellinger", "total_variation"])
+def test_what_alerts_is_beyond_the_distance_and_beyond_the_alerts_threshold_whichever_is_larger(method):
+    reference, current = normal(20_000, (0,)), normal(5000, (0.5,), seed=5)
+    effect = judged(reference, current, method=method)["f0"].effect
+    for threshold, floor in ((None, 1.01), (0.01, 1.01), (1.01, 0.01)):
+        given = None if threshold is None else effect * threshold
+        found = judged(reference, current, method=method, threshold=given, effect_floor=effect * floor)["f0"]
+        assert (found.drifted, found.limit) == (False, pytest.approx(effect * 1.01))
+    assert judged(reference, current, method=method, effect_floor=effect * 0.99)["f0"].drifted
+
+
+def test_a_feature_may_have_a_floor_of_its_own_above_or_below_that_of_the_others():
+    reference, current = normal(20_000), normal(20_000, (0.26,) * 5, seed=5)
+    found = judged(reference, current, effect_floor=0.1, floors={"f0": 0.05})
+    assert [one.drifted for one in found.values()] == [True, False, False, False, False]
+    assert (found["f0"].limit, found["f1"].limit) == (0.05, 0.1)
+
+
 def test_the_default_of_wasserstein_is_a_fifth_of_a_deviation():
     reference = normal(20_000, (0,))
     found = [judged(reference, normal(20_000, (shift,), seed=5), method="wasserstein")["f0"] for shift in (0.15, 0.25)]

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from mlops_assets.lake import delta
 from mlops_assets.monitoring import slices, store
 from mlops_assets.monitoring.store import DriftTables
 from mlops_assets.monitoring.watch import Watched, history, profiles_of, verdicts, watch
+from mlops_assets.monitoring.windows import Clock
 
 FEATURES = ["a", "b"]
+CLOCK = Clock("UTC", datetime(2024, 3, 1, tzinfo=UTC))
 
 
 def rows(seed: int, shift: float = 0.0, count: int = 3000) -> pl.DataFrame:
@@ -44,6 +47,7 @@ def see(
         version=version,
         features=FEATURES,
         training=asked,
+        clock=fields.pop("clock", CLOCK),
         config=config(**fields),
     )
 
@@ -109,7 +113,7 @@ def test_the_alarm_of_a_long_episode_is_read_back_to_its_beginning(tables: Drift
 def test_the_state_is_told_from_the_newest_windows_alone(tables: DriftTables) -> None:
     for day in range(1, 13):
         see(tables, day, f"2024-01-{day:02}", rows(day))
-    assert [one.window for one in history(tables, "1", config()).windows] == ["2024-01-11", "2024-01-12"]
+    assert [one.window for one in history(tables, "1", config(), CLOCK).windows] == ["2024-01-11", "2024-01-12"]
 
 
 def test_a_drift_in_a_tenth_of_the_rows_is_seen_in_its_slice(tables: DriftTables) -> None:
@@ -146,18 +150,37 @@ def test_another_reference_dataset_is_another_reference_and_earlier_counts_are_l
 def test_hysteresis_says_how_far_below_its_limit_an_alarm_is_over(tables: DriftTables) -> None:
     for day, shift in enumerate((1.0, 0.2), 1):
         see(tables, day, f"2024-01-{day:02}", rows(day, shift=shift, count=20_000))
-    severity = history(tables, "1", config()).windows[-1].severity
+    severity = history(tables, "1", config(), CLOCK).windows[-1].severity
     assert 0.5 < severity < 1
-    assert history(tables, "1", config(hysteresis=0.5)).alarm.active
-    assert not history(tables, "1", config(hysteresis=1.0)).alarm.active
+    assert history(tables, "1", config(hysteresis=0.5), CLOCK).alarm.active
+    assert not history(tables, "1", config(hysteresis=1.0), CLOCK).alarm.active
 
 
 def test_the_page_shows_each_window_as_the_newest_champion_saw_it(tables: DriftTables) -> None:
     see(tables, 1, "2024-01-01", rows(1, shift=1))
     see(tables, 2, "2024-01-01", rows(2), version="10", training=lambda: rows(5, count=20_000))
     see(tables, 3, "2024-01-02", rows(3), version="10")
-    shown = verdicts(tables, last=60)
+    shown = verdicts(tables, 60, config(), CLOCK)
     assert list(shown) == ["2024-01-01", "2024-01-02"]
     assert not any(one.drifted for one in shown["2024-01-01"])
-    assert list(verdicts(tables, last=1)) == ["2024-01-02"]
+    assert list(verdicts(tables, 1, config(), CLOCK)) == ["2024-01-02"]
     assert delta.rows(tables.drift) == 9
+
+
+def test_a_day_that_fills_is_judged_once_it_is_over(tables: DriftTables) -> None:
+    noon, midnight = (Clock("UTC", datetime(2024, 1, day, hour, tzinfo=UTC)) for day, hour in ((2, 12), (3, 0)))
+    see(tables, 1, "2024-01-01", rows(1), clock=noon)
+    morning = see(tables, 2, "2024-01-02", rows(2, shift=1), clock=noon)
+    assert [one.window for one in morning.windows] == ["2024-01-01"]
+    assert list(verdicts(tables, 60, config(), noon)) == ["2024-01-01"]
+    whole = see(tables, 3, "2024-01-02", rows(3, shift=-1), clock=noon)
+    assert not whole.alarm.active
+    assert see(tables, 3, "2024-01-02", rows(3).clear(), clock=midnight).windows[-1].window == "2024-01-02"
+
+
+def test_a_document_that_asks_for_other_windows_is_not_blind_to_them(tables: DriftTables) -> None:
+    see(tables, 1, "2024-W05", rows(1))
+    weekly = {"method": "psi", "baseline": "same_weekday"}
+    found = see(tables, 2, "2024-01-30", rows(2, shift=1), data_drift_detection=weekly)
+    assert [(one.window, one.drifted) for one in found.windows] == [("2024-01-30", True)]
+    assert found.alarm.active

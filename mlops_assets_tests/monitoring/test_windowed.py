@@ -67,13 +67,6 @@ def test_what_is_read_back_ends_where_it_is_enough(year: str) -> None:
     assert windowed.last(found, 3)["window"].unique().sort().to_list() == DAYS[-3:]
 
 
-def test_the_newest_window_is_read_from_the_log_by_version(year: str) -> None:
-    replace(year, of("2024-01-20", version="2"))
-    assert windowed.newest_window(year) == DAYS[-1]
-    assert windowed.newest_window(year, "2") == "2024-01-20"
-    assert windowed.newest_window(year, "3") is None
-
-
 @pytest.mark.parametrize(
     ("window", "period"),
     [("2024-01-31T05", "2024-01"), ("2024-01-31", "2024-01"), ("2024-W05", "2024"), ("2024-01", "2024")],
@@ -85,7 +78,6 @@ def test_hours_and_days_lie_together_by_the_month_weeks_and_months_by_the_year(w
 def test_of_a_table_that_is_not_there_nothing_is_read(table: str) -> None:
     assert windowed.read_back(table, everything).is_empty()
     assert windowed.read_windows(table, ["2024-01-01"]).is_empty()
-    assert windowed.newest_window(table) is None
 
 
 def test_a_table_of_another_layout_is_named_with_what_to_do(table: str) -> None:

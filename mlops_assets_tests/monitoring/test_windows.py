@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_assets.monitoring.windows import end_of, same_weekday, whole_windows, window_of
+from mlops_assets.monitoring.windows import Clock, are_over, end_of, same_weekday, whole_windows, window_of
 
 LENGTHS = ["hour", "day", "week", "month"]
 ZONES = ["UTC", "America/New_York"]
@@ -26,6 +26,8 @@ def test_a_window_ends_after_its_instants_and_the_next_begins_there(
             assert at < end
             after = pl.DataFrame({"at": [end.astimezone(UTC)]}).select(window_of("at", length, zone))["window"][0]
             assert after > window
+            one = pl.DataFrame({"window": [window]})
+            assert [one.select(are_over(length, Clock(zone, now))).item() for now in (at, end)] == [False, True]
 
 
 @pytest.mark.parametrize("zone", ZONES)
