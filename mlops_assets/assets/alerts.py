@@ -20,7 +20,7 @@ from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring.alert_log import FAILED, PENDING, SENT, Entry, tell
 from mlops_assets.monitoring.alerts import Standing, standing
-from mlops_assets.monitoring.channels import channel_name
+from mlops_assets.monitoring.channels import apart, channel_name
 from mlops_assets.monitoring.delivery import Delivery, deliver
 from mlops_assets.monitoring.message import Message
 from mlops_assets.monitoring.quality import read_quality
@@ -88,6 +88,7 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
             at=at,
             window=config.alerting.aggregation_window if config.alerting else timedelta(0),
             page=page_file(project, lake).as_uri(),
+            lock=page_file(project, lake).with_name("alerts.lock"),
             details=config.alerting is None or config.alerting.include_details,
         )
         done = StepResult(_metadata(table, log, now, at), [_delivered(log, list(channels))])
@@ -114,7 +115,7 @@ def _standing(
 
 
 def _channels(config: MonitoringConfig) -> Sequence[Channel]:
-    return config.alerting.notification_channels if config.alerting else []
+    return apart(config.alerting.notification_channels) if config.alerting else []
 
 
 def _delivered(log: Sequence[Entry], channels: Sequence[str]) -> Check:

@@ -12,6 +12,7 @@ from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.join_columns import join_problems
 from mlops_assets.config.metric_names import METRICS_OF, MONITOR_METRICS, is_model_metric
 from mlops_assets.config.monitoring import MonitoringConfig
+from mlops_assets.config.monitors import monitor_problems
 from mlops_assets.config.problems import Problem, did_you_mean
 from mlops_assets.config.project import Project
 from mlops_assets.config.references import (
@@ -52,6 +53,7 @@ def project_problems(project: Project) -> list[Problem]:
         unknown_models(project),
         training_problems(project),
         join_problems(project),
+        monitor_problems(project),
         type_problems(project),
         _detectors_without_classes(project),
         _metrics_of_other_models(project),

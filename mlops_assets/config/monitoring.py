@@ -162,6 +162,13 @@ class MonitoringConfig(StrictModel):
     dashboard_name: str = Field(default="", description="Monitoring dashboard name.")
 
     @model_validator(mode="after")
+    def _untold(self) -> Self:
+        told = [name for name in self.slices if name in self.sensitive_features]
+        if told:
+            raise refuse(f"'{told[0]}' is sensitive, and a slice is named by its value; leave one out", field="slices")
+        return self
+
+    @model_validator(mode="after")
     def _weekdays(self) -> Self:
         drift = self.data_drift_detection
         if drift is not None and drift.baseline == "same_weekday" and self.window not in ("hour", "day"):

@@ -9,14 +9,18 @@ from pathlib import Path
 
 import polars as pl
 from filelock import FileLock
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from mlops_assets.lake import delta
+from mlops_assets.lake.errors import Overtaken
 from mlops_assets.monitoring.alerts import Alert, Standing, alarm_message, recovery_message
 from mlops_assets.monitoring.delivery import Delivery
 from mlops_assets.monitoring.message import Message
 
 ALARM, RECOVERY = "alarm", "recovery"
-PENDING, FAILED, SENT, RECORDED = "pending", "failed", "sent", "recorded"
+PENDING, FAILED, SENT, RECORDED, GIVEN_UP = "pending", "failed", "sent", "recorded", "given up"
+MOST_ATTEMPTS = 60  # of one entry in one channel, over the runs
+TOLD = "told"  # the transaction that numbers the writes
 NOBODY = ""  # the channel of an alert where the document names none: recorded, told to nobody
 INSTANT = pl.Datetime("us", "UTC")
 LOG_SCHEMA = pl.Schema(
@@ -37,12 +41,16 @@ LOG_SCHEMA = pl.Schema(
         "changed_at": INSTANT,
     }
 )
-"""State is pending (gathered for the next message), sent, failed (sent with the next run) or recorded (no channel)."""
+"""State is pending (gathered for the next message), sent, failed (sent with the next run), given up (after
+MOST_ATTEMPTS) or recorded (no channel).
+"""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An alert or the notice of its end, in one channel; the instants are in UTC."""
+    """An alert or the notice of its end, in one channel; the instants are in UTC. `id` is that of the alert, from the
+    second episode of alarms on with the episode's number.
+    """
 
     id: str
     channel: str
@@ -76,11 +84,17 @@ def read_log(table: str, model: str) -> list[Entry]:
     return [Entry(**{**row, "reasons": tuple(row["reasons"] or ())}) for row in rows.iter_rows(named=True)]
 
 
-def write_log(table: str, entries: Sequence[Entry]) -> None:
-    """Insert or update entries by id and channel."""
+def write_log(table: str, entries: Sequence[Entry], after: int | None) -> None:
+    """Insert or update entries by id and channel, as the write behind the one numbered `after`.
+
+    Raises:
+        Overtaken: another run has written behind it.
+    """
     if entries:
         rows = [{**asdict(entry), "reasons": list(entry.reasons)} for entry in entries]
-        delta.merge(table, pl.DataFrame(rows, schema=LOG_SCHEMA), keys=["id", "channel"], transactions={})
+        number, seen = {TOLD: (after or 0) + 1}, {TOLD: after}
+        frame = pl.DataFrame(rows, schema=LOG_SCHEMA)
+        delta.merge(table, frame, keys=["id", "channel"], transactions=number, seen=seen)
 
 
 def open_entries(log: Sequence[Entry]) -> list[Entry]:
@@ -90,13 +104,15 @@ def open_entries(log: Sequence[Entry]) -> list[Entry]:
 
 
 def recorded(log: Sequence[Entry], now: Standing, channels: Sequence[str], at: datetime) -> list[Entry]:
-    """The new entries: alerts that are not in the log, or the end of the alarms that are open."""
-    known = {entry.id for entry in log}
-    fresh = [(ALARM, alert.id, alert) for alert in now.alerts if alert.id not in known]
+    """The new entries: alerts that have not been told since the last end, or the end of the alarms that are open."""
     ended = open_entries(log)
+    known = {entry.alert.id for entry in ended}
+    episode = len({entry.id for entry in log if entry.kind == RECOVERY}) + 1
+    again = f"#{episode}" if episode > 1 else ""
+    fresh = [(ALARM, alert.id + again, alert) for alert in now.alerts if alert.id not in known]
     if not now.alarmed and ended:
-        newest = ended[-1].alert
-        fresh = [(RECOVERY, f"{newest.id}:over", replace(newest, version=now.version, window=now.window))]
+        newest = ended[-1]
+        fresh = [(RECOVERY, f"{newest.id}:over", replace(newest.alert, version=now.version, window=now.window))]
     return [_entry(kind, name, alert, channel, at) for kind, name, alert in fresh for channel in channels or (NOBODY,)]
 
 
@@ -125,26 +141,34 @@ def tell(
     at: datetime,
     window: timedelta,
     page: str,
+    lock: Path,
     details: bool = True,
 ) -> list[Entry]:
     """Record what is new, send what is due and record what came of it, channel by channel; returns the model's log.
 
-    A run that is killed between a sending and its record sends again: an alarm told twice is better than one lost.
+    A run that is killed between a sending and its record sends again: an alarm told twice is better than one lost. Of
+    two runs at once on one machine the second waits at the file `lock`; on two machines that share the table, the one
+    that comes second to a new alarm leaves it to the other.
     """
-    with _alone(table):
-        write_log(table, recorded(read_log(table, now.model), now, channels, at))
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        before = delta.transaction_version(table, TOLD)
+        try:
+            write_log(table, recorded(read_log(table, now.model), now, channels, at), before)
+        except Overtaken:
+            return read_log(table, now.model)
         log = read_log(table, now.model)
         for channel in channels:
             for entries in due(log, channel, window, at):
                 result = send(channel, _message(log, entries, now, page, details=details))
-                write_log(table, [_after(entry, result, at) for entry in entries])
+                _note(table, [_after(entry, result, at) for entry in entries])
         return read_log(table, now.model)
 
 
-def _alone(table: str) -> FileLock:
-    """Two runs at once would both find that nothing has been said yet."""
-    Path(table).parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(f"{table}.lock")
+@retry(retry=retry_if_exception_type(Overtaken), stop=stop_after_attempt(5), reraise=True)
+def _note(table: str, entries: Sequence[Entry]) -> None:
+    """What came of a sending, whoever else has written: it has happened."""
+    write_log(table, entries, delta.transaction_version(table, TOLD))
 
 
 def _message(log: Sequence[Entry], entries: Sequence[Entry], now: Standing, page: str, *, details: bool) -> Message:
@@ -170,10 +194,11 @@ def _entry(kind: str, name: str, alert: Alert, channel: str, at: datetime) -> En
 
 
 def _after(entry: Entry, result: Delivery, at: datetime) -> Entry:
+    attempts = entry.attempts + result.attempts
     return replace(
         entry,
-        state=SENT if result.sent else FAILED,
-        attempts=entry.attempts + result.attempts,
+        state=SENT if result.sent else FAILED if attempts < MOST_ATTEMPTS else GIVEN_UP,
+        attempts=attempts,
         error=result.error,
         changed_at=at,
     )

@@ -1,7 +1,7 @@
 """Channels of a document as services of the notification library, and their names, which hold no secret."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -22,6 +22,19 @@ Service = str | dict[str, Any]
 
 class ChannelError(ValueError):
     """A channel's address is not one of its kind; the sentence does not repeat it."""
+
+
+def apart(channels: Iterable[Channel]) -> list[Channel]:
+    """The channels with a mail channel for each recipient: an address that takes nothing holds up no other."""
+    return [
+        part
+        for channel in channels
+        for part in (
+            [EmailChannel(type="email", recipients=[each]) for each in channel.recipients]
+            if isinstance(channel, EmailChannel)
+            else [channel]
+        )
+    ]
 
 
 def channel_name(channel: Channel) -> str:

@@ -1,14 +1,14 @@
 """Sending a message through one channel: tried a few times, and what came of it told rather than raised."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
 from mlops_assets.config.alert_channels import Channel
-from mlops_assets.monitoring.channels import ChannelError, Service, secrets_of, service
+from mlops_assets.monitoring.channels import ChannelError, Service, apart, channel_name, secrets_of, service
 from mlops_assets.monitoring.mail import MailError
 from mlops_assets.monitoring.message import Message
 from mlops_assets.secrets import SecretError
@@ -20,10 +20,13 @@ APP = "mlops-assets"
 
 @dataclass(frozen=True)
 class Delivery:
-    """What came of it: `error` is empty where the channel took the message."""
+    """What came of it: `error` is empty where the channel took the message, of several recipients all; `reached` are
+    those who have it all the same.
+    """
 
     attempts: int
     error: str = ""
+    reached: int = 0
 
     @property
     def sent(self) -> bool:
@@ -32,13 +35,27 @@ class Delivery:
 
 
 def deliver(channel: Channel, message: Message, environment: Mapping[str, str]) -> Delivery:
-    """Send a message; a channel that does not take it is tried up to three times. Secrets are masked in the error."""
+    """Send a message, a mail to each recipient by itself; who does not take it is tried up to three times. Secrets are
+    masked in the error.
+    """
+    return _together([(each, _delivered(each, message, environment)) for each in apart([channel])])
+
+
+def _together(parts: Sequence[tuple[Channel, Delivery]]) -> Delivery:
+    if len(parts) == 1:
+        return parts[0][1]
+    errors = [f"{channel_name(channel)}: {done.error}" for channel, done in parts if not done.sent]
+    return Delivery(max(done.attempts for _, done in parts), "; ".join(errors), len(parts) - len(errors))
+
+
+def _delivered(channel: Channel, message: Message, environment: Mapping[str, str]) -> Delivery:
     try:
         target = service(channel, message, environment)
     except (ChannelError, MailError, SecretError) as error:
         return Delivery(0, str(error))
     delivery = _tried(target, message)
-    return Delivery(delivery.attempts, masked(delivery.error, secrets_of(channel, environment)))
+    told = masked(delivery.error, secrets_of(channel, environment))
+    return Delivery(delivery.attempts, told, int(delivery.sent))
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
@@ -56,7 +73,7 @@ def _tried(target: Service, message: Message) -> Delivery:
     )
     if plugin is None:
         return Delivery(0, "the channel's address or key is not one of its kind")
-    # The library would wait 5.5 seconds between two recipients of a mail; the waits between tries are ours.
+    # The waits between tries are ours.
     plugin.request_rate_per_sec = 0
     retrying = Retrying(
         retry=retry_if_result(bool),

@@ -1,7 +1,7 @@
 """Mail about a project's runs: that they started, succeeded or failed, each told once.
 
 A mail server that is down is tried again at the next ticks, five times a mail; then the mail is given up in the
-sensor's log, and those behind it go on.
+sensor's log, and those behind it go on. A mail that some people have is not sent again for those who have it not.
 """
 
 import json
@@ -90,9 +90,9 @@ def tell(
         if result and not result.sent:
             cursor = replace(cursor, ticks=cursor.ticks + 1)
             said.append(f"Run {change.run_id} could not be told of: {result.error}.")
-            if cursor.ticks < MOST_TICKS:
+            if cursor.ticks < MOST_TICKS and not result.reached:
                 return cursor, said
-            said.append(f"It is given up after {MOST_TICKS} ticks.")
+            said.append("It has reached the others." if result.reached else f"It is given up after {MOST_TICKS} ticks.")
         cursor = Cursor(change.position)
     return cursor, said
 

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 
 import pytest
@@ -52,6 +53,17 @@ CHANGES = {
     "monitoring.yaml: [feature_drift] -> [feature_drift]\nalert_thresholds: {feature_drfit: 0.1}": (
         "air/monitoring.yaml:2:35: alert_thresholds.feature_drfit: 'feature_drfit' is not among the metrics; "
         "did you mean 'feature_drift'?"
+    ),
+    "monitoring.yaml: [feature_drift] -> [feature_drift]\nsensitive_features: [carrier, distanse]": (
+        "air/monitoring.yaml:2:31: sensitive_features.1: feature table 'flight_features' has no column 'distanse'; "
+        "did you mean 'distance'?"
+    ),
+    "monitoring.yaml: [feature_drift] -> [feature_drift]\ndata_drift_detection: {features_to_monitor: [hours]}": (
+        "air/monitoring.yaml:2:46: data_drift_detection.features_to_monitor.0: feature table 'flight_features' has no "
+        "column 'hours'; did you mean 'hour'?"
+    ),
+    "monitoring.yaml: [feature_drift] -> [feature_drift]\nslices: [carrier]\nsensitive_features: [carrier]": (
+        "air/monitoring.yaml:2:1: slices: 'carrier' is sensitive, and a slice is named by its value; leave one out"
     ),
     "monitoring.yaml: [feature_drift] -> [model_acuracy]": (
         "air/monitoring.yaml:1:11: metrics.0: unknown metric 'model_acuracy'; did you mean 'model_accuracy'?"
@@ -309,6 +321,14 @@ def test_a_detector_of_classes_is_refused_where_no_model_has_any(load: Load) -> 
     regression = documents.TRAINING.replace("classification", "regression")
     with pytest.raises(ConfigError, match="'ddm' takes errors of classifiers only; adwin or page_hinkley would do"):
         load({**WHOLE, "training.yaml": regression, "monitoring.yaml": watched})
+
+
+def test_a_second_monitor_would_write_over_the_first(load: Load) -> None:
+    other = {**WHOLE, "monitoring.yaml": None, "monitoring/a.yaml": documents.MONITORING}
+    problem = "air/monitoring/b.yaml:1:1: metrics: the project has a monitor already, in air/monitoring/a.yaml; set"
+    with pytest.raises(ConfigError, match=re.escape(problem)):
+        load({**other, "monitoring/b.yaml": documents.MONITORING})
+    assert load({**other, "monitoring/b.yaml": f"enabled: false\n{documents.MONITORING}"}).warnings == ()
 
 
 def test_a_metric_of_another_kind_of_model_is_refused(load: Load) -> None:

@@ -239,9 +239,12 @@ def test_a_mistake_in_an_override_is_told_where_it_stands(problems: Problems) ->
     ]
 
 
+MONITORING = documents.EXAMPLES["monitoring"].replace("tenure", "hour").replace("monthly_charges", "distance")
+
+
 def test_a_switched_off_channel_is_a_warning_of_the_project(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLACK_WEBHOOK_URL", raising=False)
-    monitoring = documents.EXAMPLES["monitoring"]
+    monitoring = MONITORING
     project = load({**documents.WHOLE, "monitoring.yaml": monitoring})
     assert project.warnings == (
         "air/monitoring.yaml:27: this alert channel is off: environment variable 'SLACK_WEBHOOK_URL' is not set",
@@ -249,12 +252,12 @@ def test_a_switched_off_channel_is_a_warning_of_the_project(load: Load, monkeypa
 
 
 def test_a_config_has_one_hash_without_its_secrets(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {**documents.WHOLE, "monitoring.yaml": documents.EXAMPLES["monitoring"]}
+    files = {**documents.WHOLE, "monitoring.yaml": MONITORING}
     hashes = []
     for secret in ("https://a", "https://b"):
         monkeypatch.setenv("SLACK_WEBHOOK_URL", secret)
         hashes.append(config_hash(load(files).monitoring[0]))
-    changed = files | {"monitoring.yaml": documents.EXAMPLES["monitoring"].replace("30", "31")}
+    changed = files | {"monitoring.yaml": MONITORING.replace("30", "31")}
     assert hashes[0] == hashes[1] != config_hash(load(changed).monitoring[0])
     assert len(hashes[0]) == 64
 

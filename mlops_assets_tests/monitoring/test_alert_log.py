@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from mlops_assets.lake import delta
+from mlops_assets.monitoring import alert_log
 from mlops_assets.monitoring.alarm import Alarm, WindowVerdict
 from mlops_assets.monitoring.alert_log import Entry, read_log, tell
 from mlops_assets.monitoring.alerts import Alert, Standing, alarm_message, standing
@@ -67,7 +68,7 @@ def told(
     names: Sequence[str] = (OPS,),
     window: timedelta = timedelta(0),
 ) -> list[Entry]:
-    return tell(table, now, names, channels.send, at=at, window=window, page=PAGE)
+    return tell(table, now, names, channels.send, at=at, window=window, page=PAGE, lock=Path(f"{table}.lock"))
 
 
 def test_an_alarm_is_told_once_however_often_the_monitor_runs(table: str) -> None:
@@ -89,6 +90,37 @@ def test_its_end_is_told_once_and_the_next_alarm_again(table: str) -> None:
     told(table, alarmed(drift("2013-07")), channels, NOW + 3 * HOUR)
     assert channels.titles() == ["delay: drift alarm, 2013-04", "delay: recovered", "delay: drift alarm, 2013-07"]
     assert "Version 1 is within its limits again in 2013-05." in channels.took[1][1].body
+
+
+def test_an_alarm_that_comes_back_in_its_window_is_told_again_and_so_is_its_end(table: str) -> None:
+    channels = Channels()
+    for hour, now in enumerate((alarmed(drift("2013-04")), quiet("2013-04")) * 2):
+        for minutes in (0, 30):
+            log = told(table, now, channels, NOW + hour * HOUR + timedelta(minutes=minutes))
+    assert channels.titles() == ["delay: drift alarm, 2013-04", "delay: recovered"] * 2
+    assert len({entry.id for entry in log}) == 4
+
+
+def test_an_address_that_never_takes_anything_is_given_up(table: str) -> None:
+    channels = Channels(down={OPS})
+    for hour in range(22):
+        (entry,) = told(table, alarmed(drift("2013-04")), channels, NOW + hour * HOUR)
+    assert (entry.state, entry.attempts) == ("given up", 60)
+
+
+def test_of_two_machines_that_find_a_new_alarm_one_tells_it(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    channels, read = Channels(), alert_log.read_log
+
+    def overtaken(path: str, model: str) -> list[Entry]:
+        monkeypatch.setattr(alert_log, "read_log", read)
+        found = read(path, model)
+        tell(path, alarmed(drift("2013-04")), [OPS], channels.send, at=NOW, window=HOUR, page=PAGE, lock=other)
+        return found
+
+    other = Path(f"{table}.other.lock")
+    monkeypatch.setattr(alert_log, "read_log", overtaken)
+    told(table, alarmed(drift("2013-04")), channels)
+    assert len(channels.took) == 1
 
 
 def test_drift_that_has_fallen_but_is_not_over_says_nothing(table: str) -> None:

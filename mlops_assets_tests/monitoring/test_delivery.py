@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from mlops_assets.config.alert_channels import Channel
 from mlops_assets.monitoring import delivery
-from mlops_assets.monitoring.channels import channel_name
+from mlops_assets.monitoring.channels import apart, channel_name
 from mlops_assets.monitoring.delivery import deliver
 from mlops_assets.monitoring.mail import MailError, mail_server
 from mlops_assets.monitoring.message import Message
@@ -58,6 +58,15 @@ def test_a_mail_arrives_once_with_title_and_reasons_at_every_address(mailbox: Ma
     body = mailbox.messages[0].get_body(("plain",))
     assert body is not None
     assert body.get_content().replace("\r", "").strip() == ALARM.body
+
+
+def test_an_address_that_is_refused_costs_the_others_no_second_copy(mailbox: Mailbox) -> None:
+    mailbox.refused.add("bad@example.com")
+    people = channel(type="email", recipients=["bad@example.com", "ops@example.com"])
+    result = deliver(people, ALARM, {"SMTP_URL": mailbox.url})
+    assert (result.sent, result.reached, mailbox.recipients) == (False, 1, [["ops@example.com"]])
+    assert result.error.startswith("email:bad@example.com: ")
+    assert [channel_name(each) for each in apart([people])] == ["email:bad@example.com", "email:ops@example.com"]
 
 
 def test_the_mail_server_may_be_named_part_by_part_and_ask_for_a_password() -> None:
