@@ -13,6 +13,7 @@ import dagster as dg
 from mlops_assets.assets.errors import told
 from mlops_assets.assets.gate_record import refusals_in_a_row
 from mlops_assets.assets.keys import Materialized, model_key, monitoring_key, shared
+from mlops_assets.assets.launchpad import knobs, with_knobs
 from mlops_assets.assets.reported import reported
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.alert_channels import Channel
@@ -31,6 +32,7 @@ from mlops_assets.steps.monitored import (
     clock,
     drift_tables,
     page_file,
+    page_link,
     performance_table,
     quality_table,
     watches_quality,
@@ -46,14 +48,14 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
     """A row an alert and channel, and the messages themselves."""
     document = documents.monitoring
     assert document is not None
-    config = document.config
     key = monitoring_key(project, "alerts")
+    chosen_fields = knobs("alerts", document.config, ["min_sample", "consecutive_windows"])
 
     @dg.asset(
         key=key,
         deps=[
             monitoring_key(project, what)
-            for what in ("drift", "performance", *(["quality"] if watches_quality(config) else []))
+            for what in ("drift", "performance", *(["quality"] if watches_quality(document.config) else []))
         ],
         check_specs=[
             dg.AssetCheckSpec(DELIVERED, asset=key, description="Whether every channel took what it was to be told.")
@@ -63,15 +65,17 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
     )
     def alerts(
         context: dg.AssetExecutionContext,
+        config: chosen_fields,  # type: ignore[valid-type]
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         with told(RegistryError):
             champion = registry.require_champion(documents.model)
         gate = model_key(project, documents.training.name)
-        refused = refusals_in_a_row(context.instance, gate) if config.retraining.stop_after_refusals else 0
-        now = _standing(project, documents, config, champion, lake, refused)
-        channels = {channel_name(each): each for each in _channels(config)}
+        chosen = with_knobs(document.config, config)
+        refused = refusals_in_a_row(context.instance, gate) if chosen.retraining.stop_after_refusals else 0
+        now = _standing(project, documents, chosen, champion, lake, refused)
+        channels = {channel_name(each): each for each in _channels(chosen)}
 
         def send(name: str, message: Message) -> Delivery:
             result = deliver(channels[name], message, os.environ)
@@ -86,10 +90,10 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
             list(channels),
             send,
             at=at,
-            window=config.alerting.aggregation_window if config.alerting else timedelta(0),
-            page=page_file(project, lake).as_uri(),
+            window=chosen.alerting.aggregation_window if chosen.alerting else timedelta(0),
+            page=page_link(project, lake, os.environ),
             lock=page_file(project, lake).with_name("alerts.lock"),
-            details=config.alerting is None or config.alerting.include_details,
+            details=chosen.alerting is None or chosen.alerting.include_details,
         )
         done = StepResult(_metadata(table, log, now, at), [_delivered(log, list(channels))])
         yield from reported(context, project, key, lake, done)

@@ -65,7 +65,10 @@ def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDef
             versions = registry.versions(documents.model)
         data = dashboard_data(project, documents, config, lake, champion, versions)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(render(data), encoding="utf-8")
+        # Who has the page open never reads half of it.
+        fresh = file.with_suffix(".new")
+        fresh.write_text(render(data), encoding="utf-8")
+        fresh.replace(file)
         return dg.MaterializeResult(
             metadata={
                 "page": dg.MetadataValue.url(file.as_uri()),

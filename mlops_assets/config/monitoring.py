@@ -122,7 +122,8 @@ class MonitoringConfig(StrictModel):
     enabled: bool = Field(default=True, description="Enable monitoring.")
     metrics: list[MonitorMetric] = Field(
         description="Metrics to monitor: prediction_drift, feature_drift, label_drift (the debiased PSI of the labels "
-        "that have arrived against those learned from), data_quality or the model's own.",
+        "that have arrived against those learned from), data_quality or the model's own. Drift of the features and of "
+        "the prediction is watched in any case; named here, they may have an alert threshold.",
     )
     alert_thresholds: dict[Name, Number] = Field(
         default={},
@@ -158,6 +159,11 @@ class MonitoringConfig(StrictModel):
         default=None, description="Performance tracking settings."
     )
     alerting: AlertConfig | None = Field(default=None, description="Alerting configuration.")
+    check_severity: Literal["warn", "error"] = Field(
+        default="warn",
+        description="Severity of the check that an alarm fails. error: of lost performance, and of drift that is "
+        "severe; it stops nothing either, and Dagster tells of it as of an error.",
+    )
     retraining: RetrainingConfig = Field(default=RetrainingConfig(), description="What makes the model train again.")
     dashboard_name: str = Field(default="", description="Monitoring dashboard name.")
 

@@ -2,6 +2,7 @@
 arrived.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -68,6 +69,14 @@ def newest_prediction(project: Project, documents: ModelDocuments, lake: Warehou
 def page_file(project: Project, lake: Warehouse) -> Path:
     """Where the monitor's page lies: below home, also where the tables are in an object store."""
     return lake.home / "warehouse" / project.name / "monitoring" / "dashboard.html"
+
+
+def page_link(project: Project, lake: Warehouse, environment: Mapping[str, str]) -> str:
+    """The page as people reach it: its asset in Dagster's UI where MLOPS_DAGSTER_URL says where that is, else the
+    file on this machine.
+    """
+    ui = environment.get("MLOPS_DAGSTER_URL", "").rstrip("/")
+    return f"{ui}/assets/{project.name}/monitoring/dashboard" if ui else page_file(project, lake).as_uri()
 
 
 def clock(project: Project) -> Clock:

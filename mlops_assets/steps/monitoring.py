@@ -1,6 +1,6 @@
 """Monitoring documents: drift of one model's rows, and what their newest window calls for.
 
-An alarm is a warning: it stops nothing.
+An alarm stops nothing, whatever the severity of its check.
 """
 
 from typing import Any
@@ -58,17 +58,17 @@ def drift(
         config=config,
         clock=clock(project),
     )
-    check = _drift_check(found)
+    check = _drift_check(found, config)
     return StepResult(_drift_metadata(tables.drift, found), [check], log=check.description)
 
 
-def alarm_check(*, window: str, champion: str, raised: bool, reason: str, since: str = "") -> Check:
+def alarm_check(*, window: str, champion: str, raised: bool, reason: str, since: str = "", warns: bool = True) -> Check:
     """The check that the sensor reads: a window, the champion that it judged, and why."""
     told = {"window": window, "champion": champion, "reason": reason, "since": since or window}
-    return Check(ALARM, not raised, reason, told, warns=True)
+    return Check(ALARM, not raised, reason, told, warns=warns)
 
 
-def _drift_check(found: Watched) -> Check:
+def _drift_check(found: Watched, config: MonitoringConfig) -> Check:
     """Raised while the newest window that is over is in drift and the alarm is on."""
     if not found.windows:
         reason = "No window that is over holds rows newer than what the champion was trained on."
@@ -87,6 +87,7 @@ def _drift_check(found: Watched) -> Check:
         raised=found.alarm.active and newest.drifted,
         reason=reason,
         since=found.alarm.since or "",
+        warns=config.check_severity == "warn" or newest.verdict != "severe",
     )
 
 

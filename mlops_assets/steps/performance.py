@@ -11,7 +11,9 @@ from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.config.metric_names import MONITOR_METRICS
 from mlops_assets.features.table import identity
 from mlops_assets.lake.locations import Warehouse
+from mlops_assets.monitoring.directions import canonical
 from mlops_assets.monitoring.error_stream import keep_errors
+from mlops_assets.monitoring.estimates import ESTIMATES
 from mlops_assets.monitoring.label_drift import LABEL_DRIFT, label_drift
 from mlops_assets.monitoring.loss_estimates import has_loss_estimate, loss_estimates
 from mlops_assets.monitoring.performance import MetricValue
@@ -59,7 +61,7 @@ def performance(
         rows,
         label=label,
         metrics=model_metrics(config),
-        estimates=_estimates(documents, config),
+        estimates=estimated_metrics(documents, config),
         classes=cache(lambda version: registry.version(documents.model, version).classes),
         more=_more(project, documents, config, lake, registry, rows),
         baseline=baseline,
@@ -67,7 +69,7 @@ def performance(
         config=config,
         clock=clock(project),
     )
-    check = performance_check(found, registry.champion(documents.model))
+    check = performance_check(found, registry.champion(documents.model), config)
     return StepResult(_performance_metadata(table, found, rows.height), [check], log=check.description)
 
 
@@ -121,11 +123,11 @@ def model_metrics(config: MonitoringConfig) -> list[str]:
     return [name.removeprefix("model_") for name in config.metrics if name not in MONITOR_METRICS]
 
 
-def _estimates(documents: ModelDocuments, config: MonitoringConfig) -> list[str]:
-    """The metrics that are also estimated without labels."""
+def estimated_metrics(documents: ModelDocuments, config: MonitoringConfig) -> list[str]:
+    """The metrics that are also estimated without labels, by confidence: of a classifier those of ESTIMATES."""
     if not _is_classifier(documents):
         return []
-    return [name for name in model_metrics(config) if name in ("roc_auc", "accuracy")]
+    return [name for name in model_metrics(config) if canonical(name) in ESTIMATES]
 
 
 def _is_classifier(documents: ModelDocuments) -> bool:
@@ -137,7 +139,7 @@ def _baseline_run(config: MonitoringConfig) -> str | None:
     return tracking.baseline_run_id if tracking else None
 
 
-def performance_check(found: Tracked, champion: ModelVersion | None) -> Check:
+def performance_check(found: Tracked, champion: ModelVersion | None, config: MonitoringConfig) -> Check:
     """Raised where the champion is out of its bounds: what one before it was measured at trains nothing."""
     if found.newest is None:
         reason = "No window has enough labels yet."
@@ -152,7 +154,13 @@ def performance_check(found: Tracked, champion: ModelVersion | None) -> Check:
     reigns = champion is not None and champion.version == newest.version
     if broken and not reigns:
         reason += f", of version {newest.version}, which is champion no more"
-    return alarm_check(window=newest.window, champion=newest.version, raised=bool(broken) and reigns, reason=reason)
+    return alarm_check(
+        window=newest.window,
+        champion=newest.version,
+        raised=bool(broken) and reigns,
+        reason=reason,
+        warns=config.check_severity == "warn",
+    )
 
 
 def _performance_metadata(table: str, found: Tracked, rows: int) -> dict[str, Any]:
