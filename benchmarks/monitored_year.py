@@ -30,8 +30,9 @@ from rich.table import Table
 from mlops_assets.config import MonitoringConfig
 from mlops_assets.monitoring import store
 from mlops_assets.monitoring.profile import summarise
+from mlops_assets.monitoring.references import basis
 from mlops_assets.monitoring.store import DriftTables
-from mlops_assets.monitoring.watch import basis, judge, watch
+from mlops_assets.monitoring.watch import judge, watch
 from mlops_assets.monitoring.windows import Clock
 
 FEATURES = [f"feature_{index}" for index in range(20)]

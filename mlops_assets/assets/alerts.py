@@ -19,7 +19,8 @@ from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.alert_channels import Channel
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.monitoring.alert_log import FAILED, PENDING, SENT, Entry, tell
+from mlops_assets.monitoring.alert_log import tell
+from mlops_assets.monitoring.alert_table import FAILED, PENDING, SENT, Entry
 from mlops_assets.monitoring.alerts import Standing, standing
 from mlops_assets.monitoring.channels import apart, channel_name
 from mlops_assets.monitoring.delivery import Delivery, deliver

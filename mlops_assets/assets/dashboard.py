@@ -13,7 +13,7 @@ from mlops_assets.assets.keys import Materialized, monitoring_key, shared
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.monitoring.alert_log import Entry, read_log
+from mlops_assets.monitoring.alert_table import Entry, read_log
 from mlops_assets.monitoring.dashboard import (
     MOST_WINDOWS,
     Announcement,

@@ -1,100 +1,35 @@
-"""The table of alerts, one row an alert and channel: what has been said is not said again, what could not be said is
-said later.
-"""
+"""What is told of alerts, and when: what has been said is not said again, what could not be said is said later."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import polars as pl
 from filelock import FileLock
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from mlops_assets.lake import delta
 from mlops_assets.lake.errors import Overtaken
+from mlops_assets.monitoring.alert_table import (
+    ALARM,
+    FAILED,
+    GIVEN_UP,
+    MOST_ATTEMPTS,
+    NOBODY,
+    PENDING,
+    RECORDED,
+    RECOVERY,
+    SENT,
+    TOLD,
+    Entry,
+    read_log,
+    write_log,
+)
 from mlops_assets.monitoring.alerts import Alert, Standing, alarm_message, recovery_message
 from mlops_assets.monitoring.delivery import Delivery
 from mlops_assets.monitoring.message import Message
 
-ALARM, RECOVERY = "alarm", "recovery"
-PENDING, FAILED, SENT, RECORDED, GIVEN_UP = "pending", "failed", "sent", "recorded", "given up"
-MOST_ATTEMPTS = 60  # of one entry in one channel, over the runs
-TOLD = "told"  # the transaction that numbers the writes
-NOBODY = ""  # the channel of an alert where the document names none: recorded, told to nobody
-INSTANT = pl.Datetime("us", "UTC")
-LOG_SCHEMA = pl.Schema(
-    {
-        "id": pl.String(),
-        "channel": pl.String(),
-        "kind": pl.String(),
-        "model": pl.String(),
-        "version": pl.String(),
-        "window": pl.String(),
-        "monitor": pl.String(),
-        "severity": pl.Float64(),
-        "reasons": pl.List(pl.String()),
-        "raised_at": INSTANT,
-        "state": pl.String(),
-        "attempts": pl.Int64(),
-        "error": pl.String(),
-        "changed_at": INSTANT,
-    }
-)
-"""State is pending (gathered for the next message), sent, failed (sent with the next run), given up (after
-MOST_ATTEMPTS) or recorded (no channel).
-"""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An alert or the notice of its end, in one channel; the instants are in UTC. `id` is that of the alert, from the
-    second episode of alarms on with the episode's number.
-    """
-
-    id: str
-    channel: str
-    kind: str
-    model: str
-    version: str
-    window: str
-    monitor: str
-    severity: float
-    reasons: tuple[str, ...]
-    raised_at: datetime
-    state: str
-    attempts: int
-    error: str
-    changed_at: datetime
-
-    @property
-    def alert(self) -> Alert:
-        """The alert that it tells of."""
-        return Alert(self.model, self.version, self.window, self.monitor, self.severity, self.reasons)
-
-
 Send = Callable[[str, Message], Delivery]
-
-
-def read_log(table: str, model: str) -> list[Entry]:
-    """A model's entries, oldest first; none where there is no table yet."""
-    if not delta.exists(table):
-        return []
-    rows = delta.scan(table).filter(pl.col("model") == model).sort("raised_at", "id", "channel").collect()
-    return [Entry(**{**row, "reasons": tuple(row["reasons"] or ())}) for row in rows.iter_rows(named=True)]
-
-
-def write_log(table: str, entries: Sequence[Entry], after: int | None) -> None:
-    """Insert or update entries by id and channel, as the write behind the one numbered `after`.
-
-    Raises:
-        Overtaken: another run has written behind it.
-    """
-    if entries:
-        rows = [{**asdict(entry), "reasons": list(entry.reasons)} for entry in entries]
-        number, seen = {TOLD: (after or 0) + 1}, {TOLD: after}
-        frame = pl.DataFrame(rows, schema=LOG_SCHEMA)
-        delta.merge(table, frame, keys=["id", "channel"], transactions=number, seen=seen)
 
 
 def open_entries(log: Sequence[Entry]) -> list[Entry]:

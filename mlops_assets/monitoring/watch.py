@@ -4,7 +4,6 @@ A window is judged as a whole and, where the document names slices, in each of t
 `temp [origin=EWR]`.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,7 +13,8 @@ import polars as pl
 from mlops_assets.lake.errors import Overtaken
 from mlops_assets.monitoring import slices, store, windowed
 from mlops_assets.monitoring.alarm import Alarm, WindowVerdict, alarm, settled, window_verdict
-from mlops_assets.monitoring.profile import Profile, Reference, fit_reference
+from mlops_assets.monitoring.profile import Profile, Reference
+from mlops_assets.monitoring.references import basis, fitted
 from mlops_assets.monitoring.store import DriftTables
 from mlops_assets.monitoring.verdict import FeatureDrift, feature_drift
 from mlops_assets.monitoring.windows import Clock, are_over, of_length, same_weekday
@@ -56,7 +56,7 @@ def watch(
     The rows are those behind batch `after`, up to `batch_id`: none is profiled twice, also where two runs come at once.
     `training` gives the rows that champion `version` learned from, with the same columns; it is called once a champion.
     """
-    references = _references(tables.references, version, features, training, config)
+    references = fitted(tables.references, version, [*features, PREDICTION], training, config)
     newest = _profiled(tables.profiles, version, batch, batch_id, after, references)
     if newest is None:
         # Judged on every run, should one have been killed in between or the document have changed.
@@ -157,33 +157,6 @@ def _weekdays(
     earlier = alike(before) if before.height else []
     enough = len(earlier) == count
     return store.read_profiles(tables.profiles, version, earlier, references) if enough else {}
-
-
-def _references(
-    table: str,
-    version: str,
-    features: Sequence[str],
-    training: Callable[[], pl.DataFrame],
-    config: "MonitoringConfig",
-) -> dict[str, Reference]:
-    stored = store.read_references(table, version, basis(config))
-    if stored:
-        return stored
-    names = [*features, PREDICTION]
-    parts = slices.parts(training(), config.slices, at_least=config.min_sample)
-    found = {name: fit_reference(part.select(names), names) for name, part in parts.items()}
-    try:
-        store.write_references(table, version, basis(config), found)
-    except Overtaken:
-        return store.read_references(table, version, basis(config))
-    return found
-
-
-def basis(config: "MonitoringConfig") -> str:
-    """What of the document a reference rests on: where it changes, a new one is fitted."""
-    drift = config.data_drift_detection
-    named = {"dataset": drift.reference_dataset, "features": drift.features_to_monitor} if drift else {}
-    return json.dumps({**named, "slices": config.slices}, sort_keys=True)
 
 
 def verdicts(tables: DriftTables, last: int, config: "MonitoringConfig", clock: Clock) -> dict[str, list[FeatureDrift]]:

@@ -22,7 +22,7 @@ from mlops_assets.monitoring.quality import (
     windows_before,
     write_quality,
 )
-from mlops_assets.monitoring.watch import basis
+from mlops_assets.monitoring.references import basis
 from mlops_assets.monitoring.windows import end_of, of_length, whole_windows
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.steps.monitored import clock, drift_tables, newest_prediction, quality_table

@@ -10,7 +10,8 @@ import pytest
 from mlops_assets.lake import delta
 from mlops_assets.monitoring import alert_log
 from mlops_assets.monitoring.alarm import Alarm, WindowVerdict
-from mlops_assets.monitoring.alert_log import Entry, read_log, tell
+from mlops_assets.monitoring.alert_log import tell
+from mlops_assets.monitoring.alert_table import Entry, read_log
 from mlops_assets.monitoring.alerts import Alert, Standing, alarm_message, standing
 from mlops_assets.monitoring.delivery import Delivery
 from mlops_assets.monitoring.message import Message
@@ -109,11 +110,11 @@ def test_an_address_that_never_takes_anything_is_given_up(table: str) -> None:
 
 
 def test_of_two_machines_that_find_a_new_alarm_one_tells_it(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    channels, read = Channels(), alert_log.read_log
+    channels = Channels()
 
     def overtaken(path: str, model: str) -> list[Entry]:
-        monkeypatch.setattr(alert_log, "read_log", read)
-        found = read(path, model)
+        monkeypatch.setattr(alert_log, "read_log", read_log)
+        found = read_log(path, model)
         tell(path, alarmed(drift("2013-04")), [OPS], channels.send, at=NOW, window=HOUR, page=PAGE, lock=other)
         return found
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from mlops_assets.monitoring import lakeview
-from mlops_assets.monitoring.alert_log import LOG_SCHEMA
+from mlops_assets.monitoring.alert_table import LOG_SCHEMA
 from mlops_assets.monitoring.performance import PERFORMANCE_SCHEMA
 from mlops_assets.workspace_dashboards import DashboardError, Show, shower
 from mlops_assets_tests.workspace_stub import TOKEN, Workspace, workspace

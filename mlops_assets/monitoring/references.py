@@ -1,0 +1,43 @@
+"""What new windows are held against: fitted once a champion and once for what the document asks for."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from mlops_assets.lake.errors import Overtaken
+from mlops_assets.monitoring import slices, store
+from mlops_assets.monitoring.profile import Reference, fit_reference
+
+if TYPE_CHECKING:
+    from mlops_assets.config import MonitoringConfig
+
+
+def fitted(
+    table: str,
+    version: str,
+    names: Sequence[str],
+    training: Callable[[], pl.DataFrame],
+    config: "MonitoringConfig",
+) -> dict[str, Reference]:
+    """A champion's references by slice, of the columns `names` of the rows that `training` gives where there are none
+    yet.
+    """
+    stored = store.read_references(table, version, basis(config))
+    if stored:
+        return stored
+    parts = slices.parts(training(), config.slices, at_least=config.min_sample)
+    found = {name: fit_reference(part.select(names), names) for name, part in parts.items()}
+    try:
+        store.write_references(table, version, basis(config), found)
+    except Overtaken:
+        return store.read_references(table, version, basis(config))
+    return found
+
+
+def basis(config: "MonitoringConfig") -> str:
+    """What of the document a reference rests on: where it changes, a new one is fitted."""
+    drift = config.data_drift_detection
+    named = {"dataset": drift.reference_dataset, "features": drift.features_to_monitor} if drift else {}
+    return json.dumps({**named, "slices": config.slices}, sort_keys=True)
