@@ -72,7 +72,9 @@ class AsyncTabularModelClient:
         import pandas as pd
 
         checked_endpoint(endpoint_name)
-        column_names(features)
+        names = column_names(features)
+        if len(features) and not names:
+            raise InvalidInput(f"{len(features)} rows without a column: there is nothing to predict from.")
         if features.empty:
             return pd.DataFrame({"prediction": [], "probability": []}, index=features.index, dtype="float64")
         until = Deadline(self._timeout_seconds)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.serving.errors import EndpointNotFound, InvalidInput, NotAuthorized, NotImplementedThere
@@ -124,7 +125,8 @@ def _fits(value: Any, kind: str) -> bool:
     if isinstance(plain, bool):
         return kind == "boolean"
     if kind in ("integer", "long"):
-        return isinstance(plain, (int, float, Decimal)) and plain == int(plain)
+        whole = isinstance(plain, (float, Decimal)) and isfinite(plain) and plain == int(plain)
+        return whole or isinstance(plain, int)
     return isinstance(plain, _PYTHON_TYPES[kind])
 
 

@@ -62,12 +62,17 @@ def _require_known(stored: "pl.DataFrame", keys: list[str]) -> None:
 
 
 def _json_values(stored: "pl.DataFrame") -> dict[str, list[Any]]:
-    """The columns as a request would bring them: instants and dates as ISO 8601."""
-    columns = {}
-    for name in stored.columns:
-        values = stored[name]
-        columns[name] = [each.isoformat() if hasattr(each, "isoformat") else each for each in values.to_list()]
-    return columns
+    """The columns as a request would bring them: instants and dates as ISO 8601, decimals as numbers, NaN
+    as null.
+    """
+    import polars as pl
+    import polars.selectors as kinds
+
+    plain = stored.with_columns(kinds.decimal().cast(pl.Float64)).with_columns(kinds.float().fill_nan(None))
+    return {
+        column.name: [each.isoformat() if hasattr(each, "isoformat") else each for each in column.to_list()]
+        for column in plain.iter_columns()
+    }
 
 
 def _body(given: Table, stored: dict[str, list[Any]], wanted: set[str]) -> bytes:

@@ -154,6 +154,7 @@ class EndpointRecord(BaseModel):
     config: EndpointConfig | None = None
     config_version: int = 0
     pending: EndpointConfig | None = None
+    pending_settings: Settings | None = None
     config_update: ConfigUpdate = "NOT_UPDATING"
     message: str = ""
 

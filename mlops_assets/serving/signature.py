@@ -93,7 +93,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_whole(value: object) -> bool:
-    return _is_number(value) and float(value).is_integer()  # type: ignore[arg-type]
+    return _is_number(value) and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
 
 
 def _floats(values: list[Any], column: Column) -> "pandas.Series[Any]":

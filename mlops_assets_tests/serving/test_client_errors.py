@@ -1,13 +1,15 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pandas as pd
 import pytest
 
 from mlops_assets.serving import EndpointCredentials, TabularModelClient
+from mlops_assets.serving.endpoint_signature import check_rows
 from mlops_assets.serving.errors import (
     DeadlineExceeded,
     EndpointUnavailable,
@@ -16,6 +18,7 @@ from mlops_assets.serving.errors import (
     ServingError,
     Throttled,
 )
+from mlops_assets.serving.signature import Column
 
 ROWS = pd.DataFrame({"x": [1.0, 2.0]}, index=["a", "b"])
 
@@ -89,3 +92,21 @@ def test_plain_values_as_other_models_answer_them_are_predictions_too() -> None:
         predictions = client(url).predict("churn", ROWS)
 
     pd.testing.assert_frame_equal(predictions, pd.DataFrame({"prediction": [0, 1]}, index=["a", "b"]))
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (pd.DataFrame({"n": [1.0, float("inf")]}), "field 'n': row 1 is a float, the model takes a long"),
+        (pd.DataFrame({"n": [1, Decimal("1.5")]}), "field 'n': row 1 is a Decimal, the model takes a long"),
+        (pd.DataFrame({"n": [10**400, 2.0]}, dtype=object), ""),
+    ],
+)
+def test_what_is_no_whole_number_is_refused_by_the_columns_name(rows: pd.DataFrame, told: str) -> None:
+    with nullcontext() if not told else pytest.raises(InvalidInput, match=told):
+        check_rows(rows, [Column("n", "long", True)])
+
+
+def test_rows_without_a_column_are_refused_as_input() -> None:
+    with pytest.raises(InvalidInput, match="3 rows without a column"):
+        client("http://127.0.0.1:9").predict("churn", pd.DataFrame(index=range(3)))

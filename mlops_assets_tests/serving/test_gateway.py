@@ -243,9 +243,11 @@ def test_what_a_served_models_processes_print_is_there_as_databricks_gives_it(
 
 
 def test_a_failed_update_keeps_what_was_served_and_says_why(http: httpx.Client, tmp_path: Path) -> None:
-    before = http.get(f"{ENDPOINTS}/churn").json()["config"]
+    described = http.get(f"{ENDPOINTS}/churn").json()
+    before = described["config"]
     entity = {"entity_name": "churn_model", "entity_version": "2", "model_path": str(tmp_path)}
-    begun = http.put(f"{ENDPOINTS}/churn/config", json={"served_entities": [entity]})
+    settings = {"enable_access_control": False, "requests_per_minute": 1}
+    begun = http.put(f"{ENDPOINTS}/churn/config", json={"served_entities": [entity], **settings})
     second = http.put(f"{ENDPOINTS}/churn/config", json={"served_entities": [entity]})
 
     wait_until(lambda: state(http)["config_update"] != "IN_PROGRESS")
@@ -255,6 +257,8 @@ def test_a_failed_update_keeps_what_was_served_and_says_why(http: httpx.Client, 
     assert (second.status_code, second.json()["error_code"]) == (409, "RESOURCE_CONFLICT")
     assert state(http)["config_update"] == "UPDATE_FAILED"
     assert "no file named MLmodel" in state(http)["message"]
+    kept = http.get(f"{ENDPOINTS}/churn").json()
+    assert {name: kept[name] for name in settings} == {name: described[name] for name in settings}
     assert invoke(http, BODIES[0]).headers["served-model-name"] == "churn_model-1"
     served = {name: value for name, value in before["served_entities"][0].items() if name != "state"}
     http.put(f"{ENDPOINTS}/churn/config", json={"served_entities": [served]})

@@ -160,3 +160,8 @@ def test_a_whole_number_column_with_a_null_is_refused_where_it_is_required() -> 
     with pytest.raises(SignatureError, match="row 1 is null"):
         conform(frame, [Column("x", "long", True)])
     assert str(conform(frame, [Column("x", "long", False)])["x"].dtype) == "float64"
+
+
+def test_a_whole_number_beyond_every_float_is_told_and_no_crash() -> None:
+    with pytest.raises(SignatureError, match="row 0 does not fit in 64 bits"):
+        conform(pd.DataFrame({"n": [10**400, 2.0]}, dtype=object), [Column("n", "long", True)])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mlops_assets.features.online import refresh_online
 from mlops_assets.features.online_store import online_store
 from mlops_assets.lake import delta
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
+from mlops_assets.serving.online_features import _json_values
 from mlops_assets_tests.serving.conftest import running, token_of, wait_until
 
 CONFIG = FeatureConfig.model_validate(
@@ -103,3 +105,9 @@ def test_the_log_keeps_what_the_store_refused_and_not_what_a_deployment_tests(as
     assert predictions(tested)
     assert found.filter(pl.col("inputs").str.contains("424242"))["status_code"].to_list() == [400]
     assert tested.headers["x-request-id"] not in found["request_id"]
+
+
+def test_decimals_of_the_store_are_numbers_and_what_is_no_number_is_null() -> None:
+    stored = pl.DataFrame({"x": [Decimal("1.5"), None], "y": [float("nan"), 2.0]})
+
+    assert _json_values(stored) == {"x": [1.5, None], "y": [None, 2.0]}
