@@ -7,6 +7,7 @@ from typing import Any
 
 from mlops_assets.config.conditions import condition_problems
 from mlops_assets.config.data import DataConfig
+from mlops_assets.config.deployment import DeploymentConfig
 from mlops_assets.config.document import Document
 from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.join_columns import join_problems
@@ -41,6 +42,11 @@ def document_problems(document: Document[Any]) -> list[Problem]:
             problems += unknown_transformed(document)
         case MonitoringConfig():
             problems += _thresholds_without_metric(document)
+        case DeploymentConfig():
+            tests = document.config.tests
+            problems += said_twice(
+                "test", [(test.type, document, ("tests", n, "type")) for n, test in enumerate(tests)]
+            )
     return problems
 
 

@@ -6,110 +6,20 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from mlops_assets.config.base import (
-    Duration,
     Environment,
     Fraction,
     Name,
     Number,
     StrictModel,
     Whole,
-    parse_duration,
     refuse,
 )
+from mlops_assets.config.endpoint_tests import DEFAULT_TESTS, EndpointTest
 from mlops_assets.config.pipeline import ScheduleConfig
+from mlops_assets.config.rollout import RolloutConfig
 from mlops_assets.config.training import ModelName
 
-ROLLOUT_METRICS = (
-    "error_rate",
-    "latency_p50_ms",
-    "latency_p95_ms",
-    "latency_p50_ratio",
-    "latency_p95_ratio",
-    "agreement",
-    "requests",
-)
-
-
-class RolloutConfig(StrictModel):
-    """How traffic moves to the new version."""
-
-    strategy: Literal["all_at_once", "blue_green", "canary"] = Field(
-        default="all_at_once",
-        description="How traffic moves to the new version: at once; at once with the old one kept beside it until the "
-        "new one has been watched; or by the increments.",
-    )
-    increments: list[Annotated[Whole, Field(ge=1, le=100)]] = Field(
-        default=[10, 50, 100],
-        min_length=1,
-        description="Shares of the traffic a canary takes, in percent, ascending.",
-    )
-    evaluation_period: Duration = Field(
-        default=parse_duration("10m"), description="How long each share is watched before the next."
-    )
-    success_criteria: list[Name] = Field(
-        default=["error_rate <= 0.01"],
-        description="Conditions over the new version's metrics that must hold all the time it is watched, else it is "
-        f"rolled back: {', '.join(ROLLOUT_METRICS)} (agreement: the share of the same rows on which it says what the "
-        "old version says, within 0.05 for probabilities and numbers).",
-    )
-    shadow_percentage: Annotated[Whole, Field(ge=0, le=100)] = Field(
-        default=0,
-        description="Share of the requests, in percent, that a version which takes no traffic yet answers unseen.",
-    )
-
-    @model_validator(mode="after")
-    def _ascending(self) -> Self:
-        if self.increments != sorted(set(self.increments)):
-            raise refuse(f"{self.increments} does not ascend", field="increments")
-        return self
-
-
-class SchemaTest(StrictModel):
-    """The endpoint's signature is the model's, and wrong input is refused."""
-
-    type: Literal["schema"] = Field(description="The endpoint's signature is the model's; wrong input is refused.")
-
-
-class GoldenRowsTest(StrictModel):
-    """The endpoint predicts what the model predicts offline."""
-
-    type: Literal["golden_rows"] = Field(description="The endpoint predicts what the model predicts offline.")
-    rows: Whole = Field(default=50, ge=1, le=10_000, description="Held-out rows to send.")
-    tolerance: Number = Field(default=1e-9, ge=0, description="Absolute difference that is overlooked.")
-
-
-class LatencyTest(StrictModel):
-    """The endpoint answers one row in time."""
-
-    type: Literal["latency"] = Field(description="The endpoint answers one row in time.")
-    p95_ms: Number = Field(default=500, gt=0, description="Longest 95th percentile, in milliseconds.")
-    requests: Whole = Field(default=50, ge=1, le=10_000, description="Requests to send, one after another.")
-
-
-class LoadTest(StrictModel):
-    """The endpoint stands concurrent requests."""
-
-    type: Literal["load"] = Field(description="The endpoint stands concurrent requests: all are answered.")
-    connections: Whole = Field(default=8, ge=1, le=1_000, description="Requests in flight at a time.")
-    seconds: Number = Field(default=10, gt=0, description="How long the load lasts, in seconds.")
-
-
-class InvarianceTest(StrictModel):
-    """Predictions do not change with columns that must not matter."""
-
-    type: Literal["invariance"] = Field(description="Predictions do not change with columns that must not matter.")
-    columns: list[Name] = Field(min_length=1, description="Columns whose values are exchanged between rows.")
-    tolerance: Number = Field(default=1e-9, ge=0, description="Absolute difference that is overlooked.")
-
-
-EndpointTest = Annotated[
-    SchemaTest | GoldenRowsTest | LatencyTest | LoadTest | InvarianceTest, Field(discriminator="type")
-]
-DEFAULT_TESTS: list[Any] = [
-    SchemaTest(type="schema"),
-    GoldenRowsTest(type="golden_rows"),
-    LatencyTest(type="latency", p95_ms=500),
-]
+MAX_TIMEOUT_SECONDS = 3600
 
 
 def endpoint_name_of(model_name: str, environment: str) -> str:
@@ -198,7 +108,9 @@ class DeploymentConfig(StrictModel):
         description="Enable auto-scaling between the two numbers of replicas; without it min_replicas run.",
     )
     enable_access_control: bool = Field(default=True, description="Enable endpoint access control.")
-    timeout_seconds: Whole = Field(default=300, ge=1, description="Timeout for endpoint requests, in seconds.")
+    timeout_seconds: Whole = Field(
+        default=300, ge=1, le=MAX_TIMEOUT_SECONDS, description="Timeout for endpoint requests, in seconds."
+    )
     requests_per_minute: Annotated[Whole, Field(ge=1)] | None = Field(
         default=None, description="Requests an endpoint takes per minute; beyond it the answer is 429."
     )

@@ -55,6 +55,7 @@ class Project:
 def load_project(folder: Path | str) -> Project:
     """Reads and checks every YAML file below a folder; raises ConfigError with all problems."""
     from mlops_assets.config.crosscheck import document_problems, project_problems
+    from mlops_assets.config.effects import without_effect
 
     root = Path(os.path.abspath(folder))
     problems: list[Problem] = []
@@ -64,6 +65,7 @@ def load_project(folder: Path | str) -> Project:
         problems += document_problems(document)
     if problems:
         raise ConfigError(problems)
+    warnings += [told for document in documents["deployment"] for told in without_effect(document)]
     (pipeline,) = documents.pop("pipeline")
     by_kind = {kind: tuple(found) for kind, found in documents.items()}
     project = Project(root.name, root, pipeline, **by_kind, warnings=tuple(warnings))

@@ -15,7 +15,7 @@ from mlops_assets.serving.signature import SignatureError
 if TYPE_CHECKING:
     import pandas
 
-    from mlops_assets.config.deployment import GoldenRowsTest, InvarianceTest, LatencyTest, LoadTest, SchemaTest
+    from mlops_assets.config.endpoint_tests import GoldenRowsTest, InvarianceTest, LatencyTest, LoadTest, SchemaTest
     from mlops_assets.serving.model import ServedModel
 
 

@@ -14,7 +14,7 @@ from mlops_assets.serving.spec import Beside, Endpoints, EndpointSpec, EndpointS
 from mlops_assets.serving.watching import Watch
 
 if TYPE_CHECKING:
-    from mlops_assets.config.deployment import RolloutConfig
+    from mlops_assets.config.rollout import RolloutConfig
 
 # The tag of an endpoint whose only version has not passed its tests yet.
 UNTESTED = "untested"

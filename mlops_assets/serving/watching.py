@@ -19,7 +19,7 @@ from mlops_assets.serving.spec import Endpoints
 if TYPE_CHECKING:
     import pandas
 
-    from mlops_assets.config.deployment import RolloutConfig
+    from mlops_assets.config.rollout import RolloutConfig
 
 LOOKS = 200
 ENOUGH = 30
@@ -121,7 +121,7 @@ def unmet(criteria: Sequence[str], figures: Mapping[str, float]) -> list[str]:
     """A sentence for each criterion that does not hold over the figures; unknown is not met."""
     import polars as pl
 
-    from mlops_assets.config.deployment import ROLLOUT_METRICS
+    from mlops_assets.config.rollout import ROLLOUT_METRICS
     from mlops_assets.rules import columns, evaluate, parse
 
     row = pl.DataFrame({name: pl.Series([figures.get(name)], dtype=pl.Float64) for name in ROLLOUT_METRICS})

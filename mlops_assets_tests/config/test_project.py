@@ -153,6 +153,12 @@ def test_a_value_of_the_wrong_type_is_refused(problems: Problems, fields: str, l
         ),
         ("training", "gate: {confidence: 95}", "6:20: gate.confidence: value should be less than 1"),
         ("deployment", "min_replicas: 3", "5:15: min_replicas: 3 is above max_replicas 1"),
+        ("deployment", "timeout_seconds: 7200", "5:18: timeout_seconds: value should be less than or equal to 3600"),
+        (
+            "deployment",
+            "tests: [{type: latency}, {type: latency, p95_ms: 5}]",
+            "5:33: tests.1.type: test 'latency' is there twice; the first is air/deployment.yaml:5",
+        ),
         (
             "deployment",
             "rollout: {increments: [50, 10]}",

@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from mlops_assets.assets.rollouts import as_callers_send
-from mlops_assets.config.deployment import GoldenRowsTest
+from mlops_assets.config.endpoint_tests import GoldenRowsTest
 from mlops_assets.features.frames import signature_types
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.endpoint_tests import Probe, run_tests

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mlops_assets.config.deployment import RolloutConfig
+from mlops_assets.config.rollout import RolloutConfig
 from mlops_assets.serving.endpoint_tests import Probe, TestResult, run_tests
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
 from mlops_assets.serving.gateway_process import GatewayAddress

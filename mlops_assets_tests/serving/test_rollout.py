@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mlops_assets.config.deployment import RolloutConfig
+from mlops_assets.config.rollout import RolloutConfig
 from mlops_assets.serving.endpoint_tests import TestResult
 from mlops_assets.serving.errors import EndpointNotFound, EndpointUnavailable
 from mlops_assets.serving.rollout import RolledOut, Rollout

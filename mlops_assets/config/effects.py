@@ -1,0 +1,60 @@
+"""What a deployment document says that has no effect beside the rest of it: accepted, and told when it is loaded."""
+
+from collections.abc import Iterable, Iterator
+
+from mlops_assets.config.deployment import DeploymentConfig
+from mlops_assets.config.document import Document, FieldPath
+
+ENDPOINT_FIELDS = (
+    "endpoint_name",
+    "compute_type",
+    "compute_scale",
+    "min_replicas",
+    "max_replicas",
+    "autoscaling_enabled",
+    "enable_access_control",
+    "timeout_seconds",
+    "requests_per_minute",
+    "inference_log",
+    "environment_variables",
+    "rollout",
+    "tests",
+)
+WATCHED_FIELDS = ("increments", "evaluation_period", "success_criteria", "shadow_percentage")
+LOG_FIELDS = ("fraction", "hash_columns", "drop_columns")
+Said = tuple[FieldPath, str]
+
+
+def without_effect(document: Document[DeploymentConfig]) -> list[str]:
+    """A sentence, with file, line and field, for each field that is spelled out in vain."""
+    config = document.config
+    endpoint = config.deployment_type == "serving_endpoint"
+    found = _of_an_endpoint(config) if endpoint else _of_no_endpoint(config)
+    return [str(document.problem(field, message)) for field, message in found]
+
+
+def _of_no_endpoint(config: DeploymentConfig) -> Iterator[Said]:
+    """Batch scoring has no endpoint; `tests: []` asks for nothing."""
+    for name in ENDPOINT_FIELDS:
+        if name in config.model_fields_set and getattr(config, name) != []:
+            yield name, f"has no effect: a deployment of type '{config.deployment_type}' has no endpoint"
+
+
+def _of_an_endpoint(config: DeploymentConfig) -> Iterator[Said]:
+    if not config.autoscaling_enabled and config.min_replicas == 0:
+        yield "min_replicas", "0 has no effect without autoscaling_enabled: one worker always runs"
+    if not config.autoscaling_enabled and config.max_replicas > max(1, config.min_replicas):
+        yield "max_replicas", "has no effect without autoscaling_enabled: min_replicas run"
+    if not config.inference_log.enabled:
+        yield from _said(config, "inference_log", LOG_FIELDS, "has no effect: the log is not enabled")
+    if config.rollout.strategy == "all_at_once":
+        yield from _said(config, "rollout", WATCHED_FIELDS, "has no effect with strategy 'all_at_once'")
+    if config.rollout.strategy == "blue_green":
+        yield from _said(config, "rollout", ("increments",), "has no effect with strategy 'blue_green'")
+    if not config.tests:
+        yield "tests", "an empty list: nothing is asked of a version before it is relied on"
+
+
+def _said(config: DeploymentConfig, part: str, names: Iterable[str], message: str) -> Iterator[Said]:
+    spelled = getattr(config, part).model_fields_set
+    return ((f"{part}.{name}", message) for name in names if name in spelled)
