@@ -70,12 +70,15 @@ class DatabricksConfig(StrictModel):
         default={}, description="A job cluster in the terms of the Jobs API, instead of cluster_id."
     )
     timeout: Duration = Field(default=parse_duration("1h"), description="A step that takes longer is ended.")
-    permissions: dict[Name, Literal["CAN_QUERY", "CAN_VIEW", "CAN_MANAGE"]] = Field(
-        default={},
-        description="Who may do what with endpoints: an e-mail, group:<name> or service_principal:<application id>.",
+    permissions: dict[Name, Literal["CAN_QUERY", "CAN_VIEW", "CAN_MANAGE"]] | None = Field(
+        default=None,
+        description="Who may do what with endpoints: an e-mail, group:<name> or service_principal:<application id>. "
+        "Left as they are in the workspace if not given; {} takes all away.",
     )
     inference_schema: str | None = Field(
-        default=None, description="catalog.schema of AI Gateway's inference tables; none if not given."
+        default=None,
+        description="catalog.schema of AI Gateway's inference tables. Left as it is in the workspace if not given; an "
+        "empty text switches the table off.",
     )
     tables: str | None = Field(
         default=None,

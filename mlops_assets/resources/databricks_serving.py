@@ -78,7 +78,9 @@ def _by_reference(name: str, value: str) -> str:
 class DatabricksServingResource(dg.ConfigurableResource[DatabricksServing]):
     """Gives assets Model Serving of a workspace."""
 
-    permissions: dict[str, str] = Field(default={}, description="Principal to CAN_QUERY, CAN_VIEW or CAN_MANAGE.")
+    permissions: dict[str, str] | None = Field(
+        default=None, description="Principal to CAN_QUERY, CAN_VIEW or CAN_MANAGE; left as they are if not given."
+    )
     inference_schema: str | None = Field(default=None, description="catalog.schema of AI Gateway's inference tables.")
     poll_seconds: float = Field(default=5.0, description="Time between two looks at a change under way.")
 

@@ -74,7 +74,7 @@ def _databricks() -> Mapping[str, object]:
         "lake": WarehouseResource(home=there.volume, platform="databricks", tables=there.tables),
         "registry": RegistryResource(tracking_uri="databricks", registry_uri="databricks-uc", platform="databricks"),
         "serving": DatabricksServingResource(
-            permissions=dict(there.permissions),
+            permissions=None if there.permissions is None else dict(there.permissions),
             inference_schema=there.inference_schema,
         ),
     }

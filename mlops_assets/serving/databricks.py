@@ -2,16 +2,15 @@
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from pydantic import BaseModel, ConfigDict
 
 from mlops_assets.serving import databricks_bodies as bodies
-from mlops_assets.serving.databricks_errors import told
+from mlops_assets.serving.databricks_errors import again, told, why
 from mlops_assets.serving.databricks_metrics import counted
 from mlops_assets.serving.errors import DeadlineExceeded, DeploymentFailed, EndpointNotFound
 from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, Traffic
@@ -24,20 +23,19 @@ if TYPE_CHECKING:
 POLL_SECONDS = 5.0
 UPDATE_SECONDS = 1800.0
 MAX_TIMEOUT_SECONDS = 297
-LOG_LINES = 20
-Answer = TypeVar("Answer")
 
 
 class EndpointOptions(BaseModel):
     """What a workspace adds to a deployment: who may do what with an endpoint, and its limits.
 
     `permissions` maps a user's e-mail, `group:<name>` or `service_principal:<application id>` to CAN_QUERY, CAN_VIEW or
-    CAN_MANAGE; `inference_schema` is the `catalog.schema` that AI Gateway logs requests to.
+    CAN_MANAGE; `inference_schema` is the `catalog.schema` that AI Gateway logs requests to. What is None is left as it
+    is in the workspace; no permissions, and an empty text, take away what is there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    permissions: dict[str, str] = Field(default_factory=dict)
+    permissions: dict[str, str] | None = None
     inference_schema: str | None = None
 
 
@@ -103,7 +101,7 @@ class DatabricksEndpoints:
         path = f"/serving-endpoints/{name}/served-models/{served}/invocations"
         found: list[Any] = []
         for chunk in chunks(rows):
-            found += self._again(f"'{name}' did not answer", partial(self._post, path, chunk.body))["predictions"]
+            found += again(f"'{name}' did not answer", partial(self._post, path, chunk.body))["predictions"]
         return pd.DataFrame([row if isinstance(row, dict) else {"prediction": row} for row in found], index=rows.index)
 
     def _post(self, path: str, body: bytes) -> Mapping[str, Any]:
@@ -113,7 +111,7 @@ class DatabricksEndpoints:
 
     def traffic(self, name: str) -> Mapping[str, Traffic]:
         """Requests and failures by served name, as the endpoint's own metrics count them."""
-        text = self._again(f"No metrics of '{name}'", lambda: self._api.export_metrics(name).contents)
+        text = again(f"No metrics of '{name}'", lambda: self._api.export_metrics(name).contents)
         return counted(text.read().decode() if text else "")
 
     def delete(self, name: str) -> None:
@@ -132,7 +130,7 @@ class DatabricksEndpoints:
             found = self._get(name)
             status = bodies.status(found)
             if status.config_update in ("UPDATE_FAILED", "UPDATE_CANCELED"):
-                raise DeploymentFailed(self._why(found, status))
+                raise DeploymentFailed(why(self._api, found, status))
             if status.settled and status.ready:
                 return status
             if time.monotonic() > deadline:
@@ -141,7 +139,7 @@ class DatabricksEndpoints:
 
     def logs(self, name: str, served: str) -> str:
         """What the processes behind a served entity printed lately."""
-        return str(self._again(f"No logs of '{name}'", lambda: self._api.logs(name, served).logs) or "")
+        return str(again(f"No logs of '{name}'", lambda: self._api.logs(name, served).logs) or "")
 
     def _create(self, spec: EndpointSpec) -> None:
         with told(f"The endpoint '{spec.name}' was not created"):
@@ -164,10 +162,9 @@ class DatabricksEndpoints:
                 added = {key: value for key, value in spec.tags.items() if present.get(key) != value}
                 gone = [key for key in present if key not in spec.tags]
                 self._api.patch(spec.name, add_tags=bodies.tags(added), delete_tags=gone)
-            gateway = bodies.ai_gateway(spec, self._options)
+            gateway = bodies.ai_gateway(spec, self._options, found.ai_gateway)
             if gateway is not None and gateway != found.ai_gateway:
-                limits, table = gateway.rate_limits, gateway.inference_table_config
-                self._api.put_ai_gateway(spec.name, rate_limits=limits, inference_table_config=table)
+                self._api.put_ai_gateway(spec.name, **vars(gateway))
             if bodies.failed(found) or not bodies.serves(current, wanted):
                 entities, traffic = wanted.served_entities, wanted.traffic_config
                 self._api.update_config(spec.name, served_entities=entities, traffic_config=traffic)
@@ -175,7 +172,7 @@ class DatabricksEndpoints:
 
     def _permit(self, identity: str) -> None:
         """Permissions go by the endpoint's id; its name answers 404."""
-        if not self._options.permissions:
+        if self._options.permissions is None:
             return
         with told("The endpoint's permissions were not set"):
             wanted = bodies.permissions(self._options.permissions)
@@ -189,18 +186,6 @@ class DatabricksEndpoints:
             time.sleep(self._poll_seconds)
         return found
 
-    def _why(self, found: "ServingEndpointDetailed", status: EndpointStatus) -> str:
-        lines = [f"The endpoint '{found.name}' was not updated ({status.config_update}); it serves what it did before."]
-        for served, problem in bodies.problems(found).items():
-            lines += [f"{served}: {problem}", *self._build_log(str(found.name), served)[-LOG_LINES:]]
-        return "\n".join(lines)
-
-    def _build_log(self, name: str, served: str) -> Sequence[str]:
-        ask = self._api.build_logs
-        return (
-            str(self._again(f"No build log of '{served}'", lambda: ask(name, served).logs) or "").strip().splitlines()
-        )
-
     def _find(self, name: str) -> "ServingEndpointDetailed | None":
         try:
             return self._get(name)
@@ -208,19 +193,4 @@ class DatabricksEndpoints:
             return None
 
     def _get(self, name: str) -> "ServingEndpointDetailed":
-        return self._again(f"The endpoint '{name}' at {self._rest._cfg.host}", lambda: self._api.get(name))
-
-    def _again(self, what: str, ask: Callable[[], Answer]) -> Answer:
-        """What a question answers; the SDK itself repeats it after a 429 or 503 only."""
-        retrying = Retrying(
-            retry=retry_if_exception(lambda error: bool(getattr(error, "transient", False))),
-            wait=wait_random_exponential(multiplier=0.1, max=5),
-            stop=stop_after_attempt(5),
-            reraise=True,
-        )
-
-        def once() -> Answer:
-            with told(what):
-                return ask()
-
-        return retrying(once)
+        return again(f"The endpoint '{name}' at {self._rest._cfg.host}", lambda: self._api.get(name))

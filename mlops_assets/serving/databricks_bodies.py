@@ -1,6 +1,7 @@
 """Between this package's endpoint specifications and the SDK's dataclasses."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersion
@@ -8,6 +9,8 @@ from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersio
 if TYPE_CHECKING:
     from databricks.sdk.service.serving import (
         AiGatewayConfig,
+        AiGatewayInferenceTableConfig,
+        AiGatewayRateLimit,
         EndpointCoreConfigInput,
         EndpointTag,
         ServingEndpointAccessControlRequest,
@@ -58,29 +61,44 @@ def tags(wanted: Mapping[str, str]) -> "list[EndpointTag]":
     return [EndpointTag(key=key, value=value) for key, value in wanted.items()]
 
 
-def ai_gateway(spec: EndpointSpec, options: "EndpointOptions") -> "AiGatewayConfig | None":
-    """The inference table and the rate limit, None where neither is asked for."""
+def ai_gateway(
+    spec: EndpointSpec, options: "EndpointOptions", present: "AiGatewayConfig | None" = None
+) -> "AiGatewayConfig | None":
+    """The endpoint's rate limit and inference table as they are asked for, all else as it is at `present`; None where
+    nothing is asked for or there.
+    """
+    from databricks.sdk.service.serving import AiGatewayConfig, AiGatewayRateLimitKey
+
+    made = replace(present) if present else AiGatewayConfig()
+    others = [limit for limit in made.rate_limits or () if limit.key != AiGatewayRateLimitKey.ENDPOINT]
+    limits = [*others, *_rate_limit(spec)]
+    if limits or made.rate_limits:
+        made.rate_limits = limits
+    if options.inference_schema:
+        made.inference_table_config = _inference_table(spec.name, options.inference_schema)
+    elif options.inference_schema is not None and made.inference_table_config:
+        made.inference_table_config = replace(made.inference_table_config, enabled=False)
+    return made if present or made != AiGatewayConfig() else None
+
+
+def _rate_limit(spec: EndpointSpec) -> "list[AiGatewayRateLimit]":
     from databricks.sdk.service.serving import (
-        AiGatewayConfig,
-        AiGatewayInferenceTableConfig,
         AiGatewayRateLimit,
         AiGatewayRateLimitKey,
         AiGatewayRateLimitRenewalPeriod,
     )
 
-    if options.inference_schema is None and spec.requests_per_minute is None:
-        return None
-    made = AiGatewayConfig()
-    if options.inference_schema is not None:
-        catalog, schema = options.inference_schema.split(".")
-        prefix = spec.name.replace("-", "_")
-        made.inference_table_config = AiGatewayInferenceTableConfig(catalog, True, schema, prefix)
-    if spec.requests_per_minute is not None:
-        limit = AiGatewayRateLimit(
-            AiGatewayRateLimitRenewalPeriod.MINUTE, spec.requests_per_minute, AiGatewayRateLimitKey.ENDPOINT
-        )
-        made.rate_limits = [limit]
-    return made
+    if spec.requests_per_minute is None:
+        return []
+    minute, whole = AiGatewayRateLimitRenewalPeriod.MINUTE, AiGatewayRateLimitKey.ENDPOINT
+    return [AiGatewayRateLimit(minute, spec.requests_per_minute, whole)]
+
+
+def _inference_table(endpoint: str, place: str) -> "AiGatewayInferenceTableConfig":
+    from databricks.sdk.service.serving import AiGatewayInferenceTableConfig
+
+    catalog, schema = place.split(".")
+    return AiGatewayInferenceTableConfig(catalog, True, schema, endpoint.replace("-", "_"))
 
 
 def permissions(wanted: Mapping[str, str]) -> "list[ServingEndpointAccessControlRequest]":

@@ -1,9 +1,13 @@
-"""The Databricks SDK's errors as this package's: one taxonomy for gateway and workspace."""
+"""The Databricks SDK's errors as this package's, one taxonomy for gateway and workspace, and why an update failed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from json import JSONDecodeError
+from typing import TYPE_CHECKING, TypeVar
 
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from mlops_assets.serving import databricks_bodies as bodies
 from mlops_assets.serving.errors import (
     DeadlineExceeded,
     EndpointNotFound,
@@ -13,6 +17,13 @@ from mlops_assets.serving.errors import (
     ServingError,
     Throttled,
 )
+from mlops_assets.serving.spec import EndpointStatus
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.serving import ServingEndpointDetailed, ServingEndpointsAPI
+
+LOG_LINES = 20
+Answer = TypeVar("Answer")
 
 
 @contextmanager
@@ -55,3 +66,32 @@ def _of(error: BaseException, what: str) -> ServingError:
 def _transient(error: ServingError) -> ServingError:
     error.transient = True
     return error
+
+
+def again(what: str, ask: Callable[[], Answer]) -> Answer:
+    """What a question answers; the SDK itself repeats it after a 429 or 503 only. Raises ServingError, see `told`."""
+    retrying = Retrying(
+        retry=retry_if_exception(lambda error: bool(getattr(error, "transient", False))),
+        wait=wait_random_exponential(multiplier=0.1, max=5),
+        stop=stop_after_attempt(5),
+        reraise=True,
+    )
+
+    def once() -> Answer:
+        with told(what):
+            return ask()
+
+    return retrying(once)
+
+
+def why(api: "ServingEndpointsAPI", found: "ServingEndpointDetailed", status: EndpointStatus) -> str:
+    """Why an update failed: the state, each served entity's problem and the end of its build log."""
+    lines = [f"The endpoint '{found.name}' was not updated ({status.config_update}); it serves what it did before."]
+    for served, problem in bodies.problems(found).items():
+        lines += [f"{served}: {problem}", *_build_log(api, str(found.name), served)[-LOG_LINES:]]
+    return "\n".join(lines)
+
+
+def _build_log(api: "ServingEndpointsAPI", name: str, served: str) -> list[str]:
+    found = again(f"No build log of '{served}'", lambda: api.build_logs(name, served).logs)
+    return str(found or "").strip().splitlines()

@@ -129,6 +129,33 @@ def test_permissions_go_by_id_and_the_gateway_gets_table_and_limit(
     }
 
 
+def test_what_is_asked_for_no_more_is_taken_away_and_what_never_was_is_left(
+    there: Workspace, spec: Callable[..., EndpointSpec]
+) -> None:
+    from databricks.sdk.service.serving import AiGatewayUsageTrackingConfig
+
+    mine = {"permissions": {"group:ml": "CAN_QUERY"}, "inference_schema": "main.logs"}
+    endpoints(there, **mine).apply(spec(requests_per_minute=100))
+    endpoints(there).wait_ready("churn", 30)
+    made = there.serving.endpoints["churn"]
+    assert made.gateway is not None
+    made.gateway.usage_tracking_config = AiGatewayUsageTrackingConfig(enabled=True)
+
+    endpoints(there).apply(spec())
+
+    assert made.gateway.rate_limits in (None, [])
+    assert made.gateway.inference_table_config is not None
+    assert (made.gateway.inference_table_config.enabled, len(made.permissions)) == (True, 1)
+
+    endpoints(there, permissions={}, inference_schema="").apply(spec())
+
+    assert (made.gateway.inference_table_config.enabled, made.permissions) == (False, [])
+    assert made.gateway.usage_tracking_config == AiGatewayUsageTrackingConfig(enabled=True)
+    there.requests.clear()
+    endpoints(there, inference_schema="").apply(spec())
+    assert {request.split()[0] for request in there.requests} == {"GET"}
+
+
 @pytest.mark.parametrize("fault", [Fault.error(500, "INTERNAL_ERROR", "no"), Fault.html(502), Fault.html(200)])
 def test_a_look_that_fails_once_does_not_fail_the_deployment(
     there: Workspace, spec: Callable[..., EndpointSpec], fault: Fault
