@@ -14,12 +14,12 @@ from mlops_assets.lake.foreign import exists, opened, still_there, table_rows
 from mlops_assets.lake.merging import merge
 from mlops_assets.lake.new_rows import appended_rows, polars_schema
 from mlops_assets.lake.storable import normalised
-from mlops_assets.lake.writing import Commit, Written, append, overwrite, replace
+from mlops_assets.lake.writing import Commit, Written, append, fitting, overwrite, replace
 
 __all__ = [
-    "Commit", "Written", "added", "append", "appended", "changes", "exists", "files", "latest", "merge", "normalised",
-    "overwrite", "replace", "required", "rows", "rows_of", "scan", "schema", "transaction_version", "vanished",
-    "version",
+    "Commit", "Written", "added", "append", "appended", "changes", "exists", "files", "fitting", "latest", "merge",
+    "normalised", "overwrite", "replace", "required", "rows", "rows_of", "scan", "schema", "transaction_version",
+    "vanished", "version",
 ]  # fmt: skip
 
 

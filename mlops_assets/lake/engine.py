@@ -129,6 +129,11 @@ class Engine(Protocol[F]):
         how many rows each removed.
         """
 
+    def fitting(self, path: str, frame: F) -> None:
+        """Raise LakeError where the table at `path`, if there is one, has a column of the frame as a type that would
+        not keep its values; so do `append` and `merge`, before anything is written.
+        """
+
     def append(
         self,
         path: str,

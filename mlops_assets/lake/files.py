@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from mlops_assets.lake.errors import LakeError, nearest
+from mlops_assets.lake.fitting import refuse_misfits, refuse_unknown
 from mlops_assets.lake.sources import SourceFile
 
 if TYPE_CHECKING:
@@ -42,28 +43,9 @@ def scan_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -
         if column not in present:
             hint = nearest(column, present)
             raise LakeError(f"{file.address}: no column '{column}', which the document declares{hint}")
-    _require_types(file, schema, known)
+    refuse_unknown(file.address, schema)
+    refuse_misfits(file.address, schema, known or {})
     return frame
-
-
-def _require_types(file: SourceFile, schema: pl.Schema, known: pl.Schema | None) -> None:
-    for name, dtype in schema.items():
-        stored = known.get(name) if known else None
-        if stored is not None and not _fits(dtype, stored):
-            raise LakeError(
-                f"{file.address}: column '{name}' is {dtype}, and the table has it as {stored}; "
-                "write the file again with that type, or ingest it into a new destination"
-            )
-
-
-def _fits(dtype: pl.DataType, stored: pl.DataType) -> bool:
-    """Whether values of one type are stored as the other without loss of meaning."""
-    from mlops_assets.lake.storable import stored_type
-
-    own = stored_type(dtype)
-    return own == stored or dtype == pl.Null or (own.is_integer() and stored.is_integer()) or (
-        own.is_float() and stored.is_float()
-    )  # fmt: skip
 
 
 @contextmanager

@@ -27,6 +27,7 @@ def history(config: "DataConfig", rows: pl.DataFrame, silver: str) -> pl.DataFra
         LakeError: there is no column `sequence_by`, or it is no date or time.
     """
     keys = config.primary_keys
+    delta.fitting(silver, rows)
     seen = _dated(config, rows)
     known = _known(keys, seen, silver)
     every = pl.concat([known.drop(TO, CURRENT), seen], how="diagonal_relaxed")

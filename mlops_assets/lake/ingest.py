@@ -5,46 +5,22 @@ What was ingested is in the bronze table's own log: `state:<file>` and `content:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.lake import delta, log
+from mlops_assets.lake.delta_source import ingest_delta
 from mlops_assets.lake.engine import Engine
-from mlops_assets.lake.errors import LakeError, Overtaken, SourceChanged, SourceMissing
-from mlops_assets.lake.evolution import left_out
+from mlops_assets.lake.errors import Overtaken, SourceChanged
 from mlops_assets.lake.files import told
 from mlops_assets.lake.fingerprints import next_number, says
-from mlops_assets.lake.foreign import opened, still_there
+from mlops_assets.lake.foreign import opened
 from mlops_assets.lake.sources import SourceFile, source_files
 from mlops_assets.lake.stretches import PARTITION
+from mlops_assets.lake.target import Ingested, Target
 from mlops_assets.lake.writing import quoted
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
-
-
-@dataclass(frozen=True)
-class Ingested:
-    """What one run brought into a bronze table; `columns_ignored` are those that `schema_evolution` left out."""
-
-    table: str
-    version: int | None
-    rows: int = 0
-    files: tuple[str, ...] = ()
-    known: int = 0
-    ignored: tuple[str, ...] = ()
-    columns_ignored: tuple[str, ...] = ()
-    replaced: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Target:
-    """The bronze table that a run writes, with what, and what its log says was ingested."""
-
-    config: "DataConfig"
-    table: str
-    engine: Engine[Any]
-    recorded: Mapping[str, int]
 
 
 def ingest(config: "DataConfig", location: str, table: str, engine: Engine[Any]) -> Ingested:
@@ -58,7 +34,7 @@ def ingest(config: "DataConfig", location: str, table: str, engine: Engine[Any])
     """
     target = Target(config, table, engine, log.recorded(table))
     if config.format == "delta":
-        return _ingest_delta(target, location)
+        return ingest_delta(target, location)
     files = source_files(location, config.format)
     new, changed = _sorted_out(files, target.recorded)
     if changed and config.on_changed_source == "fail":
@@ -107,9 +83,9 @@ def _ingest_file(file: SourceFile, target: Target, *, replace: bool) -> tuple[in
         found = {content: fetched.content(), f"state:{file.name}": file.state}
         numbers = {name: next_number(name, target.recorded.get(name), each) for name, each in found.items()}
         frame = engine.read_file(local, config, known)
-        without = left_out(config, engine.columns(frame), known, file.address)
-        commit = _commit(target, numbers)
-        rows = _stamped(target, frame, file.name, without)
+        without = target.left_out(frame, file.address)
+        commit = target.commit(numbers)
+        rows = target.stamped(frame, file.name, without)
         try:
             if replace:
                 where = f"_source_file = {quoted(file.name)}"
@@ -119,83 +95,6 @@ def _ingest_file(file: SourceFile, target: Target, *, replace: bool) -> tuple[in
             if not says(log.recorded(table).get(content), found[content]):
                 raise
             return None
-
-
-def _stamped(target: Target, frame: Any, source: str, without: tuple[str, ...]) -> Any:
-    rows = target.engine.stamped(frame, source, without)
-    return target.engine.parted(target.config, rows) if target.config.partitions else rows
-
-
-def _commit(target: Target, numbers: Mapping[str, int]) -> delta.Commit:
-    """What the table records, where it still says what this run has seen there."""
-    return {
-        "transactions": numbers,
-        "seen": {name: target.recorded.get(name) for name in list(numbers)[:1]},
-        "partition_by": [PARTITION] if target.config.partitions else [],
-    }
-
-
-def _ingest_delta(target: Target, location: str) -> Ingested:
-    newest = _source_version(target.config, location)
-    done = target.recorded.get("source")
-    if done is not None and done >= newest:
-        return Ingested(target.table, delta.version(target.table), known=done + 1)
-    changed = _changed_versions(location, done, newest)
-    if changed and target.config.on_changed_source == "ignore":
-        return _ingest_versions(target, location, done, newest, changed)
-    replace = bool(changed) and target.config.on_changed_source == "replace"
-    return _ingest_range(target, location, None if replace else done, newest, replace=replace)
-
-
-def _source_version(config: "DataConfig", location: str) -> int:
-    """The version of the source to come to."""
-    newest = delta.version(location)
-    if newest is None:
-        raise SourceMissing(f"there is no Delta table at {location}")
-    wanted = config.source_version
-    if wanted is not None and wanted > newest:
-        raise LakeError(f"{location}: there is no version {wanted}; the newest is {newest}")
-    return newest if wanted is None else wanted
-
-
-def _changed_versions(location: str, done: int | None, newest: int) -> list[int]:
-    """The versions that changed or removed rows since version `done`."""
-    if done is None:
-        return []
-    return [commit.version for commit in log.commits(location, done, newest) if not commit.appends]
-
-
-def _ingest_range(target: Target, location: str, after: int | None, until: int, *, replace: bool = False) -> Ingested:
-    """Rows that a source gained up to a version; with `replace`, all its rows in the place of those before."""
-    config, table, engine = target.config, target.table, target.engine
-    known = delta.schema(table) if delta.exists(table) else None
-    fresh = engine.appended(location, after, until)
-    without = left_out(config, engine.columns(fresh), known, location)
-    rows = _stamped(target, fresh, f"{location}@{until}", without)
-    commit = _commit(target, {"source": until})
-    name = f"version {until}"
-    with still_there(location):
-        if replace:
-            written = engine.overwrite(table, rows, where=f"_source_file LIKE {quoted(location + '@%')}", **commit)
-        else:
-            written = engine.append(table, rows, add_columns=True, **commit)
-    replaced = (name,) if replace else ()
-    return Ingested(table, written.version, written.inserted, (name,), columns_ignored=without, replaced=replaced)
-
-
-def _ingest_versions(target: Target, location: str, done: int | None, newest: int, changed: list[int]) -> Ingested:
-    """What versions that only added rows have added; the changes of the others stay out."""
-    rows, last = 0, done
-    files: list[str] = []
-    for version in range((done or 0) + 1, newest + 1):
-        if version not in changed:
-            recorded = {**target.recorded, **({} if last is None else {"source": last})}
-            part = _ingest_range(
-                Target(target.config, target.table, target.engine, recorded), location, version - 1, version
-            )
-            rows, files, last = rows + part.rows, [*files, *part.files], version
-    names = tuple(f"version {version}" for version in changed)
-    return Ingested(target.table, delta.version(target.table), rows, tuple(files), ignored=names)
 
 
 def partitions_of(table: str, after: int | None, until: int | None) -> list[str]:

@@ -15,7 +15,7 @@ from mlops_assets.lake.current import current
 from mlops_assets.lake.new_rows import polars_schema
 from mlops_assets.lake.storable import normalised
 from mlops_assets.lake.streams import told
-from mlops_assets.lake.writing import CONFIGURATION, Seen, Written, append, committed, on_conflict, target
+from mlops_assets.lake.writing import CONFIGURATION, Seen, Written, append, committed, fitting, on_conflict, target
 
 # Rows that a merge may write anew with every row that arrives, and those that cost next to nothing.
 TIMES, ALWAYS = 16, 16_384
@@ -118,7 +118,7 @@ def _beyond(files: pl.DataFrame, rows: pl.DataFrame, keys: Sequence[str]) -> Ite
         low, high = (files.get_column(f"{end}.{key}", default=None) for end in ("min", "max"))
         if files.is_empty() or low is None or high is None or low.null_count() + high.null_count():
             continue
-        if low.dtype == high.dtype == rows.schema[key]:
+        if low.dtype == high.dtype == rows.schema[key] != pl.Boolean:
             yield int((rows[key] > high.max()).sum()), key
 
 
@@ -128,6 +128,7 @@ def _widened(path: str, frame: pl.DataFrame) -> pl.DataFrame:
     if table is None:
         return frame
     known = polars_schema(table)
+    fitting(path, frame, table)
     if any(name not in known for name in frame.columns):
         # A commit of its own: columns without values change no row, so a kill after it loses nothing.
         append(path, frame.clear(), transactions={}, add_columns=True)

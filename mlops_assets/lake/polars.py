@@ -41,6 +41,7 @@ class PolarsEngine:
     table_outcomes = staticmethod(table_outcomes)
     prepare = staticmethod(prepare)
     without_duplicates = staticmethod(without_duplicates)
+    fitting = staticmethod(delta.fitting)
     append = staticmethod(delta.append)
     overwrite = staticmethod(delta.overwrite)
     merge = staticmethod(delta.merge)

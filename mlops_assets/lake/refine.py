@@ -16,6 +16,7 @@ from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Batch, Run, silver_rules
 from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.errors import Overtaken
+from mlops_assets.lake.identity import made_anew, made_from, refuse_another
 from mlops_assets.lake.rowcount import RowCount
 from mlops_assets.lake.silver import correct_silver, quarantine_properties, write_silver
 from mlops_assets.lake.stretches import Position, Scope, Stretch, between, position, seen, stretches
@@ -124,7 +125,11 @@ def _brought(work: Work) -> Refined:
     newest = delta.version(work.tables.bronze)
     if newest is None:
         return Refined(RowCount())
+    tables = work.tables
+    refuse_another(tables.bronze, (tables.silver, tables.quarantine))
     done = _finished(work)
+    if done is not None and done.version > newest:
+        raise made_anew(tables.bronze, (tables.silver, tables.quarantine))
     later = done is None or done < Position(newest)
     found = _stretches(work, done, newest) if later else []
     if not found:
@@ -197,6 +202,8 @@ def _blocked(work: Work, found: Survey, batches: Sequence[Batch[Any]]) -> tuple[
 
 def _write(work: Work, stretch: Stretch, batch: Batch[Any]) -> None:
     """Both commits."""
+    if work.config.mode != "overwrite":
+        work.engine.fitting(work.tables.silver, batch.good)
     quarantined = _write_quarantine(work, stretch, batch)
     try:
         _commit(work, stretch, batch, quarantined)
@@ -216,13 +223,12 @@ def _commit(work: Work, stretch: Stretch, batch: Batch[Any], quarantined: int) -
 
 
 def _write_quarantine(work: Work, stretch: Stretch, batch: Batch[Any]) -> int:
-    name = work.scope.name
+    name, path = work.scope.name, work.tables.quarantine
     commit: delta.Commit = {
-        "transactions": stretch.end.recorded(name),
-        "seen": seen(work.tables.quarantine, stretch.start, name),
+        "transactions": {**stretch.end.recorded(name), **made_from(path, work.tables.bronze)},
+        "seen": seen(path, stretch.start, name),
         "properties": quarantine_properties(work.config),
     }
-    path = work.tables.quarantine
     files = work.engine.corrected(work.tables.bronze, stretch) if stretch.corrects else ()
     if files and delta.exists(path):
         where = f"_source_file IN ({', '.join(map(quoted, files))})"
@@ -231,11 +237,11 @@ def _write_quarantine(work: Work, stretch: Stretch, batch: Batch[Any]) -> int:
 
 
 def _write_silver(work: Work, stretch: Stretch, good: Any) -> tuple[int, dict[str, int]]:
-    commit: delta.Commit = {
-        "transactions": stretch.end.recorded(work.scope.name),
-        "seen": seen(work.tables.silver, stretch.start, work.scope.name),
-    }
     tables = work.tables
+    commit: delta.Commit = {
+        "transactions": {**stretch.end.recorded(work.scope.name), **made_from(tables.silver, tables.bronze)},
+        "seen": seen(tables.silver, stretch.start, work.scope.name),
+    }
     if stretch.corrects:
         paths = (tables.bronze, tables.silver, tables.quarantine)
         return correct_silver(work.config, paths, stretch, good, commit, work.engine)

@@ -21,7 +21,9 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from mlops_assets.lake import log
 from mlops_assets.lake.current import current, recorded
 from mlops_assets.lake.errors import Overtaken
+from mlops_assets.lake.fitting import refuse_misfits
 from mlops_assets.lake.foreign import exists, opened, refuse_to_write
+from mlops_assets.lake.new_rows import polars_schema
 from mlops_assets.lake.streams import arrow_schema, folder, stream, told
 
 FEED = "delta.enableChangeDataFeed"
@@ -119,6 +121,7 @@ def append(
     """Add the rows of `frame` and record `transactions` in the same commit; a lazy frame streams through memory."""
     with told(path) as failed, _made_alone(path, frame, partition_by, properties):
         table = target(path, seen)
+        fitting(path, frame, table)
         write_deltalake(
             table or folder(path),
             stream(frame, failed),
@@ -148,6 +151,8 @@ def overwrite(
     with told(path) as failed, _made_alone(path, frame, partition_by, properties):
         table = target(path, seen)
         where = where if table else None
+        if where:
+            fitting(path, frame, table)
         write_deltalake(
             table or folder(path),
             stream(frame, failed),
@@ -167,6 +172,13 @@ def replace(
     """Replace the partitions whose columns hold one of these texts by the rows of `frame`, which are of them."""
     where = " AND ".join(f"{name} IN ({', '.join(map(quoted, values))})" for name, values in partitions.items())
     return overwrite(path, frame, transactions=transactions, partition_by=list(partitions), where=where)
+
+
+def fitting(path: str, frame: Rows, table: DeltaTable | None = None) -> None:
+    """Refuse columns whose values the table's would not keep, where there is a table."""
+    table = table or current(path)
+    if table:
+        refuse_misfits(path, frame.collect_schema(), polars_schema(table))
 
 
 def _written(path: str, table: DeltaTable | None) -> Written:

@@ -12,8 +12,9 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from mlops_assets.lake import delta, log
 from mlops_assets.lake.errors import LakeError, Overtaken
+from mlops_assets.lake.fitting import refuse_misfits
 from mlops_assets.lake.spark.storable import normalised
-from mlops_assets.lake.spark.types import quoted
+from mlops_assets.lake.spark.types import polars_schema, quoted
 from mlops_assets.lake.writing import CONFIGURATION, Seen, Written
 from mlops_assets.rules.spark_operations import functions
 
@@ -144,6 +145,8 @@ def _write(
     f, counted = functions(), Observation()
     first, further = list(transactions.items())[:1], list(transactions.items())[1:]
     require(path, seen, *first)
+    if "overwriteSchema" not in options:
+        fitting(path, frame)
     writer = normalised(frame).observe(counted, f.count(f.lit(1)).alias("rows")).write.format("delta").mode(mode)
     for name, number in first:
         writer = writer.option("txnAppId", name).option("txnVersion", number)
@@ -153,6 +156,12 @@ def _write(
         writer.options(**options, **({} if delta.exists(path) else properties)).save(path)
     record(path, frame, further)
     return Written(delta.latest(path), inserted=counted.get["rows"])
+
+
+def fitting(path: str, frame: "DataFrame") -> None:
+    """Refuse columns whose values the table's would not keep, where there is a table."""
+    if delta.exists(path):
+        refuse_misfits(path, polars_schema(frame), delta.schema(path))
 
 
 def record(path: str, frame: "DataFrame", transactions: Sequence[tuple[str, int]]) -> None:

@@ -40,6 +40,7 @@ class SparkEngine:
         self._config, self._open = config, session
         self._kept: list[DataFrame] = []
 
+    fitting = staticmethod(delta.fitting)
     append = staticmethod(delta.append)
     overwrite = staticmethod(delta.overwrite)
     merge = staticmethod(merging.merge)

@@ -29,6 +29,7 @@ def history(config: "DataConfig", rows: "DataFrame", silver: str) -> "DataFrame"
     seen = _dated(config, rows)
     if not tables.exists(silver):
         return _versions(keys, seen, untracked(config)).withColumn(GONE, f.lit(False))
+    delta.fitting(silver, rows)
     stored = delta.scan(seen.sparkSession, silver)
     known = stored.join(seen.select(*map(quoted, keys)).distinct(), on=keys, how="left_semi")
     every = known.drop(TO, CURRENT).unionByName(seen, allowMissingColumns=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from mlops_assets.lake import delta
-from mlops_assets.lake.spark.delta import append, on_conflict, record, require, scan, told
+from mlops_assets.lake.spark.delta import append, fitting, on_conflict, record, require, scan, told
 from mlops_assets.lake.spark.storable import normalised
 from mlops_assets.lake.spark.types import name_in_sql, quoted
 from mlops_assets.lake.writing import CONFIGURATION, Seen, Written
@@ -41,6 +41,7 @@ def merge(
         return append(
             path, kept, transactions=transactions, seen=seen, partition_by=partition_by, properties=properties
         )
+    fitting(path, frame)
     wide = _widened(path, frame, beside=gone)
     first, *further = transactions.items()
     require(path, seen, first)

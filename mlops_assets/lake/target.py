@@ -1,0 +1,55 @@
+"""The bronze table that a run writes, and what one run brought into it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops_assets.lake import delta
+from mlops_assets.lake.engine import Engine
+from mlops_assets.lake.evolution import left_out
+from mlops_assets.lake.stretches import PARTITION
+
+if TYPE_CHECKING:
+    from mlops_assets.config import DataConfig
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What one run brought into a bronze table; `columns_ignored` are those that `schema_evolution` left out."""
+
+    table: str
+    version: int | None
+    rows: int = 0
+    files: tuple[str, ...] = ()
+    known: int = 0
+    ignored: tuple[str, ...] = ()
+    columns_ignored: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """The bronze table that a run writes, with what, and what its log says was ingested."""
+
+    config: "DataConfig"
+    table: str
+    engine: Engine[Any]
+    recorded: Mapping[str, int]
+
+    def left_out(self, frame: Any, source: str) -> tuple[str, ...]:
+        """Those of the frame's columns that the table does not take, as `schema_evolution` says."""
+        known = delta.schema(self.table) if delta.exists(self.table) else None
+        return left_out(self.config, self.engine.columns(frame), known, source)
+
+    def stamped(self, frame: Any, source: str, without: tuple[str, ...]) -> Any:
+        """The frame as bronze takes it."""
+        rows = self.engine.stamped(frame, source, without)
+        return self.engine.parted(self.config, rows) if self.config.partitions else rows
+
+    def commit(self, numbers: Mapping[str, int]) -> delta.Commit:
+        """What the table records, where it still says what this run has seen there of the first."""
+        return {
+            "transactions": numbers,
+            "seen": {name: self.recorded.get(name) for name in list(numbers)[:1]},
+            "partition_by": [PARTITION] if self.config.partitions else [],
+        }
