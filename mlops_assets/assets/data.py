@@ -17,6 +17,7 @@ from mlops_assets.assets.reported import reported
 from mlops_assets.assets.rule_checks import rule_check_specs
 from mlops_assets.assets.table_checks import table_check_specs
 from mlops_assets.config import DataConfig, Document, Project
+from mlops_assets.config.references import source_of
 from mlops_assets.config.rule_types import rule_tables
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.samples import land
@@ -73,7 +74,7 @@ def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
 
     @dg.asset(
         key=key,
-        deps=[table_key(project, "source", document.name)] if config.sample else [],
+        deps=_upstream(project, document),
         description=f"The source as it arrived, each file once. {config.description}",
         metadata={"source_path": config.source_path},
         **shared(project, "bronze", ["delta", "bronze"]),
@@ -90,6 +91,14 @@ def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         yield from reported(context, project, key, lake, done)
 
     return bronze
+
+
+def _upstream(project: Project, document: Document[DataConfig]) -> list[dg.AssetKey]:
+    """The example data of a document, or the other document's table that it reads."""
+    if document.config.sample:
+        return [table_key(project, "source", document.name)]
+    ref = source_of(project, document)
+    return [table_key(project, ref.layer, ref.table)] if ref else []
 
 
 def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsDefinition:

@@ -52,7 +52,9 @@ class DataConfig(StrictModel):
 
     synonyms: ClassVar[dict[str, str]] = {"partition_columns": "partitioning_columns"}
 
-    source_path: Name = Field(description="Path to source data (Delta table or file).")
+    source_path: Name = Field(
+        description="Path to source data (Delta table or file), or the name of another document's table, format delta."
+    )
     destination_path: Annotated[Name, AfterValidator(check_table_name)] = Field(
         description="Path where processed data will be saved; its last part is the table's name."
     )
@@ -178,6 +180,18 @@ class DataConfig(StrictModel):
                 replace and mode == "scd2",
                 "a history keeps what was known: a correction is a new file",
                 "",
+                "write_mode",
+            ),
+            (
+                replace and mode == "overwrite_partitions",
+                "'replace' would put a correction in place of all rows of its partitions",
+                "say append, with `arrival_columns: {_source_file: source_file}`, or merge",
+                "write_mode",
+            ),
+            (
+                replace and mode == "overwrite" and self.format != "delta",
+                "'replace' would put a corrected file in place of the whole table",
+                "say append, with `arrival_columns: {_source_file: source_file}`, or merge",
                 "write_mode",
             ),
             (

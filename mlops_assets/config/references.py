@@ -48,6 +48,8 @@ def unknown_tables(project: Project) -> Iterator[Problem]:
 
 def source_of(project: Project, data: Document[DataConfig]) -> TableRef | None:
     """The project's own table that a data document reads, or None where its source lies outside."""
+    if data.config.format != "delta":
+        return None
     return resolve_table(project, data.config.source_path, data)
 
 

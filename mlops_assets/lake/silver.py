@@ -114,7 +114,8 @@ def _equals(column: str, value: Any) -> str:
     if value is None:
         return f"`{column}` IS NULL"
     if isinstance(value, datetime):
-        return f"`{column}` = CAST({quoted(value.isoformat())} AS TIMESTAMP)"
+        # As the column's own type: delta-rs takes no other instants than those of microseconds.
+        return f"`{column}` = {quoted(value.isoformat())}"
     if isinstance(value, date):
         return f"`{column}` = CAST({quoted(value.isoformat())} AS DATE)"
     return f"`{column}` = {quoted(value) if isinstance(value, str) else str(value).lower()}"

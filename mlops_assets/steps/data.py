@@ -19,7 +19,7 @@ from mlops_assets.steps.result import StepResult, StepRun
 from mlops_assets.steps.rule_checks import rule_checks
 from mlops_assets.steps.shown import outcome_table, row_metadata, table_metadata
 from mlops_assets.steps.table_checks import table_checks
-from mlops_assets.steps.tables import path_of, tables_of
+from mlops_assets.steps.tables import path_of, source_location, tables_of
 
 
 def bronze(project: Project, document: Document[DataConfig], lake: Warehouse) -> StepResult:
@@ -33,7 +33,7 @@ def bronze(project: Project, document: Document[DataConfig], lake: Warehouse) ->
     before = delta.version(table)
     # A feed must be on before the first correction.
     describe_bronze(config, table)
-    done = ingest(config, lake.source(config.source_path), table, lake.engine)
+    done = ingest(config, source_location(project, document, lake), table, lake.engine)
     describe_bronze(config, table)
     compact_small_files(table)
     return StepResult(

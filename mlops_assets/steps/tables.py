@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from mlops_assets.config import Project
+from mlops_assets.config import DataConfig, Document, Project
+from mlops_assets.config.references import source_of
 from mlops_assets.config.tables import TableRef, resolve_table
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.lake.refine import DataTables
@@ -12,6 +13,12 @@ def locate(project: Project, reference: str, warehouse: Warehouse) -> str:
     """Where the Delta table behind a reference lies: the project's own, or the documented path."""
     ref = resolve_table(project, reference)
     return path_of(project, ref, warehouse) if ref else warehouse.source(reference)
+
+
+def source_location(project: Project, document: Document[DataConfig], warehouse: Warehouse) -> str:
+    """Where a data document's source lies: another document's table, or the documented path."""
+    ref = source_of(project, document)
+    return path_of(project, ref, warehouse) if ref else warehouse.source(document.config.source_path)
 
 
 def path_of(project: Project, ref: TableRef, warehouse: Warehouse) -> str:

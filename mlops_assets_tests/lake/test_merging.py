@@ -87,3 +87,10 @@ def test_rows_are_not_parted_by_keys_whose_bounds_the_log_does_not_have(path: st
     merge_rows = day(20)
     [whole] = merging.in_parts(DeltaTable(path), merge_rows, KEYS)
     assert whole is merge_rows
+
+
+def test_a_key_that_is_true_or_false_is_merged_as_often_as_it_comes(path: str) -> None:
+    for value in (1, 2):
+        rows = pl.DataFrame({"id": [1, 1], "open": [True, False], "value": [value, value]})
+        delta.merge(path, rows, keys=["id", "open"], transactions={})
+    assert delta.scan(path).collect()["value"].to_list() == [2, 2]

@@ -95,6 +95,30 @@ def test_only_the_partitions_that_a_run_has_rows_of_are_replaced(lake: Lake) -> 
     assert (done.rows.read, done.rows.written) == (2, 2)
 
 
+def test_a_partition_of_an_instant_is_replaced(lake: Lake) -> None:
+    config = lake.config(columns=COLUMNS, write_mode="overwrite_partitions", partitioning_columns=["at"])
+    lake.write("a.csv", rows("1,a,2024-01-01T05:00:00.5Z", "2,b,2024-01-02"))
+    lake.load(config)
+    lake.write("b.csv", rows("3,a,2024-01-01T05:00:00.5Z"))
+    lake.load(config)
+    assert sorted(delta.scan(lake.tables.silver).collect()["id"]) == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"write_mode": "overwrite"}, "in place of the whole table"),
+        ({"write_mode": "overwrite_partitions", "partitioning_columns": ["plan"]}, "all rows of its partitions"),
+    ],
+    ids=["overwrite", "overwrite_partitions"],
+)
+def test_a_table_that_each_run_overwrites_takes_no_corrected_file(
+    lake: Lake, fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        lake.config(columns=COLUMNS, on_changed_source="replace", **fields)
+
+
 @pytest.mark.parametrize("keys", [[], ["id"]], ids=["append", "merge"])
 def test_a_corrected_file_takes_the_place_of_its_rows_in_every_table(lake: Lake, keys: list[str]) -> None:
     config = lake.config(
