@@ -14,7 +14,7 @@ from mlops_assets.lake.locations import Warehouse
 from mlops_assets.lake.maintenance import Maintained, maintain
 from mlops_assets.steps.tables import tables_of
 
-Table = tuple[dg.AssetKey, str, list[str], timedelta | None]
+Table = tuple[dg.AssetKey | None, str, list[str], timedelta | None]
 
 
 def maintenance_job(project: Project, tags: Mapping[str, str]) -> dg.JobDefinition | None:
@@ -37,7 +37,10 @@ def maintenance_job(project: Project, tags: Mapping[str, str]) -> dg.JobDefiniti
                 with told():
                     done = maintain(path, z_order_by, retention)
                 context.log.info("%s: %s, %s files removed", path, done.order, done.removed)
-                yield dg.AssetObservation(key, description=f"Maintenance of {path}.", metadata=_metadata(path, done))
+                if key:
+                    yield dg.AssetObservation(
+                        key, description=f"Maintenance of {path}.", metadata=_metadata(path, done)
+                    )
         yield dg.Output(None)
 
     @dg.job(
@@ -53,7 +56,7 @@ def maintenance_job(project: Project, tags: Mapping[str, str]) -> dg.JobDefiniti
 
 
 def _tables(project: Project, lake: Warehouse) -> Iterator[Table]:
-    """Each table's asset, path, columns to order by and retention."""
+    """Each table's asset, if there is one, path, columns to order by and retention."""
     for data in project.data:
         tables, config = tables_of(lake, project, data.name), data.config
         silver = table_key(project, "silver", data.name)
@@ -62,6 +65,9 @@ def _tables(project: Project, lake: Warehouse) -> Iterator[Table]:
         yield silver, tables.quarantine, [], config.retention
     for features in project.features:
         yield table_key(project, "gold", features.name), lake.table(project.name, "gold", features.name), [], None
+    yield table_key(project, "gold", "predictions"), lake.table(project.name, "gold", "predictions"), [], None
+    # The gateway adds a file every few seconds of traffic; no asset makes it.
+    yield None, lake.table(project.name, "monitoring", "inference_log"), [], None
 
 
 def _metadata(path: str, done: Maintained) -> dict[str, Any]:

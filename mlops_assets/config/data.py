@@ -14,6 +14,7 @@ from mlops_assets.config.base import (
     check_table_name,
     refuse,
 )
+from mlops_assets.config.data_misfits import misfits
 from mlops_assets.config.partitions import PartitionsConfig
 from mlops_assets.config.reader import ReaderOptions
 from mlops_assets.config.transform_steps import ColumnType, TransformStep
@@ -156,66 +157,7 @@ class DataConfig(StrictModel):
 
     @model_validator(mode="after")
     def _fields_fit_each_other(self) -> Self:
-        for wrong, message, hint, field in self._misfits():
+        for wrong, message, hint, field in misfits(self):
             if wrong:
                 raise refuse(message, hint, field=field)
         return self
-
-    def _misfits(self) -> list[tuple[bool, str, str, str]]:
-        """What is wrong between two fields: whether, the message, the hint, the field."""
-        mode, replace = self.mode, self.on_changed_source == "replace"
-        keyless = mode in ("merge", "scd2") and not self.primary_keys
-        no_file = replace and mode == "append" and self.file_column is None
-        keep_file = "say `arrival_columns: {_source_file: source_file}`"
-        return [
-            (keyless, f"'{mode}' needs primary_keys", "", "write_mode"),
-            (
-                mode == "overwrite_partitions" and not self.partitioning_columns,
-                "'overwrite_partitions' needs partitioning_columns",
-                "",
-                "write_mode",
-            ),
-            (no_file, "'replace' must find a file's rows in a table without keys", keep_file, "on_changed_source"),
-            (
-                replace and mode == "scd2",
-                "a history keeps what was known: a correction is a new file",
-                "",
-                "write_mode",
-            ),
-            (
-                replace and mode == "overwrite_partitions",
-                "'replace' would put a correction in place of all rows of its partitions",
-                "say append, with `arrival_columns: {_source_file: source_file}`, or merge",
-                "write_mode",
-            ),
-            (
-                replace and mode == "overwrite" and self.format != "delta",
-                "'replace' would put a corrected file in place of the whole table",
-                "say append, with `arrival_columns: {_source_file: source_file}`, or merge",
-                "write_mode",
-            ),
-            (
-                self.sequence_by is not None and mode not in ("merge", "scd2"),
-                f"'{mode}' keeps every row; sequence_by is for merge and scd2",
-                "",
-                "sequence_by",
-            ),
-            (
-                self.partitions is not None and mode.startswith("overwrite"),
-                f"partitions of runs and '{mode}' exclude each other",
-                "say append or merge",
-                "write_mode",
-            ),
-            (
-                self.partitions is not None and replace,
-                "a corrected file has rows of many partitions; give it another name",
-                "say `on_changed_source: fail`",
-                "on_changed_source",
-            ),
-            (
-                self.source_version is not None and self.format != "delta",
-                f"a {self.format} source has no versions",
-                "leave source_version out",
-                "source_version",
-            ),
-        ]

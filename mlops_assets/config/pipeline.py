@@ -92,8 +92,10 @@ class NotificationConfig(StrictModel):
 
 
 def normal_owner(owner: str) -> str:
-    """An e-mail address or `team:<name>` as it is; any other name becomes `team:<name>`."""
-    if re.fullmatch(r"[^@\s:]+@[^@\s:]+\.[^@\s:.]+", owner) or re.fullmatch(r"team:\S+", owner):
+    """An e-mail address or `team:<name>` as it is; any other name becomes `team:<name>`, also an address that Dagster
+    does not take for one.
+    """
+    if re.fullmatch(r"[\w.%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}", owner, re.ASCII) or re.fullmatch(r"team:\S+", owner):
         return owner
     name = re.sub(r"[^\w.-]+", "_", owner.removeprefix("team:")).strip("_")
     if not name:

@@ -53,9 +53,12 @@ class Derive(StrictModel):
 
 
 class Deduplicate(StrictModel):
-    """Keeps one row of those with the same key."""
+    """Keeps one row of those with the same key, among the rows that one run brings."""
 
-    type: Literal["deduplicate"] = Field(description="Keeps one row of those with the same key.")
+    type: Literal["deduplicate"] = Field(
+        description="Keeps one row of those with the same key, among the rows that one run brings; only a "
+        "merge (primary_keys) looks at those that are in the table."
+    )
     keys: Columns = Field(description="Columns that make the key.")
     order_by: list[Name] = Field(
         default=[], description="Columns that order rows of one key; empty means order of arrival."

@@ -1,7 +1,7 @@
 """Reading source files with Polars, as they are: text stays text where the document declares what it should be."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -39,13 +39,18 @@ def scan_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -
         stated = {name: value for name, value in file.folders.items() if name not in schema}
         frame = frame.with_columns(pl.lit(value, pl.String).alias(name) for name, value in stated.items())
         present = [*schema.names(), *stated]
+    require_declared(file, config, present)
+    refuse_unknown(file.address, schema)
+    refuse_misfits(file.address, schema, known or {})
+    return frame
+
+
+def require_declared(file: SourceFile, config: "DataConfig", present: Sequence[str]) -> None:
+    """Raise LakeError for the first declared column that is not `present`, with the nearest."""
     for column in config.columns:
         if column not in present:
             hint = nearest(column, present)
             raise LakeError(f"{file.address}: no column '{column}', which the document declares{hint}")
-    refuse_unknown(file.address, schema)
-    refuse_misfits(file.address, schema, known or {})
-    return frame
 
 
 @contextmanager
@@ -102,7 +107,12 @@ def _undeclared(file: SourceFile, known: pl.Schema | None, config: "DataConfig")
 
 
 def _json(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.LazyFrame:
-    return pl.scan_ndjson(file.path, schema_overrides=_undeclared(file, known, config), infer_schema_length=None)
+    found = pl.scan_ndjson(file.path, infer_schema_length=None).collect_schema()
+    # A table that was begun before declared columns were text goes on as it is.
+    begun = [name for name, dtype in (known or {}).items() if dtype != pl.String]
+    declared = {name: pl.String() for name in config.columns if name not in begun}
+    wanted: dict[str, pl.DataType] = {**_undeclared(file, known, config), **declared}
+    return pl.scan_ndjson(file.path, schema={name: wanted.get(name, dtype) for name, dtype in found.items()})
 
 
 def _parquet(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.LazyFrame:

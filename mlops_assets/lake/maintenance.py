@@ -6,7 +6,7 @@ from datetime import timedelta
 from math import ceil
 
 import polars as pl
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable
 
 from mlops_assets.lake.compaction import AUTO
 from mlops_assets.lake.delta import required
@@ -14,6 +14,7 @@ from mlops_assets.lake.foreign import refuse_to_write
 from mlops_assets.lake.streams import told
 from mlops_assets.lake.writing import on_conflict
 
+ORDERED = "zOrderedBy"  # of a commit: the columns that its files are in the order of
 WRITES = ("WRITE", "MERGE", "DELETE", "UPDATE", "RESTORE", "CREATE")
 
 
@@ -65,24 +66,26 @@ def maintain(path: str, z_order_by: Sequence[str] = (), retention: timedelta | N
 
 def _optimized(table: DeltaTable, z_order_by: Sequence[str]) -> str:
     """What was done, in a word."""
-    if not _changed_since(table):
+    columns = ", ".join(z_order_by)
+    if not _changed_since(table, columns):
         return "nothing new"
     if z_order_by:
-        table.optimize.z_order(list(z_order_by))
-        return f"z-order by {', '.join(z_order_by)}"
+        ordered = CommitProperties(custom_metadata={ORDERED: columns})
+        table.optimize.z_order(list(z_order_by), commit_properties=ordered)
+        return f"z-order by {columns}"
     return "compact" if table.optimize.compact()["numFilesRemoved"] else "nothing new"
 
 
-def _changed_since(table: DeltaTable) -> bool:
+def _changed_since(table: DeltaTable, columns: str) -> bool:
     """Whether rows were written after the last time that the table was optimized, not only had small files put
-    together.
+    together, or whether it was not put in order of these `columns` then.
     """
     for entry in table.history():
         if AUTO in entry:
             continue
         operation = str(entry.get("operation", ""))
         if operation.startswith("OPTIMIZE"):
-            return False
+            return str(entry.get(ORDERED, "")) != columns
         if operation.startswith(WRITES):
             return True
     return True

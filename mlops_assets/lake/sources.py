@@ -1,8 +1,10 @@
 """What a documented source consists of now: files with fingerprints, on this machine or in an object store."""
 
+import gzip
 import hashlib
 import os
 import re
+import zlib
 from codecs import getreader
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from mlops_assets.lake.temporary import temporary_folder
 
 EXTENSIONS = {"csv": (".csv", ".csv.gz"), "parquet": (".parquet",), "json": (".json", ".jsonl", ".ndjson")}
 CHUNK = 1 << 20
+PACKED = ".gz"
 REMOTE_SCHEMES = ("s3", "s3a", "gs", "abfs", "abfss", "az", "adl", "https", "http")
 PRIVATE = ("_", ".")  # begins the names of what a writer has in a folder for itself (`_temporary/…`)
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
@@ -69,22 +72,26 @@ class SourceFile:
 
     @contextmanager
     def as_utf8(self, encoding: str) -> Iterator["SourceFile"]:
-        """The same file, or a copy in UTF-8 where it is text in another encoding.
+        """The same file, or a copy in UTF-8, unpacked, where it is text in another encoding.
 
         Raises:
-            LakeError: a byte that the encoding does not know.
+            LakeError: a byte that the encoding does not know, or a packed file that is none.
         """
         if encoding.startswith("utf8"):
             yield self
             return
         with temporary_folder() as folder:
-            target = folder / self.path.name
+            packed = self.path.name.endswith(PACKED)
+            target = folder / self.path.name.removesuffix(PACKED)
             try:
-                with self.path.open("rb") as raw, target.open("w", encoding="utf8", newline="") as to:
+                with (
+                    (gzip.open if packed else open)(self.path, "rb") as raw,
+                    target.open("w", encoding="utf8", newline="") as to,
+                ):
                     reader = getreader(encoding)(raw)
                     while text := reader.read(CHUNK):
                         to.write(text)
-            except UnicodeError as error:
+            except (UnicodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise LakeError(f"{self.address}: not readable as {encoding}: {error}") from error
             yield replace(self, here=target)
 

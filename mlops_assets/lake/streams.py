@@ -81,6 +81,11 @@ def told(path: str) -> Iterator[Failures]:
         if failures:
             raise failures[0] from error
         raise LakeError(f"{path}: cannot be written, and nothing was: {_said(error)}") from error
+    except Exception as error:
+        # delta-rs has no class of its own for a value that does not fit into its column.
+        if type(error) is not Exception:
+            raise
+        raise LakeError(f"{path}: cannot be written, and nothing was: {_said(error)}") from error
 
 
 def _said(error: Exception) -> str:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.lake import delta
+from mlops_assets.lake.batch import OWN_COLUMNS
 from mlops_assets.lake.engine import Engine
+from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.evolution import left_out
 from mlops_assets.lake.stretches import PARTITION
 
@@ -37,9 +39,21 @@ class Target:
     recorded: Mapping[str, int]
 
     def left_out(self, frame: Any, source: str) -> tuple[str, ...]:
-        """Those of the frame's columns that the table does not take, as `schema_evolution` says."""
+        """Those of the frame's columns that the table does not take, as `schema_evolution` says.
+
+        Raises:
+            LakeError: one that is taken has a name that the tables have for themselves.
+        """
         known = delta.schema(self.table) if delta.exists(self.table) else None
-        return left_out(self.config, self.engine.columns(frame), known, source)
+        columns = self.engine.columns(frame)
+        without = left_out(self.config, columns, known, source)
+        for name in OWN_COLUMNS:
+            if name in columns and name not in without:
+                raise LakeError(
+                    f"{source}: column '{name}' has a name that the tables have for themselves; rename it at its "
+                    "source, or declare the `columns` to take and say `schema_evolution: ignore`"
+                )
+        return without
 
     def stamped(self, frame: Any, source: str, without: tuple[str, ...]) -> Any:
         """The frame as bronze takes it."""

@@ -3,6 +3,7 @@ is read.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -34,13 +35,16 @@ def transform(frame: pl.LazyFrame, step: "TransformStep", as_of: datetime) -> pl
 
 
 def require_columns(step: "TransformStep", present: Sequence[str]) -> None:
-    """Raise LakeError for the first column that the step names and that is not `present`, with the nearest."""
+    """Raise LakeError for the first column that the step names and that is not `present`, with the nearest; or for a
+    new name that one of them has.
+    """
     missing = [column for column in _columns(step) if column not in present]
     if missing:
         visible = [name for name in present if not name.startswith("_")]
         raise LakeError(
             f"step {step.type}: no column '{missing[0]}'{nearest(missing[0], visible)} (columns: {', '.join(visible)})"
         )
+    _require_new_names(step, present)
 
 
 def require_text(step: Any, types: Mapping[str, str], text: str) -> None:
@@ -48,6 +52,35 @@ def require_text(step: Any, types: Mapping[str, str], text: str) -> None:
     for column, stored in types.items():
         if stored != text:
             raise LakeError(f"step {step.type}: column '{column}' is {stored}, and only text can be changed so")
+
+
+def require_lists(step: Any, types: Mapping[str, str]) -> None:
+    """Raise LakeError for the first of the step's columns that does not hold lists; types as the engine has them."""
+    for column, stored in types.items():
+        if not stored.lower().startswith(("list", "array")):
+            raise LakeError(f"step {step.type}: column '{column}' is {stored}, and only lists have elements")
+
+
+def require_constants(step: Any, types: Mapping[str, pl.DataType]) -> None:
+    """Raise LakeError for the first constant of the step that is no value of its column's type."""
+    for column, value in step.values.items():
+        try:
+            stored = pl.select(pl.lit(value).cast(types[column])).item()
+        except pl.exceptions.PolarsError:
+            stored = None
+        if stored is None or (types[column].is_integer() and stored != value and not isinstance(value, str)):
+            raise LakeError(
+                f"step {step.type}: {value!r} is no value of column '{column}', which is {types[column]}; write one of "
+                "that type, or cast the column before"
+            )
+
+
+def _require_new_names(step: Any, present: Sequence[str]) -> None:
+    """Raise LakeError where a step would give two columns one name."""
+    names = Counter(step.mapping.get(name, name) for name in present) if step.type == "rename_columns" else Counter()
+    for name, count in names.items():
+        if count > 1:
+            raise LakeError(f"step {step.type}: there is a column '{name}' already; drop or rename that one before")
 
 
 def _columns(step: Any) -> Iterable[str]:
@@ -74,6 +107,7 @@ def _cast(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) ->
 
 
 def _fill_null(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    require_constants(step, schema)
     return frame.with_columns(
         pl.col(name).fill_null(pl.lit(value).cast(schema[name])) for name, value in step.values.items()
     )
@@ -111,11 +145,13 @@ def _parse_date(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: dateti
 
 
 def _explode(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    require_lists(step, {name: str(schema[name]) for name in step.columns})
     # A row whose list is empty or null stays, with a null: exploding adds rows and loses none.
     return frame.explode(list(step.columns), empty_as_null=True, keep_nulls=True)
 
 
 def _split(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    require_text(step, {step.column: str(schema[step.column])}, "String")
     parts = pl.col(step.column).str.splitn(step.separator, len(step.into))
     return frame.with_columns(parts.struct.field(f"field_{i}").alias(name) for i, name in enumerate(step.into))
 

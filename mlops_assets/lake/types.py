@@ -27,6 +27,9 @@ def cast(column: str, dtype: pl.DataType, wanted: str, *, format: str | None = N
         return (value if dtype.time_zone else value.dt.replace_time_zone("UTC")).cast(target)
     if dtype.is_float() and wanted == "int":
         return pl.when(value == value.round(0)).then(value).cast(target, strict=False)
+    if isinstance(dtype, pl.Decimal) and wanted == "int":
+        whole = value.cast(target, strict=False)
+        return pl.when(whole.cast(dtype, strict=False) == value).then(whole)
     return value.cast(target, strict=False)
 
 

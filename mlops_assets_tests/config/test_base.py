@@ -83,6 +83,8 @@ def test_an_environment_has_one_name(written: str, meant: str) -> None:
         ("data science", "team:data_science"),
         ("data_science", "team:data_science"),
         ("team:ml", "team:ml"),
+        ("a@b.c", "team:a_b.c"),
+        ("ann@shop.example", "ann@shop.example"),
         ("team:", None),
     ],
 )

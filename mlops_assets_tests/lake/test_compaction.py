@@ -82,3 +82,12 @@ def test_rows_that_another_run_removed_meanwhile_do_not_come_back(path: str, mon
     monkeypatch.setattr(compaction, "current", lambda _: before)
     assert compact_small_files(path) == 0
     assert delta.rows(path) == 10 * (FILES - 1)
+
+
+def test_a_table_is_put_in_the_order_that_its_document_says_by_now_once(tmp_path: Path) -> None:
+    path = str(tmp_path / "table")
+    for number in range(2):
+        delta.append(path, pl.DataFrame({"x": [number], "y": [number]}), transactions={})
+    wanted: list[list[str]] = [[], ["x"], ["x"], ["x", "y"]]
+    done = [maintain(path, columns).order for columns in wanted]
+    assert done == ["compact", "z-order by x", "nothing new", "z-order by x, y"]

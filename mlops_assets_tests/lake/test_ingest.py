@@ -129,6 +129,17 @@ def test_parquet_and_json_lines_keep_their_types(lake: Lake) -> None:
     assert delta.schema(lake.tables.bronze)["id"] == pl.Int64
 
 
+def test_parquet_in_folders_that_state_a_column_has_it(lake: Lake) -> None:
+    for day in ("2024-01-01", "2024-01-02"):
+        (lake.source / f"day={day}").mkdir()
+        pl.DataFrame({"id": [1]}).write_parquet(lake.source / f"day={day}" / "a.parquet")
+    lake.load(lake.config(format="parquet"))
+    assert sorted(delta.scan(lake.tables.silver).collect()["day"]) == ["2024-01-01", "2024-01-02"]
+    pl.DataFrame({"id": ["x"]}).write_parquet(lake.source / "b.parquet")
+    with pytest.raises(LakeError, match=r"b\.parquet: column 'id' is String, and the table has it as Int64"):
+        lake.ingest(lake.config(format="parquet"))
+
+
 def test_no_nan_is_ever_stored(tmp_path: Path) -> None:
     table = str(tmp_path / "t")
     delta.append(table, pl.DataFrame({"x": [1.0, float("nan")]}), transactions={})

@@ -8,9 +8,10 @@ import pyarrow as pa
 
 from mlops_assets.lake import files
 from mlops_assets.lake.delta import normalised
-from mlops_assets.lake.errors import LakeError, nearest
+from mlops_assets.lake.errors import LakeError
+from mlops_assets.lake.fitting import refuse_misfits
 from mlops_assets.lake.sources import SourceFile
-from mlops_assets.lake.spark.types import arrow_schema, quoted, spark_schema
+from mlops_assets.lake.spark.types import arrow_schema, polars_schema, quoted, spark_schema
 from mlops_assets.rules.spark_operations import functions
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def read_file(session: "SparkSession", file: SourceFile, config: "DataConfig", k
     The file lies where the workers see it under the same path.
     """
     if config.format == "parquet":
-        return _parquet(session, file, config)
+        return _parquet(session, file, config, known)
     return _text(session, file, config, known)
 
 
@@ -48,18 +49,18 @@ def _text(session: "SparkSession", file: SourceFile, config: "DataConfig", known
     return session.range(1).coalesce(1).mapInArrow(rows, spark_schema(schema))
 
 
-def _parquet(session: "SparkSession", file: SourceFile, config: "DataConfig") -> "DataFrame":
+def _parquet(session: "SparkSession", file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> "DataFrame":
     from pyspark.errors import PySparkException
 
     try:
         frame = session.read.parquet(str(file.path))
     except PySparkException as error:
         first = str(error).strip().splitlines()[0]
-        raise LakeError(f"{file.path}: not readable as parquet: {first}") from error
-    for column in config.columns:
-        if column not in frame.columns:
-            raise LakeError(
-                f"{file.path}: no column '{column}', which the document declares{nearest(column, frame.columns)}"
-            )
-    place = functions().col("_metadata.row_index").alias(ROW_ID)
-    return frame.select(*(quoted(name) for name in frame.columns), place)
+        raise LakeError(f"{file.address}: not readable as parquet: {first}") from error
+    f = functions()
+    stated = {name: value for name, value in file.folders.items() if name not in frame.columns}
+    files.require_declared(file, config, [*frame.columns, *stated])
+    refuse_misfits(file.address, polars_schema(frame), known or {})
+    constants = [f.lit(value).cast("string").alias(name) for name, value in stated.items()]
+    place = f.col("_metadata.row_index").alias(ROW_ID)
+    return frame.select(*(quoted(name) for name in frame.columns), *constants, place)

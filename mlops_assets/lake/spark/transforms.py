@@ -9,7 +9,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.lake import transforms
-from mlops_assets.lake.spark.types import quoted, typed
+from mlops_assets.lake.spark.types import polars_type, quoted, typed
 from mlops_assets.rules import schema_of
 from mlops_assets.rules import spark as rules
 from mlops_assets.rules.fold import fold
@@ -56,6 +56,7 @@ def _cast(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
 
 
 def _fill_null(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
+    transforms.require_constants(step, {n: polars_type(frame.schema[n].dataType) for n in step.values})
     f = functions()
     filled = {n: f.coalesce(quoted(n), f.lit(v).cast(frame.schema[n].dataType)) for n, v in step.values.items()}
     return _with(frame, filled)
@@ -89,6 +90,7 @@ def _parse_date(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
 
 def _explode(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
     """A row whose list is empty or null stays, with a null; so does, once, a row that is no longer on its way."""
+    transforms.require_lists(step, {n: frame.schema[n].dataType.simpleString() for n in step.columns})
     f = functions()
     first, place = quoted(step.columns[0]), f.col("__at")
     unequal = fold(or_, [f.size(quoted(name)) != f.size(first) for name in step.columns])
@@ -102,6 +104,7 @@ def _explode(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
 
 
 def _split(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
+    transforms.require_text(step, {step.column: frame.schema[step.column].dataType.simpleString()}, "string")
     f = functions()
     literal = "".join(f"\\x{{{ord(c):x}}}" for c in step.separator)
     parts = f.split(quoted(step.column), literal, len(step.into))

@@ -1,0 +1,107 @@
+import gzip
+from datetime import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from mlops_assets.lake import delta
+from mlops_assets.lake.errors import LakeError
+from mlops_assets.lake.polars import POLARS
+from mlops_assets_tests.lake.conftest import Lake
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path, POLARS)
+
+
+def test_a_bad_value_in_json_lines_quarantines_its_row_alone(lake: Lake) -> None:
+    types = {"id": "int", "x": "float"}
+    config = lake.config(format="json", columns=types, max_error_fraction=1, schema_evolution="add")
+    lake.write("a.jsonl", '{"id": 1.0, "x": 0.1, "more": [1]}\n')
+    lake.load(config)
+    lake.write("b.jsonl", '{"id": 2, "x": 1}\n{"id": "abc", "x": 2e3}\n{"id": 3, "x": null}\n')
+    lake.load(config)
+    silver = delta.scan(lake.tables.silver).sort("id").collect()
+    assert silver.rows() == [(1, 0.1, [1]), (2, 1.0, None), (3, None, None)]
+    assert delta.scan(lake.tables.quarantine).collect()["id"].to_list() == ["abc"]
+
+
+def test_a_json_table_that_was_begun_with_numbers_goes_on_with_them(lake: Lake) -> None:
+    lake.write("a.jsonl", '{"id": 1}\n')
+    lake.load(lake.config(format="json"))
+    lake.write("b.jsonl", '{"id": 2}\n')
+    lake.load(lake.config(format="json", columns={"id": "int"}))
+    assert sorted(delta.scan(lake.tables.silver).collect()["id"]) == [1, 2]
+
+
+@pytest.mark.parametrize("encoding", ["latin1", "cp1252", "utf16"])
+def test_packed_text_of_another_encoding_is_read(lake: Lake, encoding: Any) -> None:
+    (lake.source / "a.csv.gz").write_bytes(gzip.compress("id,name\n1,café\n".encode(encoding)))
+    lake.load(lake.config(columns={"id": "int", "name": "string"}, reader={"encoding": encoding}))
+    assert delta.scan(lake.tables.silver).collect().rows() == [(1, "café")]
+
+
+def test_a_file_that_is_packed_by_its_name_only_is_refused_by_it(lake: Lake) -> None:
+    lake.write("a.csv.gz", "id\n1\n")
+    with pytest.raises(LakeError, match=r"a\.csv\.gz: not readable as latin1: Not a gzipped file"):
+        lake.ingest(lake.config(columns={"id": "int"}, reader={"encoding": "latin1"}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "reader"),
+    [("parquet", {"encoding": "latin1"}), ("delta", {"delimiter": ";"}), ("json", {"null_values": ["NA"]})],
+)
+def test_what_a_format_is_not_read_by_is_refused_as_the_document_loads(lake: Lake, kind: str, reader: Any) -> None:
+    with pytest.raises(ValueError, match=f"`{next(iter(reader))}`"):
+        lake.config(format=kind, reader=reader)
+
+
+@pytest.mark.parametrize("name", ["_row", "_run_id", "_failed_rules", "_source_file", "_ingested_at"])
+def test_a_column_with_a_name_of_the_tables_own_is_refused_unless_it_is_left_out(lake: Lake, name: str) -> None:
+    pl.DataFrame({"id": [1], name: ["x"]}).write_parquet(lake.source / "a.parquet")
+    with pytest.raises(LakeError, match=rf"a\.parquet: column '{name}' has a name that the tables have"):
+        lake.ingest(lake.config(format="parquet"))
+    lake.load(lake.config(format="parquet", columns={"id": "int"}, schema_evolution="ignore"))
+    assert delta.scan(lake.tables.silver).collect().rows() == [(1,)]
+
+
+def test_a_type_that_delta_has_not_is_refused_by_the_column(lake: Lake) -> None:
+    pl.DataFrame({"id": [1], "at": [[time(5)]]}).write_parquet(lake.source / "a.parquet")
+    with pytest.raises(LakeError, match=r"a\.parquet: column 'at' is List\(Time\), a type that Delta tables do not"):
+        lake.ingest(lake.config(format="parquet"))
+
+
+def test_a_number_that_its_column_has_no_room_for_is_told_in_a_sentence(lake: Lake) -> None:
+    pl.DataFrame({"id": [1]}, schema={"id": pl.Int32}).write_parquet(lake.source / "a.parquet")
+    lake.ingest(lake.config(format="parquet"))
+    pl.DataFrame({"id": [2**40]}).write_parquet(lake.source / "b.parquet")
+    with pytest.raises(LakeError, match=r"cannot be written, and nothing was: Cast error: .* 1099511627776"):
+        lake.ingest(lake.config(format="parquet"))
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ({"type": "rename_columns", "mapping": {"id": "name"}}, "there is a column 'name' already"),
+        ({"type": "explode", "columns": ["name"]}, "column 'name' is String, and only lists"),
+        ({"type": "split", "column": "id", "separator": ",", "into": ["a"]}, "column 'id' is Int64, and only text"),
+        ({"type": "fill_null", "values": {"id": 1.7}}, "1.7 is no value of column 'id', which is Int64"),
+        ({"type": "fill_null", "values": {"id": "none"}}, "'none' is no value of column 'id'"),
+    ],
+    ids=lambda value: value["type"] if isinstance(value, dict) else "",
+)
+def test_a_step_that_does_not_fit_its_column_says_so(lake: Lake, step: dict[str, Any], message: str) -> None:
+    lake.write("a.csv", "id,name\n1,a\n")
+    with pytest.raises(LakeError, match=f"step {step['type']}: {message}"):
+        lake.load(lake.config(columns={"id": "int", "name": "string"}, transformation_steps=[step]))
+
+
+def test_a_decimal_that_is_no_whole_number_is_not_cut_to_one(lake: Lake) -> None:
+    lake.write("a.csv", "id\n1.5\n2\n-3.000\n")
+    cast = {"type": "cast", "columns": {"id": "int"}}
+    lake.load(lake.config(columns={"id": "decimal"}, transformation_steps=[cast], max_error_fraction=1))
+    assert sorted(delta.scan(lake.tables.silver).collect()["id"]) == [-3, 2]
+    assert delta.scan(lake.tables.quarantine).collect()["_failed_rules"].to_list() == [["id_is_int"]]
