@@ -52,4 +52,5 @@ def _objects(column: pl.Series) -> Any:
     objects = np.empty(len(known), dtype=object)
     objects[:] = known.to_list()
     numbers = column.replace_strict(known, pl.int_range(len(known), eager=True), return_dtype=pl.UInt32)
-    return objects[numbers.to_numpy()]
+    # Of no cell, Polars does not give the type that is asked for.
+    return objects[numbers.cast(pl.UInt32).to_numpy()]

@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from mlops_assets.assets.rollouts import as_callers_send
 from mlops_assets.config.endpoint_tests import GoldenRowsTest
-from mlops_assets.features.frames import signature_types
+from mlops_assets.features.frames import model_frame, signature_types
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.endpoint_tests import Probe, run_tests
 from mlops_assets.serving.model import ServedModel
@@ -33,6 +33,11 @@ def test_a_first_scoring_of_no_rows_has_the_types_of_one_with_rows(labels: list[
     assert none.schema == some.schema
     assert some.schema["prediction"] == kind
     assert (none.height, some["id"].to_list()) == (0, [1, 2, 3])
+
+
+def test_no_rows_have_columns_of_every_kind() -> None:
+    rows = pl.DataFrame({"number": [1.0], "truth": [True], "text": ["a"], "day": [date(2024, 1, 1)]})
+    assert model_frame(rows.clear(), rows.columns).shape == (0, 4)
 
 
 def test_a_decimal_is_scored_as_the_number_it_was_trained_as() -> None:
