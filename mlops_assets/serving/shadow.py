@@ -96,9 +96,12 @@ def difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> float:
     if isinstance(each, Mapping) and isinstance(other, Mapping):
         return max(abs(float(each.get(label, 0)) - float(other.get(label, 0))) for label in {*each, *other})
     one, two = _figure(ours), _figure(theirs)
-    if isinstance(one, (int, float)) and isinstance(two, (int, float)):
-        return abs(float(one) - float(two))
-    return 0.0 if one == two else 1.0
+    if not isinstance(one, (int, float)) or not isinstance(two, (int, float)):
+        return 0.0 if one == two else 1.0
+    # Of two classes the labels differ where the probabilities lie on either side of a half; else the labels are others.
+    if "probability" in ours and ours.get("prediction") != theirs.get("prediction") and (one > 0.5) == (two > 0.5):
+        return 1.0
+    return abs(float(one) - float(two))
 
 
 async def _ask(version: Replicas, body: bytes, given: bytes, agreement: Agreement) -> None:

@@ -294,6 +294,7 @@ OTHERWISE = {"prediction": "dog", "probability": 0.36, "probabilities": {"cat": 
         ),
         (SURE, {"prediction": "fox", "probability": 0.6, "probabilities": {"fox": 0.6, "dog": 0.3, "owl": 0.1}}, 0.6),
         ({"prediction": "no", "probability": 0.49}, {"prediction": "yes", "probability": 0.51}, 0.02),
+        ({"prediction": "no", "probability": 0.2}, {"prediction": "nein", "probability": 0.2}, 1.0),
         ({"prediction": "no"}, {"prediction": "yes"}, 1.0),
     ],
 )
