@@ -11,7 +11,9 @@ from mlops_assets.config.deployment import DeploymentConfig
 from mlops_assets.config.document import Document
 from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.join_columns import join_problems
+from mlops_assets.config.learned_columns import column_problems
 from mlops_assets.config.metric_names import METRICS_OF, MONITOR_METRICS, is_model_metric
+from mlops_assets.config.metric_problems import metric_problems
 from mlops_assets.config.monitoring import MonitoringConfig
 from mlops_assets.config.monitors import monitor_problems
 from mlops_assets.config.problems import Problem, did_you_mean
@@ -26,6 +28,7 @@ from mlops_assets.config.references import (
 from mlops_assets.config.rule_types import type_problems
 from mlops_assets.config.source import Path
 from mlops_assets.config.tables import tables_of
+from mlops_assets.config.training import TrainingConfig
 
 Said = tuple[str, Document[Any], Path]
 
@@ -40,6 +43,8 @@ def document_problems(document: Document[Any]) -> list[Problem]:
             problems += said_twice("rule", names)
         case FeatureConfig():
             problems += unknown_transformed(document)
+        case TrainingConfig():
+            problems += metric_problems(document)
         case MonitoringConfig():
             problems += _thresholds_without_metric(document)
         case DeploymentConfig():
@@ -58,6 +63,7 @@ def project_problems(project: Project) -> list[Problem]:
         circular_tables(project),
         unknown_models(project),
         training_problems(project),
+        column_problems(project),
         join_problems(project),
         monitor_problems(project),
         type_problems(project),

@@ -1,12 +1,13 @@
 """A feature document: the table features come from, what is joined to it, and the gold table they make."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from mlops_assets.config.base import Duration, Name, StrictModel, check_table_name, format_duration, refuse
-from mlops_assets.config.feature_transforms import TransformSpec
+from mlops_assets.config.feature_transforms import Polynomial, TransformSpec
 
 
 def _list_or_mapping(value: Any) -> Any:
@@ -14,6 +15,13 @@ def _list_or_mapping(value: Any) -> Any:
     if not isinstance(texts, list) or not texts or not all(isinstance(each, str) and each for each in texts):
         raise refuse("needs a list of columns, or a mapping of left to right columns", "such as [origin, time_hour]")
     return value
+
+
+def _each_once(values: list[Any], shown: Callable[[Any], str]) -> list[Any]:
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise refuse(f"{shown(value)} is there twice")
+    return values
 
 
 class Join(StrictModel):
@@ -59,7 +67,12 @@ class Aggregate(StrictModel):
     def _some_time(cls, windows: list[timedelta]) -> list[timedelta]:
         if not all(windows):
             raise refuse("a window of no length holds no row")
-        return windows
+        return _each_once(windows, format_duration)
+
+    @field_validator("functions")
+    @classmethod
+    def _functions_once(cls, functions: list[str]) -> list[str]:
+        return _each_once(functions, repr)
 
     @property
     def names(self) -> list[str]:
@@ -113,6 +126,15 @@ class FeatureConfig(StrictModel):
         if not isinstance(value, dict):
             return value
         return {name: [spec] if isinstance(spec, dict) else spec for name, spec in value.items()}
+
+    @model_validator(mode="after")
+    def _powers_of_something(self) -> Self:
+        for column, specs in self.feature_transformations.items():
+            first = specs[0] if specs else None
+            if isinstance(first, Polynomial) and first.interaction_only:
+                told = "the products of one column with itself are its powers, which interaction_only leaves out"
+                raise refuse(f"'{column}': {told}: nothing is made", field="feature_transformations")
+        return self
 
     @model_validator(mode="after")
     def _aggregates_have_keys(self) -> Self:

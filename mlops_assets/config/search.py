@@ -1,6 +1,6 @@
 """The ranges that a search takes hyperparameters from."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,10 @@ class IntRange(StrictModel):
         _check(self.low, self.high, log=self.log, stepped=self.step != 1)
         return self
 
+    def holds(self, value: Any) -> bool:
+        """Whether a value can be taken."""
+        return type(value) is int and self.low <= value <= self.high and (value - self.low) % self.step == 0
+
 
 class FloatRange(StrictModel):
     """Numbers from low to high."""
@@ -38,12 +42,22 @@ class FloatRange(StrictModel):
         _check(self.low, self.high, log=self.log, stepped=self.step is not None)
         return self
 
+    def holds(self, value: Any) -> bool:
+        """Whether a value can be taken."""
+        inside = type(value) in (int, float) and self.low <= value <= self.high
+        steps = (value - self.low) / self.step if inside and self.step else 0.0
+        return inside and abs(steps - round(steps)) < 1e-8
+
 
 class Choices(StrictModel):
     """A few values, in no order."""
 
     type: Literal["categorical"] = Field(description="A few values, in no order.")
     choices: list[Scalar] = Field(min_length=1, description="The values.")
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value is one of them."""
+        return any(type(each) is type(value) and each == value for each in self.choices)
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

@@ -101,6 +101,7 @@ def declared_columns(config: DataConfig) -> frozenset[str] | None:
     if not config.columns:
         return None
     columns = {*config.columns, *config.arrival_columns.values()}
+    history = {"valid_from", "valid_to", "is_current"} if config.mode == "scd2" else set()
     for step in config.transformation_steps:
         match step:
             case DropColumns():
@@ -111,7 +112,7 @@ def declared_columns(config: DataConfig) -> frozenset[str] | None:
                 columns |= set(step.columns)
             case Split():
                 columns |= set(step.into)
-    return frozenset(columns)
+    return frozenset(columns | history)
 
 
 def misspelt(reference: str) -> str:

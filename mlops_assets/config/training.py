@@ -103,7 +103,7 @@ class TrainingConfig(StrictModel):
     search_space: dict[Name, SearchRange] = Field(
         default={},
         description="Hyperparameter to the range that is searched, by cross-validation on the training split; "
-        "a value in hyperparameters is tried first.",
+        "a value in hyperparameters that lies in its range is tried first.",
     )
     trials: Whole = Field(default=20, ge=1, le=10_000, description="Trials of the search.")
     search_timeout: Duration | None = Field(
@@ -118,8 +118,8 @@ class TrainingConfig(StrictModel):
     )
     early_stopping: bool = Field(
         default=False,
-        description="Whether training stops when the part of the training rows that the estimator sets aside gets "
-        "no better; false leaves it to the estimator's hyperparameters.",
+        description="Whether training stops when the part of the training rows that the estimator sets aside, at "
+        "random though rows be split by time, gets no better; false leaves it to the estimator's hyperparameters.",
     )
     slices: list[Name] = Field(default=[], description="Columns by whose values metrics are split.")
 
@@ -135,6 +135,8 @@ class TrainingConfig(StrictModel):
             raise refuse(f"{ratios} sum to {math.fsum(ratios):g}, not 1")
         if not ratios[0]:
             raise refuse("no rows are left to train on: the first ratio is 0")
+        if not any(ratios[1:]):
+            raise refuse("no rows are left to judge the model on", "such as [0.8, 0.2]")
         return ratios
 
     @field_validator("cross_validation_folds")
@@ -150,6 +152,8 @@ class TrainingConfig(StrictModel):
             raise refuse(f"'{self.target_column}' is among the feature_columns", field="target_column")
         if self.split_method == "grouped" and not self.group_column:
             raise refuse("'grouped' needs a group_column", field="split_method")
+        if self.group_column and self.split_method != "grouped":
+            raise refuse("nothing is split by it", "set split_method: grouped", field="group_column")
         if self.stratify and self.split_method not in (None, "stratified"):
             raise refuse(f"contradicts split_method '{self.split_method}'", field="stratify")
         if self.calibration != "none" and self.model_type != "classification":

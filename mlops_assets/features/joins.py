@@ -70,10 +70,11 @@ def _joined(left: pl.LazyFrame, right: pl.LazyFrame, join: Join, time: str, wher
         for own, key in zip(left_keys, right_keys, strict=True)
     ]
     known = right.drop_nulls(right_keys)
+    # A key that the left one's type does not hold is null by now, and no row's.
     if not join.as_of:
         _require_key(known, right_keys, where)
         return left.join(
-            known.select(*keys, *values),
+            known.select(*keys, *values).drop_nulls(list(inner.values())),
             left_on=left_keys,
             right_on=list(inner.values()),
             how="left",
@@ -83,6 +84,7 @@ def _joined(left: pl.LazyFrame, right: pl.LazyFrame, join: Join, time: str, wher
         pl.col(join.as_of), left_schema[moment[0]], right_schema[join.as_of], f"{where}: as_of '{join.as_of}'"
     )
     past = known.drop_nulls(join.as_of).select(*keys, instant.alias("__time"), *values)
+    past = past.drop_nulls(list(inner.values()))
     return _as_of(left, past, left_keys, list(inner.values()), moment[0], join)
 
 
@@ -152,4 +154,4 @@ def _comparable(column: pl.Expr, left: pl.DataType, right: pl.DataType, where: s
     )
     if not alike:
         raise FeatureError(f"{where} is {right} and is compared with {left}; cast one of them in its data document")
-    return column.cast(left)
+    return column.cast(left, strict=False)

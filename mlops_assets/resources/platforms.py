@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 import dagster as dg
 
@@ -32,12 +33,23 @@ def resources_for(platform: str | None = None) -> Mapping[str, object]:
     return _PLATFORMS[name]()
 
 
-def embedded_registry() -> ModelRegistry:
-    """MLflow at MLOPS_MLFLOW_URI (a server, or a database such as `postgresql+psycopg2://…`), by default on sqlite
-    below MLOPS_HOME; the files of models are below MLOPS_HOME.
+def registry_here() -> ModelRegistry:
+    """The registry of the platform that MLOPS_PLATFORM names, for command lines.
+
+    Raises:
+        dagster.DagsterInvalidDefinitionError: there is no such platform, or its document lacks what it needs.
     """
-    shared = os.environ.get(SHARED_MLFLOW)
-    return ModelRegistry(shared, home() / ARTIFACTS) if shared else ModelRegistry.below(home())
+    registry = resources_for()["registry"]
+    assert isinstance(registry, RegistryResource)
+    return registry.connected() if registry.platform else embedded_registry()
+
+
+def embedded_registry(root: Path | None = None) -> ModelRegistry:
+    """MLflow at MLOPS_MLFLOW_URI (a server, or a database such as `postgresql+psycopg2://…`), by default on sqlite
+    below `root`, where the files of models are too; MLOPS_HOME where not given.
+    """
+    shared, below = os.environ.get(SHARED_MLFLOW), root or home()
+    return ModelRegistry(shared, below / ARTIFACTS) if shared else ModelRegistry.below(below)
 
 
 def _embedded() -> Mapping[str, object]:

@@ -22,6 +22,10 @@ class RegistryResource(dg.ConfigurableResource[ModelRegistry]):
 
     def create_resource(self, context: dg.InitResourceContext) -> ModelRegistry:
         """The registry; MLflow is imported when it is first asked."""
+        return self.connected()
+
+    def connected(self) -> ModelRegistry:
+        """The same without a run."""
         artifacts = Path(self.artifacts) if self.artifacts else None
         if self.platform is None:
             return ModelRegistry(self.tracking_uri, artifacts, self.registry_uri)

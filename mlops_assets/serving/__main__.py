@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from mlops_assets.registry import ModelRegistry, RegistryError
+from mlops_assets.registry import RegistryError
 from mlops_assets.serving import gateway_process
 from mlops_assets.serving.endpoints import GatewayEndpoints
 from mlops_assets.serving.errors import ServingError
@@ -124,10 +124,12 @@ def logs(place: Place, endpoint: str | None, lines: int) -> None:
 @click.pass_obj
 def rollback(place: Place, endpoint: str, number: str | None) -> None:
     """Serve the version before at ENDPOINT, make it champion again, and keep deployments from the one that is left."""
+    from mlops_assets.resources.platforms import embedded_registry
+
     if place.workspace is not None:
         raise click.UsageError("in a workspace, move the alias 'champion' back and run the deployment's asset")
     with told(), GatewayEndpoints(place.gateway.url, read_token(place.home)) as endpoints:
-        left, back = roll_back(endpoints, ModelRegistry.below(place.home.root), endpoint, number)
+        left, back = roll_back(endpoints, embedded_registry(place.home.root), endpoint, number)
     click.echo(f"{endpoint} serves version {back} again, instead of {left}.")
 
 

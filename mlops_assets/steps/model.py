@@ -121,6 +121,7 @@ def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, Any]:
         "mlflow": Shown("url", registry.url(version)),
         "rows": done.rows,
         **numbers(done.metrics),
+        **({"imputed_by_median": ", ".join(done.imputed)} if done.imputed else {}),
         **_search_metadata(done.searched),
         **({"slices": markdown_table(done.slices.to_dicts(), done.slices.columns)} if done.slices.height else {}),
         **{title: image(png, title) for title, png in done.figures.items()},

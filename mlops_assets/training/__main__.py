@@ -4,8 +4,7 @@ import sys
 
 import click
 
-from mlops_assets.config import home
-from mlops_assets.registry import ModelRegistry, RegistryError
+from mlops_assets.registry import RegistryError
 from mlops_assets.training.errors import TrainingError
 
 
@@ -18,13 +17,14 @@ def main() -> None:
 @click.argument("which", metavar="MODEL/VERSION")
 def replay(which: str) -> None:
     """Train MODEL/VERSION (a number, an alias or latest) again; exit code 1 where anything differs."""
+    from mlops_assets.resources.platforms import registry_here
     from mlops_assets.training.replay import replay as replayed
     from mlops_assets.training.replay import shown
 
     model, slash, version = which.rpartition("/")
     if not slash:
         raise click.UsageError(f"'{which}' names no version; write {which}/latest")
-    registry = ModelRegistry.below(home())
+    registry = registry_here()
     try:
         found = replayed(registry, registry.version(model, version))
     except (RegistryError, TrainingError) as error:

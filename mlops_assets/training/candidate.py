@@ -22,6 +22,7 @@ from mlops_assets.training.estimators import algorithm_path
 from mlops_assets.training.example import typical_row
 from mlops_assets.training.fit import Fitted, fit, refit
 from mlops_assets.training.gates import GateDecision
+from mlops_assets.training.importance import permutation_importance
 from mlops_assets.training.plots import figures
 from mlops_assets.training.record import FILE, TrainingRecord
 from mlops_assets.training.search import Searched, search
@@ -51,7 +52,9 @@ class Lineage:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A registered version; what was measured and drawn, where it was trained now and not found."""
+    """A registered version; what was measured and drawn, where it was trained now and not found. `imputed` are the
+    columns whose nulls became the training rows' median.
+    """
 
     version: ModelVersion
     trained: bool
@@ -61,6 +64,7 @@ class Candidate:
     rows: int = 0
     searched: Searched | None = None
     slices: pl.DataFrame = field(default_factory=pl.DataFrame)
+    imputed: tuple[str, ...] = ()
 
 
 def lineage_of(config: TrainingConfig, features: FeatureConfig, tables: Mapping[str, int]) -> Lineage:
@@ -103,7 +107,8 @@ def train(
     fitted = fit(config, features, rows)
     decision = judged(fitted, registry)
     final = refit(fitted) if config.refit and decision.promote else fitted
-    drawn, by_slice, signature = figures(fitted), sliced(fitted), Signature.of(fitted)
+    importance = permutation_importance(fitted)
+    drawn, by_slice, signature = figures(fitted, importance), sliced(fitted), Signature.of(fitted)
     version = registry.log(
         config.registry_model_name,
         config.experiment_name,
@@ -129,11 +134,14 @@ def train(
             files={
                 FILE: _record(config, features, final, lineage).model_dump_json(indent=1),
                 **({"search.csv": searched.trials.write_csv()} if searched else {}),
+                **({"importance.json": json.dumps(importance, indent=1)} if importance else {}),
                 **({"slices.csv": by_slice.write_csv()} if by_slice.height else {}),
             },
         ),
     )
-    return Candidate(version, True, fitted.metrics, decision, drawn, fitted.rows.height, searched, by_slice)
+    return Candidate(
+        version, True, fitted.metrics, decision, drawn, fitted.rows.height, searched, by_slice, fitted.imputed
+    )
 
 
 def _record(config: TrainingConfig, features: FeatureConfig, fitted: Fitted, lineage: Lineage) -> TrainingRecord:

@@ -147,10 +147,31 @@ def check_hyperparameters(config: TrainingConfig) -> list[str]:
             made._validate_params()
     except (TrainingError, TypeError, ValueError, NotFittedError) as error:
         return [str(error) if isinstance(error, TrainingError) else f"hyperparameters: {error}"]
+    if config.stretch_rows and not hasattr(made, "partial_fit"):
+        return [f"stretch_rows: {no_stretches(made)}"]
+    if field := weighing(config, made):
+        return [f"{field}: {type(made).__name__} takes no weights"]
     wanted = {"classification": "classifier", "regression": "regressor"}.get(config.model_type)
     if wanted and kind not in (None, wanted):
         return [f"algorithm: '{algorithm_path(config)}' is a {kind}, and model_type is {config.model_type}"]
     return []
+
+
+def no_stretches(made: Any) -> str:
+    """Why `stretch_rows` is nothing for an estimator."""
+    return (
+        f"{type(made).__name__} learns from all rows at once; sgd, mlp, naive_bayes and mini_batch_kmeans learn from "
+        "one stretch after another"
+    )
+
+
+def weighing(config: TrainingConfig, made: Any) -> str:
+    """The field that asks for weights which the estimator `made` does not take; empty where there is none."""
+    from sklearn.utils.validation import has_fit_parameter
+
+    asking = "sample_weight_column" if config.sample_weight_column else "class_balance"
+    asked = config.sample_weight_column or config.class_balance != "none"
+    return asking if asked and not has_fit_parameter(made, "sample_weight") else ""
 
 
 def treatment_of(made: Any, seed: int) -> Treatment:

@@ -14,7 +14,7 @@ from mlops_assets.training.estimators import estimator
 from mlops_assets.training.evaluation import Evaluation, Outcomes, evaluate
 from mlops_assets.training.learn import learned, unfitted
 from mlops_assets.training.metrics import tracked
-from mlops_assets.training.prepared import Prepared, data_of, prepare
+from mlops_assets.training.prepared import Data, Prepared, data_of, prepare
 from mlops_assets.training.splits import Rows, Splits
 
 TRAIN_SAMPLE = 10_000
@@ -105,9 +105,7 @@ def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFra
     said = {name: data.said(pipeline, part, config) for name, part in asked.items()}
     parts = {name: evaluate(said[name], data.truth[part], names) for name, part in asked.items()}
     inside = prepared.folds(splits.rows["train"], config.cross_validation_folds)
-    each_fold = [
-        data.measured(learned(pipeline, data, learn, prepared), check, config, names) for learn, check in inside
-    ]
+    each_fold = [_fold(pipeline, data, prepared, learn, check) for learn, check in inside]
     return Fitted(
         prepared,
         pipeline,
@@ -118,6 +116,14 @@ def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFra
         perf_counter() - started,
         said.get(splits.held_out),
     )
+
+
+def _fold(pipeline: Any, data: Data, prepared: Prepared, learn: Rows, check: Rows) -> Evaluation:
+    """The metrics of one fold; none is defined where a classifier would learn from rows of one class."""
+    config, names = prepared.config, tracked(prepared.config)
+    if config.model_type == "classification" and len(set(data.truth[learn].tolist())) < 2:
+        return Evaluation(dict.fromkeys(names), dict.fromkeys(names, "the fold's training rows hold one class"))
+    return data.measured(learned(pipeline, data, learn, prepared), check, config, names)
 
 
 def refit(fitted: Fitted) -> Fitted:

@@ -9,6 +9,7 @@ import polars as pl
 from mlops_assets.features.frames import model_frame
 from mlops_assets.training.evaluation import Outcomes, outcomes, value_of
 from mlops_assets.training.fit import Fitted
+from mlops_assets.training.learnable import SUPERVISED
 from mlops_assets.training.metrics import metric
 from mlops_assets.training.prepared import truth_of
 
@@ -19,8 +20,11 @@ AT_ONCE = 50_000  # rows that a model is asked in one call
 def permutation_importance(fitted: Fitted) -> dict[str, float]:
     """Raw column to the loss in the score (AUC of two classes, else accuracy; R²) when it is shuffled, largest first.
 
-    Breiman 2001; on at most 1,000 held-out rows, one shuffle each. Empty where the score is undefined there.
+    Breiman 2001; on at most 1,000 held-out rows, one shuffle each. Empty where the score is undefined there, and for
+    models that are neither classifiers nor regressors.
     """
+    if fitted.said is None or fitted.config.model_type not in SUPERVISED:
+        return {}
     rows = fitted.held_out
     rows = rows.gather_every(max(-(-rows.height // ROWS), 1))
     truth, table = truth_of(rows, fitted.config), model_frame(rows, fitted.inputs)

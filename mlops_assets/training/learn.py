@@ -7,6 +7,7 @@ import numpy as np
 from mlops_assets.config.training import TrainingConfig
 from mlops_assets.features.transforms import FeatureSteps
 from mlops_assets.training.errors import TrainingError
+from mlops_assets.training.estimators import weighing
 from mlops_assets.training.learnable import SUPERVISED
 from mlops_assets.training.prepared import Data, Prepared
 from mlops_assets.training.splits import Rows
@@ -68,7 +69,6 @@ def calibration_folds(rows: Rows, prepared: Prepared) -> list[tuple[Rows, Rows]]
 
 def _weights(final: Any, data: Data, rows: Rows, prepared: Prepared) -> dict[str, Any]:
     from sklearn.utils.class_weight import compute_sample_weight
-    from sklearn.utils.validation import has_fit_parameter
 
     config = prepared.config
     weights = None if data.weights is None else data.weights[rows]
@@ -78,7 +78,6 @@ def _weights(final: Any, data: Data, rows: Rows, prepared: Prepared) -> dict[str
     if weights is None:
         return {}
     final = final.estimator if config.calibration != "none" else final
-    if not has_fit_parameter(final, "sample_weight"):
-        field = "sample_weight_column" if config.sample_weight_column else "class_balance"
+    if field := weighing(config, final):
         raise TrainingError(f"{field}: {type(final).__name__} takes no weights")
     return {"sample_weight": weights}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlops_assets.config.metric_names import MODEL_METRICS
+from mlops_assets.config.metric_names import MODEL_METRICS, is_model_metric
 from mlops_assets.config.problems import did_you_mean
 from mlops_assets.config.training import TrainingConfig
 from mlops_assets.rules import columns, parse
@@ -179,7 +179,7 @@ def tracked(config: TrainingConfig) -> list[str]:
     Raises TrainingError for one that is not for such a model, RuleError for a criterion that cannot be read.
     """
     criteria = [name for each in config.promotion_criteria for name in columns(parse(each))]
-    named = [name for name in sorted(criteria) if name in METRICS]
+    named = [name for name in sorted(criteria) if is_model_metric(name)]
     guards = [*config.gate.guard_metrics, *(each.metric for each in config.gate.fairness if each.metric in METRICS)]
     wanted = [*config.metrics, gate_metric(config), *guards, *named]
     for name in wanted:

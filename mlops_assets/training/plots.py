@@ -8,7 +8,6 @@ import numpy as np
 
 from mlops_assets.training.evaluation import Outcomes
 from mlops_assets.training.fit import Fitted
-from mlops_assets.training.importance import permutation_importance
 from mlops_assets.training.prepared import truth_of
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ MOST_CLASSES = 20
 Draw = Callable[["Axes"], None]
 
 
-def figures(fitted: Fitted) -> dict[str, bytes]:
+def figures(fitted: Fitted, importance: Mapping[str, float]) -> dict[str, bytes]:
     """Title to PNG: ROC, precision-recall and calibration of a binary classifier, the confusion of any with at most
     20 classes, residuals of a regressor, and the permutation importance of all three; empty where nothing is held out.
     """
@@ -28,7 +27,6 @@ def figures(fitted: Fitted) -> dict[str, bytes]:
         return {}
     truth = truth_of(rows, fitted.config)
     drawn = _of_regressor(found, truth) if found.classes is None else _of_classifier(found, truth)
-    importance = permutation_importance(fitted)
     if importance:
         drawn["importance"] = lambda axes: _bars(axes, importance)
     return {title: _png(draw) for title, draw in drawn.items()}

@@ -106,8 +106,10 @@ def prepare(config: TrainingConfig, features: FeatureConfig, frame: pl.DataFrame
     dropped = unlabelled(frame.lazy(), config)
     if not rows.height:
         raise TrainingError(f"target_column: none of {frame.height} rows has a label in '{config.target_column}'")
-    splits = split(rows, keys, method=method, ratios=config.split_ratios, seed=config.random_seed, by=by)
     config = _with_gate_metric(config, rows)
+    if config.model_type == "anomaly_detection" and config.target_column in rows.columns:
+        rows = rows.with_columns(_anomalies(rows[config.target_column]))
+    splits = split(rows, keys, method=method, ratios=config.split_ratios, seed=config.random_seed, by=by)
     return Prepared(config, features, rows, splits, method, time, by, keys, dropped)
 
 
@@ -118,6 +120,20 @@ def _with_gate_metric(config: TrainingConfig, rows: pl.DataFrame) -> TrainingCon
     if config.gate.metric or config.model_type != "classification" or rows[config.target_column].n_unique() <= 2:
         return config
     return config.model_copy(update={"gate": config.gate.model_copy(update={"metric": "balanced_accuracy"})})
+
+
+def _anomalies(label: pl.Series) -> pl.Series:
+    """Labels of which true, or 1, is an anomaly; scikit-learn's own have -1 for one and 1 for the others."""
+    label = label.fill_nan(None) if label.dtype.is_float() else label
+    values = set(label.drop_nulls().to_list())
+    if -1 in values and values <= {-1, 1}:
+        return label == -1
+    if values <= {0, 1}:
+        return label
+    shown = ", ".join(repr(each) for each in sorted(values, key=str)[:5])
+    raise TrainingError(
+        f"target_column: '{label.name}' holds {shown}; an anomaly is true, 1, or -1 where all others are 1"
+    )
 
 
 def data_of(rows: pl.DataFrame, inputs: Sequence[str], config: TrainingConfig) -> Data:

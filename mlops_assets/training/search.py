@@ -20,7 +20,7 @@ from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.search import Choices, FloatRange, SearchRange
 from mlops_assets.config.training import TrainingConfig
 from mlops_assets.training.errors import TrainingError
-from mlops_assets.training.estimators import estimator
+from mlops_assets.training.estimators import estimator, estimator_class
 from mlops_assets.training.learn import learned, unfitted
 from mlops_assets.training.metrics import Metric, gate_metric, metric
 from mlops_assets.training.prepared import Data, Prepared, data_of, prepare
@@ -71,7 +71,11 @@ class _Task:
             made = estimator(config)
             pipeline = learned(unfitted(self.prepared.steps(made), made, config), self.data, learn, self.prepared)
             found = self.data.measured(pipeline, check, config, [self.metric.name])
-        except (ValueError, ArithmeticError, NotFittedError) as error:
+        except Exception as error:
+            # LightGBM's own error is none of Python's kinds.
+            packages = [each.__module__.partition(".")[0] for each in (type(error), estimator_class(config))]
+            if not isinstance(error, (ValueError, ArithmeticError, NotFittedError)) and len(set(packages)) == 2:
+                raise
             return str(error).splitlines()[0]
         value = found.values[self.metric.name]
         return found.reasons[self.metric.name] if value is None else value
@@ -129,12 +133,13 @@ def _open(name: str, storage: Path | None, wanted: Metric) -> "Study":
 
 
 def _begin(study: "Study", config: TrainingConfig) -> None:
-    """Gives up trials that a killed run left, and puts the document's own values first."""
+    """Gives up trials that a killed run left, and puts the document's own values first, where they can be drawn."""
     from optuna.trial import TrialState
 
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
-    own = {name: value for name, value in config.hyperparameters.items() if name in config.search_space}
+    given, ranges = config.hyperparameters, config.search_space
+    own = {name: value for name, value in given.items() if name in ranges and ranges[name].holds(value)}
     if own and not _finished(study) and not study.get_trials(states=(TrialState.WAITING,)):
         study.enqueue_trial(own)
 

@@ -11,6 +11,7 @@ from mlops_assets.features.transforms import resolve
 from mlops_assets.training.dataset import beside
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.learnable import learnable
+from mlops_assets.training.memory import free_memory
 from mlops_assets.training.narrow import narrowed
 from mlops_assets.training.splits import key_hashes
 
@@ -34,7 +35,7 @@ def training_rows(table: pl.LazyFrame, config: TrainingConfig, features: Feature
     total = table.select(pl.len()).collect().item()
     rows = min(total, config.max_rows or total)
     schema = table.collect_schema()
-    require_memory(rows, schema, _free(), at_once=_at_once(rows, config))
+    require_memory(rows, schema, free_memory(), at_once=_at_once(rows, config))
     columns = _only_learned(schema, config, features)
     if rows == total:
         return narrowed(table, columns)
@@ -78,12 +79,6 @@ def require_memory(rows: int, schema: pl.Schema, free: int, *, at_once: int | No
         "feature_columns or a training_window, or set stretch_rows for an estimator with partial_fit (sgd, mlp, "
         "naive_bayes, mini_batch_kmeans)"
     )
-
-
-def _free() -> int:
-    import psutil
-
-    return int(psutil.virtual_memory().available)
 
 
 def _gigabytes(count: int) -> str:

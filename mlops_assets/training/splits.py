@@ -90,6 +90,8 @@ def split(
             rows = _cut(np.arange(frame.height), salted / 2.0**64, bounds)
     if not len(rows["train"]):
         raise TrainingError(f"a {method} split of {frame.height} rows by {list(ratios)} leaves none to train on")
+    if not (len(rows["validation"]) or len(rows["test"])):
+        raise TrainingError(f"a {method} split of {frame.height} rows by {list(ratios)} leaves none to judge on")
     return Splits(rows, hashes)
 
 
@@ -106,12 +108,18 @@ def _ranks(values: NDArray[np.uint64]) -> NDArray[np.float64]:
 
 
 def _stratified(label: pl.Series, salted: NDArray[np.uint64], bounds: NDArray[np.float64]) -> dict[str, Rows]:
-    classes = label.rank("dense").to_numpy() if label.dtype != pl.Boolean else label.to_numpy()
+    return _cut(np.arange(len(label)), _place_in_class(label, salted), bounds)
+
+
+def _place_in_class(label: pl.Series, salted: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Each row's rank by hash among those of its class, in [0, 1); rows without a label are a class."""
+    number = label.cast(pl.Int8) if label.dtype == pl.Boolean else label
+    classes = number.rank("dense").fill_null(0).to_numpy()
     position = np.empty(len(label))
     for each in np.unique(classes):
         inside = classes == each
         position[inside] = _ranks(salted[inside])
-    return _cut(np.arange(len(label)), position, bounds)
+    return position
 
 
 def _by_time(times: pl.Series, salted: NDArray[np.uint64], bounds: NDArray[np.float64]) -> dict[str, Rows]:
@@ -136,7 +144,20 @@ def folds(
     seed: int,
     by: str | None,
 ) -> list[tuple[Rows, Rows]]:
-    """`count` pairs of rows to train and test on, out of `rows`; by time, each trains on what came before."""
+    """`count` pairs of rows to train and test on, out of `rows`; by time, each trains on what came before.
+
+    Raises TrainingError where there are too few for that.
+    """
+    made = _folds(frame, rows, keys, method, count, seed, by)
+    if not all(len(learn) and len(check) for learn, check in made):
+        what = "groups" if method == "grouped" else "training rows"
+        raise TrainingError(f"cross_validation_folds: {count} of {len(rows)} training rows leave a fold without {what}")
+    return made
+
+
+def _folds(
+    frame: pl.DataFrame, rows: Rows, keys: Sequence[str], method: str, count: int, seed: int, by: str | None
+) -> list[tuple[Rows, Rows]]:
     inner = frame[rows]
     if method == "time":
         edges = [len(rows) * (number + 1) // (count + 1) for number in range(count + 1)]
@@ -144,11 +165,7 @@ def folds(
     salted = key_hashes(inner, [by] if method == "grouped" and by else keys, salt=f"folds {seed}")
     if method == "stratified" and by:
         bounds = np.arange(1, count + 1) / count
-        position = np.empty(len(rows))
-        label = inner[by].rank("dense").to_numpy() if inner[by].dtype != pl.Boolean else inner[by].to_numpy()
-        for each in np.unique(label):
-            position[label == each] = _ranks(salted[label == each])
-        place = np.searchsorted(bounds[:-1] - 1e-12, position, side="right")
+        place = np.searchsorted(bounds[:-1] - 1e-12, _place_in_class(inner[by], salted), side="right")
     elif method == "grouped":
         place = np.asarray(pl.Series(salted).rank("dense").to_numpy() % count, dtype=np.int64)
     else:

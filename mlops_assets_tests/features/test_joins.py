@@ -116,3 +116,11 @@ def test_a_mistake_is_named_with_what_would_be_right(fields: dict[str, object], 
     right = pl.DataFrame({"key": ["a"], "value": [1]})
     with pytest.raises(FeatureError, match=message):
         joined(left, right, join(**fields))
+
+
+@pytest.mark.parametrize("as_of", [None, "known"])
+def test_a_key_that_the_left_type_does_not_hold_matches_nothing(as_of: str | None) -> None:
+    left = pl.DataFrame({"key": pl.Series([1, 255, None], dtype=pl.UInt8), "time": at(5, 5, 5)})
+    right = pl.DataFrame({"key": [-1, 1, 2**40], "known": at(1, 1, 1), "value": [10, 20, 30]})
+    fields = {"as_of": as_of} if as_of else {"columns": ["value"]}
+    assert joined(left, right, join(on=["key"], **fields))["value"].to_list() == [20, None, None]

@@ -111,3 +111,12 @@ def test_categories_that_no_row_has_are_refused(kind: str, categories: list[Any]
         "holds '1', '2', '3'",
     ):
         fit(training(["grade"]), features(feature_transformations=given), rows)
+
+
+def test_one_output_of_a_sparse_transformer_may_be_named() -> None:
+    fitted = fit(
+        training(["x0_2.0"], algorithm="logistic_regression"),
+        document("sklearn.preprocessing.KBinsDiscretizer", {"quantile_method": "linear"}),
+        ROWS,
+    )
+    assert set(fitted.pipeline[:-1].transform(model_frame(ROWS, fitted.inputs))[:, 0]) == {0.0, 1.0}

@@ -56,7 +56,7 @@ def described(fitted: Fitted, **tags: str) -> Training:
         params={"max_iter": 10},
         metrics=fitted.metrics,
         tags={f"mlops.{name}": value for name, value in tags.items()},
-        figures=figures(fitted),
+        figures=figures(fitted, permutation_importance(fitted)),
         tables={"/warehouse/gold/cloud_features": 7},
     )
 
@@ -185,7 +185,7 @@ def test_a_candidate_is_trained_once_and_compared_on_rows_its_champion_has_not_s
 def test_figures_are_png_files_of_pixels(fitted: Fitted) -> None:
     from PIL import Image
 
-    drawn = figures(fitted)
+    drawn = figures(fitted, permutation_importance(fitted))
     assert set(drawn) == {"roc", "precision_recall", "calibration", "confusion", "importance"}
     for png in drawn.values():
         pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"))

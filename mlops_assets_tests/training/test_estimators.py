@@ -46,6 +46,11 @@ def test_the_seed_reaches_the_estimator_and_a_hyperparameter_wins_over_it() -> N
         ({"algorithm": "lightgbm", "hyperparameters": {"learning_rat": 0.1}}, "did you mean 'learning_rate'?"),
         ({"algorithm": "xgboost", "hyperparameters": {"max_dept": 3}}, "did you mean 'max_depth'?"),
         ({"algorithm": "sklearn.preprocessing.StandardScaler"}, "is no estimator: it needs fit and predict"),
+        ({"stretch_rows": 100}, "stretch_rows: RandomForestClassifier learns from all rows at once"),
+        (
+            {"algorithm": "k_nearest_neighbors", "class_balance": "balanced"},
+            "class_balance: KNeighborsClassifier takes no",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said_without_training(fields: dict[str, object], message: str) -> None:

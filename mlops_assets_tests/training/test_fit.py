@@ -138,3 +138,23 @@ def test_an_undefined_metric_is_null_with_its_reason() -> None:
 def test_a_mistake_is_named_with_what_would_be_right(fields: dict[str, object], message: str) -> None:
     with pytest.raises((TrainingError, FeatureError), match=message):
         fit(training(["x0"], **{"feature_columns": ["x0"], **fields}), features(), two_clouds(200))
+
+
+def test_a_fold_of_one_class_has_no_metrics_and_stops_nothing() -> None:
+    rows = two_clouds(400).with_columns(label=pl.when(pl.col("id") < 100).then(False).otherwise("label"))
+    config = training(["x0"], algorithm="logistic_regression", split_method="time", cross_validation_folds=4)
+    fitted = fit(config, features(), rows)
+    assert [fold.values["accuracy"] is None for fold in fitted.folds] == [True, False, False, False]
+    assert fitted.folds[0].reasons["accuracy"] == "the fold's training rows hold one class"
+    assert "fold_1_roc_auc" in fitted.metrics
+
+
+@pytest.mark.parametrize("normal", [1, 0])
+def test_an_anomaly_is_true_or_one_or_scikit_learns_minus_one(normal: int) -> None:
+    rows = two_clouds(400, gap=6.0)
+    config = training(["x0", "x1"], model_type="anomaly_detection")
+    wanted = fit(config, features(), rows).metrics
+    numbers = pl.when("label").then(1 - 2 * normal).otherwise(normal)
+    assert fit(config, features(), rows.with_columns(label=numbers)).metrics == wanted
+    with pytest.raises(TrainingError, match="target_column: 'label' holds 'bad', 'fine'; an anomaly is true, 1, or -1"):
+        fit(config, features(), rows.with_columns(label=pl.Series(["bad", "fine"] * 200)))

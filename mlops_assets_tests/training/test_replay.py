@@ -70,6 +70,8 @@ def test_the_command_answers_with_its_exit_code(
     bad = CliRunner().invoke(main, ["replay", "cli/1"])
     assert bad.exit_code == 1
     assert f"input: table {path} cannot be read at Delta version 0: its files were vacuumed" in bad.output
+    monkeypatch.setenv("MLOPS_HOME", str(tmp_path))
+    monkeypatch.setenv("MLOPS_MLFLOW_URI", registry.server.tracking_uri)
     unknown = CliRunner().invoke(main, ["replay", "cli/9"])
     assert (unknown.exit_code, "no version or alias '9'; there are 1" in unknown.output) == (1, True)
     assert CliRunner().invoke(main, ["replay", "cli"]).exit_code == 2

@@ -155,3 +155,21 @@ def test_what_was_chosen_is_registered_and_replayed(tmp_path: Path) -> None:
     assert "max_depth" in str(registry.text(done.version, "search.csv"))
     found = replay(registry, done.version)
     assert found.equal, shown(found)
+
+
+@pytest.mark.parametrize(
+    "own", [{"criterion": "log_loss"}, {"max_depth": 40}, {"max_depth": "deep"}, {"max_depth": True}], ids=str
+)
+def test_a_value_of_the_document_out_of_its_range_is_not_tried_and_stops_nothing(own: dict[str, Any]) -> None:
+    tried = found(config(hyperparameters=own, trials=2)).trials
+    assert tried["state"].to_list() == ["complete", "complete"]
+    [(name, value)] = own.items()
+    assert str(value) not in tried[name].to_list()
+
+
+def test_a_trial_that_lightgbm_refuses_in_its_own_way_is_told_and_the_others_go_on() -> None:
+    pytest.importorskip("lightgbm")
+    leaves = {"type": "categorical", "choices": [1, 4]}
+    tried = found(config(algorithm="lightgbm", search_space={"num_leaves": leaves}, trials=4)).trials
+    assert set(tried["state"]) == {"complete", "failed"}
+    assert "num_leaves" in tried.filter(pl.col("state") == "failed")["reason"][0]

@@ -7,6 +7,7 @@ from mlops_assets.features.frames import model_frame
 from mlops_assets.training import size
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.fit import fit
+from mlops_assets.training.memory import free_memory, left_in_groups, own_groups
 from mlops_assets.training.size import estimated_bytes, require_memory, training_rows
 from mlops_assets_tests.training.documents import features, training, two_clouds
 
@@ -37,7 +38,7 @@ def test_rows_that_memory_would_not_hold_are_refused_with_what_would_help(monkey
         require_memory(1_000_000, ROWS.schema, needed)
     assert "set max_rows to 800,000 or fewer" in str(told.value)
     require_memory(800_000, ROWS.schema, needed)
-    monkeypatch.setattr(size, "_free", lambda: estimated_bytes(1_000, ROWS.dtypes))
+    monkeypatch.setattr(size, "free_memory", lambda: estimated_bytes(1_000, ROWS.dtypes))
     with pytest.raises(TrainingError, match="set max_rows to 800 or fewer"):
         training_rows(ROWS.lazy(), training(["x0"]), features())
     assert training_rows(ROWS.lazy(), NARROW, features()).height == 300
@@ -59,7 +60,7 @@ def test_the_window_and_the_labels_are_looked_at_before_rows_are_counted(monkeyp
     assert found.height == 300
     assert fit(document, features(), found).rows.height == 300
     # The newest label is an hour before the newest row, and the 25 days before it hold 301 even keys.
-    monkeypatch.setattr(size, "_free", lambda: estimated_bytes(400, ROWS.dtypes))
+    monkeypatch.setattr(size, "free_memory", lambda: estimated_bytes(400, ROWS.dtypes))
     all_of_it = document.model_copy(update={"max_rows": None})
     assert training_rows(rows.lazy(), all_of_it, features()).height == 301
     with pytest.raises(TrainingError, match="set max_rows to 320 or fewer"):
@@ -70,3 +71,33 @@ def test_the_window_and_the_labels_are_looked_at_before_rows_are_counted(monkeyp
 def test_a_time_that_is_none_is_refused_before_anything_is_fitted(time: pl.Expr) -> None:
     with pytest.raises(TrainingError, match=r"timestamp_column: 'time' is (String|Int64), no date and no instant"):
         fit(NARROW, features(), ROWS.with_columns(time=time))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "files"),
+    [
+        ("", {"memory.max": "1000", "memory.current": "700", "memory.stat": "anon 400\ninactive_file 200"}),
+        (
+            "memory",
+            {
+                "memory.limit_in_bytes": "1000",
+                "memory.usage_in_bytes": "700",
+                "memory.stat": "inactive_file 9\ntotal_inactive_file 200",
+            },
+        ),
+    ],
+    ids=["version 2", "version 1"],
+)
+def test_a_container_has_what_its_limit_leaves_and_pages_that_can_be_given_back(
+    tmp_path: Path, kinds: str, files: dict[str, str]
+) -> None:
+    group = tmp_path / "groups" / kinds / "outer" / "inner"
+    group.mkdir(parents=True)
+    for name, text in files.items():
+        (group.parent / name).write_text(text)
+    (group / "memory.max").write_text("max\n")
+    told = tmp_path / "cgroup"
+    told.write_text(f"3:cpuset:/elsewhere\n4:{kinds}:/outer/inner\n")
+    assert list(left_in_groups(own_groups(told, tmp_path / "groups"))) == [500]
+    assert list(left_in_groups(own_groups(tmp_path / "none"))) == []
+    assert free_memory() > 0

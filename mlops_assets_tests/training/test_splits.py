@@ -95,3 +95,24 @@ def test_folds_test_on_rows_they_do_not_train_on(method: str, by: str | None) ->
             assert not set(ROWS["group"][fitted_on]) & set(ROWS["group"][tested_on])
     if method != "time":
         assert sorted(np.concatenate([each for _, each in pairs])) == sorted(train)
+
+
+@pytest.mark.parametrize("label", [True, 1])
+def test_rows_without_a_label_are_a_class_of_their_own_in_a_stratified_split(label: object) -> None:
+    given = pl.Series([label if each % 10 == 0 else None for each in range(400)])
+    rows = two_clouds(400).with_columns(label=given)
+    parts = split(rows, ["id"], method="stratified", ratios=[0.5, 0.5], by="label").rows
+    assert {name: len(part) for name, part in parts.items()} == {"train": 200, "validation": 0, "test": 200}
+    assert rows["label"].gather(parts["test"]).null_count() == 180
+
+
+@pytest.mark.parametrize("method", ["time", "grouped"])
+def test_folds_that_would_be_empty_are_refused(method: str) -> None:
+    rows = two_clouds(4).with_columns(group=pl.lit("a"))
+    with pytest.raises(TrainingError, match="cross_validation_folds: 5 of 4 training rows leave a fold without"):
+        folds(rows, np.arange(4), ["id"], method=method, count=5, seed=0, by="time" if method == "time" else "group")
+
+
+def test_a_split_that_leaves_nothing_to_judge_on_is_refused() -> None:
+    with pytest.raises(TrainingError, match=r"a random split of 20 rows by \[1\.0, 0\.0\] leaves none to judge on"):
+        split(two_clouds(20), ["id"], method="random", ratios=[1.0, 0.0])

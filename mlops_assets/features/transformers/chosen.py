@@ -27,7 +27,7 @@ class Chosen(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Fits and gives the wanted outputs: what is cross-fitted stays so on the training rows."""
         self.n_features_in_ = 1
         self.transformer_ = clone(self.transformer)
-        made = cells(self.transformer_.fit_transform(table, y))
+        made = cells(_dense(self.transformer_.fit_transform(table, y)))
         names = [str(name) for name in self.transformer_.get_feature_names_out([self.column])]
         for name in self.keep:
             if name not in names:
@@ -41,8 +41,13 @@ class Chosen(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, table: Any) -> Any:
         """Shape (n, 1) to (n, kept outputs)."""
-        return cells(self.transformer_.transform(table))[:, self.places_]
+        return cells(_dense(self.transformer_.transform(table)))[:, self.places_]
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> Any:
         """The kept names."""
         return np.asarray(list(self.keep), dtype=object)
+
+
+def _dense(made: Any) -> Any:
+    """What a transformer made, with its zeros where it left them out."""
+    return made.toarray() if hasattr(made, "toarray") else made
