@@ -16,13 +16,12 @@ from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Batch, Run, silver_rules
 from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.errors import Overtaken
-from mlops_assets.lake.identity import made_anew, made_from, refuse_another
+from mlops_assets.lake.identity import made_anew, refuse_another
+from mlops_assets.lake.refined_writes import write, write_good
 from mlops_assets.lake.rowcount import RowCount
-from mlops_assets.lake.silver import correct_silver, quarantine_properties, write_silver
-from mlops_assets.lake.stretches import Position, Scope, Stretch, between, position, seen, stretches
+from mlops_assets.lake.stretches import Position, Scope, Stretch, between, position, stretches
 from mlops_assets.lake.survey import Survey, blocking, survey, together
 from mlops_assets.lake.temporary import temporary_folder
-from mlops_assets.lake.writing import quoted
 from mlops_assets.rules import Rule, RuleOutcome
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ def _finished(work: Work) -> Position | None:
         batch = work.engine.prepare(work.config, arrived, work.run, work.others, [])
         if batch.bad_rows:
             work.engine.append(work.tables.quarantine, batch.bad, transactions={}, add_columns=True)
-        _commit(work, stretch, batch, batch.bad_rows)
+        write_good(work, stretch, batch, batch.bad_rows)
     return held
 
 
@@ -171,7 +170,7 @@ def _one(work: Work, stretch: Stretch) -> Refined:
     blocked = _blocked(work, found, [batch])
     if blocked:
         return Refined(RowCount(batch.read, quarantined=batch.bad_rows), batch.outcomes, blocked)
-    _write(work, stretch, batch)
+    write(work, stretch, batch)
     return Refined(work.rows, work.outcomes)
 
 
@@ -184,11 +183,11 @@ def _many(work: Work, found: Sequence[Stretch]) -> Refined:
             return Refined(RowCount(whole.read, quarantined=whole.bad), whole.outcomes, blocked)
         if work.overwrites and not any(stretch.corrects for stretch in found):
             # What replaces rows must do so at once: a run's second commit would replace its first.
-            _write(work, replace(found[-1], start=found[0].start), together(work.engine, aside))
+            write(work, replace(found[-1], start=found[0].start), together(work.engine, aside))
         else:
             for stretch, batch in zip(found, aside, strict=True):
                 good, bad = work.engine.back(batch.good), work.engine.back(batch.bad)
-                _write(work, stretch, replace(batch, good=good, bad=bad))
+                write(work, stretch, replace(batch, good=good, bad=bad))
     return Refined(work.rows, work.outcomes)
 
 
@@ -198,51 +197,3 @@ def _blocked(work: Work, found: Survey, batches: Sequence[Batch[Any]]) -> tuple[
 
     work.asked.append(found.outcomes)
     return () if work.nowhere else blocking(work.config, found, delta.rows(work.tables.silver), broken)
-
-
-def _write(work: Work, stretch: Stretch, batch: Batch[Any]) -> None:
-    """Both commits."""
-    if work.config.mode != "overwrite":
-        work.engine.fitting(work.tables.silver, batch.good)
-    quarantined = _write_quarantine(work, stretch, batch)
-    try:
-        _commit(work, stretch, batch, quarantined)
-    except Overtaken:
-        # The other run has written the good rows, and not these.
-        work.committed.append(RowCount(quarantined, quarantined=quarantined))
-        raise
-
-
-def _commit(work: Work, stretch: Stretch, batch: Batch[Any], quarantined: int) -> None:
-    """Silver's commit; the rows are counted by what the tables' logs say."""
-    written, removed = _write_silver(work, stretch, batch.good)
-    removed = {name: count for name, count in {**batch.removed, **removed}.items() if count}
-    rows = RowCount(batch.read, written, quarantined, batch.added, removed)
-    rows.check()
-    work.committed.append(rows)
-
-
-def _write_quarantine(work: Work, stretch: Stretch, batch: Batch[Any]) -> int:
-    name, path = work.scope.name, work.tables.quarantine
-    commit: delta.Commit = {
-        "transactions": {**stretch.end.recorded(name), **made_from(path, work.tables.bronze)},
-        "seen": seen(path, stretch.start, name),
-        "properties": quarantine_properties(work.config),
-    }
-    files = work.engine.corrected(work.tables.bronze, stretch) if stretch.corrects else ()
-    if files and delta.exists(path):
-        where = f"_source_file IN ({', '.join(map(quoted, files))})"
-        return work.engine.overwrite(path, batch.bad, where=where, **commit).inserted
-    return work.engine.append(path, batch.bad, add_columns=True, **commit).inserted
-
-
-def _write_silver(work: Work, stretch: Stretch, good: Any) -> tuple[int, dict[str, int]]:
-    tables = work.tables
-    commit: delta.Commit = {
-        "transactions": {**stretch.end.recorded(work.scope.name), **made_from(tables.silver, tables.bronze)},
-        "seen": seen(tables.silver, stretch.start, work.scope.name),
-    }
-    if stretch.corrects:
-        paths = (tables.bronze, tables.silver, tables.quarantine)
-        return correct_silver(work.config, paths, stretch, good, commit, work.engine)
-    return write_silver(work.config, tables.silver, good, commit, work.engine)

@@ -4,8 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mlops_assets.lake import delta
-from mlops_assets.lake import refine as refining
+from mlops_assets.lake import delta, refined_writes
 from mlops_assets.lake.errors import LakeError
 from mlops_assets_tests.lake.conftest import Lake
 
@@ -114,7 +113,7 @@ def test_a_run_that_was_killed_between_quarantine_and_silver_writes_the_missing_
     config = lake.config(columns=COLUMNS, validation_rules=[POSITIVE], max_error_fraction=1)
     lake.write("a.csv", ORDERS)
     with monkeypatch.context() as killed:
-        killed.setattr(refining, "write_silver", _killed)
+        killed.setattr(refined_writes, "write_silver", _killed)
         with pytest.raises(KeyboardInterrupt):
             lake.load(config)
     assert delta.rows(lake.tables.quarantine) == 2
