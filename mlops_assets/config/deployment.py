@@ -52,7 +52,7 @@ def _default_endpoint(fields: dict[str, Any]) -> str:
 class InferenceLogConfig(StrictModel):
     """What is kept of an endpoint's requests and predictions in the project's inference table."""
 
-    enabled: bool = Field(default=True, description="Whether requests are logged.")
+    enabled: bool = Field(default=True, description="Whether callers' requests are logged.")
     fraction: Fraction = Field(default=1.0, description="Share of the requests that is logged, drawn at random.")
     hash_columns: list[Name] = Field(
         default=[], description="Inputs of which only a keyed hash is kept: equal values stay equal."
