@@ -47,7 +47,7 @@ test: $(VENV)/.dev  ## run the tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(VENV)/.dev  ## run the long proofs
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m slow
 
 KILLS ?= 100
 SEED ?= $(shell date +%s)

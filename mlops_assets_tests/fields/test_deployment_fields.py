@@ -146,6 +146,15 @@ def test_the_engine_is_onnx_where_it_is_asked_for_and_within_its_tolerance(life:
         assert asked(client).json()["predictions"][0]["probability"] == pytest.approx(graph["probability"], abs=1e-9)
 
 
+def test_a_graph_beyond_its_tolerance_is_refused_and_the_endpoint_stays_as_it_is(life: Life) -> None:
+    deployed(life)
+    refused = life.run("deployment", deployment={"serving_engine": "onnx", "onnx_tolerance": 1e-30})
+    assert "onnx_tolerance: as ONNX in float64 the model deviates" in failure(refused)
+    assert "onnx_path" not in entity(life)
+    with http(life) as client:
+        assert asked(client).status_code == 200
+
+
 @field("deployment.compute_scale", "Here the threads of each worker process.")
 def test_the_scale_is_the_threads_of_a_worker(life: Life) -> None:
     deployed(life, compute_scale=2)

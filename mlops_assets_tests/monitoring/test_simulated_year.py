@@ -1,5 +1,7 @@
 """A year of daily windows of 20 features: how often the alarm is wrong, and how soon it is right."""
 
+from functools import cache
+
 import numpy as np
 import polars as pl
 import pytest
@@ -20,63 +22,78 @@ def reference():
     return fit_reference(day(np.random.default_rng(99), 50_000, np.zeros(20)), FEATURES)
 
 
-def judged(reference, window, frame, method, threshold=None):
-    drifts = feature_drift(reference.profile, summarise(frame, reference), method=method, threshold=threshold)
-    return window_verdict(str(window), reference.reference_id, drifts)
+@pytest.fixture(scope="module")
+def days_without_drift(reference):
+    """The profiles of so many days, made once for all the methods that judge them."""
+
+    @cache
+    def profiles(rows, nuisance, days):
+        random = np.random.default_rng(rows + int(nuisance * 100))
+        return [summarise(day(random, rows, nuisance * random.choice([-1, 1], 20)), reference) for _ in range(days)]
+
+    return profiles
 
 
-def alarm_days(reference, rows, nuisance, method, days, threshold=None):
-    random = np.random.default_rng(rows + int(nuisance * 100))
-    history = []
-    for window in range(days):
-        shifts = nuisance * random.choice([-1, 1], 20)
-        history.append(judged(reference, window, day(random, rows, shifts), method, threshold))
-    return sum(alarm(history[max(0, end - 30) : end + 1]).active for end in range(days))
+@pytest.fixture(scope="module")
+def shifted_days(reference):
+    """Pairs of days of which one feature is a third of a deviation off."""
+
+    @cache
+    def profiles(rows, times):
+        random = np.random.default_rng(rows)
+        shifts = [np.where(np.arange(20) == random.integers(20), 0.35, 0.0) for _ in range(times)]
+        return [[summarise(day(random, rows, shift), reference) for _ in range(2)] for shift in shifts]
+
+    return profiles
+
+
+def judged(reference, profiles, method, threshold=None):
+    drifts = (feature_drift(reference.profile, each, method=method, threshold=threshold) for each in profiles)
+    return [window_verdict(str(day), reference.reference_id, drift) for day, drift in enumerate(drifts)]
+
+
+def alarm_days(reference, profiles, method):
+    history = judged(reference, profiles, method)
+    return sum(alarm(history[max(0, end - 30) : end + 1]).active for end in range(len(history)))
+
+
+def detected(reference, pairs, method):
+    return sum(alarm(judged(reference, pair, method)).raised for pair in pairs) / len(pairs)
 
 
 @pytest.mark.parametrize("method", ["psi", "ks_test"])
 @pytest.mark.parametrize("nuisance", [0.0, 0.05])
 @pytest.mark.parametrize("rows", [1000, 5000])
-def test_a_month_without_drift_have_no_alarm(reference, rows, nuisance, method):
-    assert alarm_days(reference, rows, nuisance, method, days=30) == 0
+def test_a_month_without_drift_has_no_alarm(reference, days_without_drift, rows, nuisance, method):
+    assert alarm_days(reference, days_without_drift(rows, nuisance, 30), method) == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["psi", "ks_test", "chi_square", "jensen_shannon"])
 @pytest.mark.parametrize("nuisance", [0.0, 0.05])
 @pytest.mark.parametrize("rows", [1000, 5000])
-def test_a_year_without_drift_has_no_alarm(reference, rows, nuisance, method):
-    assert alarm_days(reference, rows, nuisance, method, days=365) == 0
+def test_a_year_without_drift_has_no_alarm(reference, days_without_drift, rows, nuisance, method):
+    assert alarm_days(reference, days_without_drift(rows, nuisance, 365), method) == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [1000, 5000])
-def test_a_year_of_wasserstein_at_a_fifth_of_a_deviation_has_no_alarm(reference, rows):
+def test_a_year_of_wasserstein_at_a_fifth_of_a_deviation_has_no_alarm(reference, days_without_drift, rows):
     """A monitor's own default; at a tenth and 1,000 rows a nuisance of 0.05 deviations does alarm."""
-    assert alarm_days(reference, rows, 0.05, "wasserstein", days=365) == 0
-
-
-def detected(reference, rows, method, times):
-    random = np.random.default_rng(rows)
-    found = 0
-    for _ in range(times):
-        shifts = np.where(np.arange(20) == random.integers(20), 0.35, 0.0)
-        history = [judged(reference, window, day(random, rows, shifts), method) for window in range(2)]
-        found += alarm(history).raised
-    return found / times
+    assert alarm_days(reference, days_without_drift(rows, 0.05, 365), "wasserstein") == 0
 
 
 @pytest.mark.parametrize("method", ["psi", "ks_test", "chi_square"])
 @pytest.mark.parametrize("rows", [1000, 5000])
-def test_a_shift_of_a_third_deviation_is_found_within_two_windows(reference, rows, method):
-    assert detected(reference, rows, method, times=20) >= 0.95
+def test_a_shift_of_a_third_deviation_is_found_within_two_windows(reference, shifted_days, rows, method):
+    assert detected(reference, shifted_days(rows, 20), method) >= 0.95
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["psi", "ks_test", "chi_square"])
 @pytest.mark.parametrize("rows", [1000, 5000])
-def test_a_shift_of_a_third_deviation_is_found_two_hundred_times(reference, rows, method):
-    assert detected(reference, rows, method, times=200) >= 0.95
+def test_a_shift_of_a_third_deviation_is_found_two_hundred_times(reference, shifted_days, rows, method):
+    assert detected(reference, shifted_days(rows, 200), method) >= 0.95
 
 
 def test_a_year_of_days_costs_its_days(reference):
