@@ -70,8 +70,8 @@ class DatabricksConfig(StrictModel):
         default={}, description="A job cluster in the terms of the Jobs API, instead of cluster_id."
     )
     timeout: Duration = Field(default=parse_duration("1h"), description="A step that takes longer is ended.")
-    permissions: dict[Name, Literal["CAN_QUERY", "CAN_VIEW", "CAN_MANAGE"]] | None = Field(
-        default=None,
+    permissions: dict[Name, Literal["CAN_QUERY", "CAN_VIEW", "CAN_MANAGE"]] = Field(
+        default={},
         description="Who may do what with endpoints: an e-mail, group:<name> or service_principal:<application id>. "
         "Left as they are in the workspace if not given; {} takes all away.",
     )

@@ -86,7 +86,7 @@ def _databricks() -> Mapping[str, object]:
         "lake": WarehouseResource(home=there.volume, platform="databricks", tables=there.tables),
         "registry": RegistryResource(tracking_uri="databricks", registry_uri="databricks-uc", platform="databricks"),
         "serving": DatabricksServingResource(
-            permissions=None if there.permissions is None else dict(there.permissions),
+            permissions=dict(there.permissions) if "permissions" in there.model_fields_set else None,
             inference_schema=there.inference_schema,
         ),
     }
