@@ -112,7 +112,8 @@ def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
     }
 
 
-@pytest.mark.parametrize("engine", ["polars", pytest.param("spark", marks=[pytest.mark.slow, pytest.mark.spark])])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["polars", pytest.param("spark", marks=pytest.mark.spark)])
 def test_steps_in_the_workspace_make_what_local_ones_make(shop: Remote, engine: str) -> None:
     away, here = shop.remote(engine=engine), shop.run()
 

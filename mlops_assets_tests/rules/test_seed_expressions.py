@@ -59,6 +59,7 @@ def test_a_condition_of_the_seed_gives_its_one_right_answer(condition: str) -> N
 
 
 @pytest.mark.spark
+@pytest.mark.slow
 def test_spark_gives_the_same_answers(spark) -> None:  # type: ignore[no-untyped-def]
     from mlops_assets_tests.rules.spark_frames import to_spark
 

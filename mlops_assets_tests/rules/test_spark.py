@@ -19,7 +19,7 @@ from mlops_assets_tests.rules.test_engines_agree import PLAIN_RUN, SCHEMAS
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 RULES_A_FRAME = 20
 
 
@@ -78,7 +78,6 @@ def answers(frame: "DataFrame", checked: list[typed.Checked], run: Run) -> list[
             for i in range(len(checked))]  # fmt: skip
 
 
-@pytest.mark.slow
 def test_spark_agrees_with_the_interpreter_on_500_random_rules(spark: "SparkSession") -> None:
     run = Run(AS_OF, None, {"other": to_spark(spark, OTHER).cache()})
     seen: Counter[str] = Counter()

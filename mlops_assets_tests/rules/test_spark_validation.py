@@ -11,7 +11,7 @@ from mlops_assets_tests.rules.test_validation import PEOPLE, RULES
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 
 def test_rows_figures_and_examples_are_those_of_polars(spark: "SparkSession") -> None:
