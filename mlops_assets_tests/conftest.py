@@ -44,6 +44,8 @@ def redis_url() -> Iterator[str]:
 def pytest_configure(config: pytest.Config) -> None:
     # Models and dashboards of tests are nobody's to count.
     os.environ.setdefault("DO_NOT_TRACK", "true")
+    # For the minutes that a test's JVM lives, compiling better costs more than it saves.
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
     # The same examples on every machine, and none that fails because the machine was busy.
     settings.register_profile("everywhere", derandomize=True, deadline=None)
     settings.load_profile("everywhere")
