@@ -1,5 +1,6 @@
 """Steps as jobs of the stand-in workspace: equal to local ones when all is well, red with a reason when it is not."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from mlops_assets_tests.assets.shop import QUIET, Shop, materialized
 from mlops_assets_tests.workspace_stub import TOKEN, Fault, Workspace, workspace
 from mlops_assets_tests.workspace_stub.wheel import other_wheel, packed_wheel
 
+# On Spark each step starts a session of its own, which takes minutes: ENGINES=polars,spark.
+ENGINES = os.environ.get("ENGINES", "polars").split(",")
 RULES = [{"name": "positive", "condition": "amount > 0", "severity": "error", "description": "sold for something"}]
 
 
@@ -113,7 +116,7 @@ def verdicts(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ["polars", pytest.param("spark", marks=pytest.mark.spark)])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_steps_in_the_workspace_make_what_local_ones_make(shop: Remote, engine: str) -> None:
     away, here = shop.remote(engine=engine), shop.run()
 
