@@ -6,7 +6,7 @@ import dagster as dg
 
 from mlops_assets.assets.maintenance import maintenance_job
 from mlops_assets.assets.project import project_assets
-from mlops_assets.assets.remotely import RESOURCE, remotely
+from mlops_assets.assets.remote_steps import RESOURCE, with_remote_step
 from mlops_assets.assets.replay import replay_job
 from mlops_assets.config import Project
 from mlops_assets.jobs import project_jobs, run_tags
@@ -34,7 +34,7 @@ def project_definitions(projects: Sequence[Project], remote_layers: Sequence[str
 
 
 def _definitions_of(project: Project, projects: Sequence[Project], remote_layers: Sequence[str]) -> dg.Definitions:
-    assets = [remotely(project, asset, remote_layers) for asset in project_assets(project)]
+    assets = [with_remote_step(project, asset, remote_layers) for asset in project_assets(project)]
     keys = [key for asset in assets for key in asset.keys]
     jobs, tags = project_jobs(project, keys), run_tags(project)
     names = [job.name for job in jobs]

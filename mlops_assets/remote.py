@@ -84,8 +84,8 @@ def _catalog(asked: Mapping[str, Any]) -> UnityCatalog | None:
         return None
     from databricks.sdk import WorkspaceClient
 
-    told = UnityTables(**asked["unity_tables"])
-    return UnityCatalog(told, teller(WorkspaceClient, told.warehouse_id))
+    tables = UnityTables(**asked["unity_tables"])
+    return UnityCatalog(tables, teller(WorkspaceClient, tables.warehouse_id))
 
 
 def _registry(asked: Mapping[str, Any], home: Path) -> ModelRegistry:
@@ -143,9 +143,7 @@ def _named(documents: tuple[Document[Any], ...], name: str) -> Document[Any]:
 
 def _chosen(document: Document[Any], run: StepRun) -> Any:
     """The document's config with what was chosen for this run; the caller has checked it already."""
-    kind = type(document.config)
-    given = {name: getattr(document.config, name) for name in document.config.model_fields_set}
-    return kind.model_validate({**given, **{k: v for k, v in run.chosen.items() if k in kind.model_fields}})
+    return document.config.with_fields(run.chosen)
 
 
 def report(pipes: "PipesContext", result: StepResult) -> None:

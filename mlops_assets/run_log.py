@@ -17,9 +17,9 @@ def step_line(context: dg.HookContext) -> None:
     """Log the step's asset, its seconds and its rows: read, written, quarantined."""
     steps = context.instance.get_run_step_stats(context.run_id, [context.step_key])
     for step in steps:
-        told = dict(_numbers(step.materialization_events))
+        fields = dict(_numbers(step.materialization_events))
         seconds = (step.end_time or 0) - (step.start_time or 0)
-        numbers = "".join(f", {name} {value}" for name, value in told.items())
+        numbers = "".join(f", {name} {value}" for name, value in fields.items())
         context.log.info(f"{context.step_key.replace('__', '/')}: {seconds:.1f} s{numbers}")
 
 
@@ -48,18 +48,18 @@ class RunJsonLines(JsonLines):
 
 
 def _event(event: dg.DagsterEvent) -> Mapping[str, Any]:
-    told: dict[str, Any] = {"event": event.event_type.name}
+    fields: dict[str, Any] = {"event": event.event_type.name}
     if event.is_step_materialization:
-        told |= {"asset": event.materialization.asset_key.to_user_string(), **_plain(event.materialization.metadata)}
+        fields |= {"asset": event.materialization.asset_key.to_user_string(), **_plain(event.materialization.metadata)}
     if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         check = event.asset_check_evaluation_data
-        told |= {"asset": check.asset_key.to_user_string(), "check": check.check_name, "passed": check.passed}
-        told |= _plain(check.metadata)
+        fields |= {"asset": check.asset_key.to_user_string(), "check": check.check_name, "passed": check.passed}
+        fields |= _plain(check.metadata)
     if event.is_step_success:
-        told["seconds"] = event.step_success_data.duration_ms / 1000
+        fields["seconds"] = event.step_success_data.duration_ms / 1000
     if event.is_step_failure:
-        told["error"] = event.step_failure_data.error_display_string
-    return told
+        fields["error"] = event.step_failure_data.error_display_string
+    return fields
 
 
 def _plain(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Mapping[str, Any]:

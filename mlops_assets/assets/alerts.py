@@ -10,10 +10,10 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.assets.errors import told
+from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.gate_record import refusals_in_a_row
 from mlops_assets.assets.keys import Materialized, model_key, monitoring_key, shared
-from mlops_assets.assets.launchpad import knobs, with_knobs
+from mlops_assets.assets.launchpad import launch_config, with_launch_config
 from mlops_assets.assets.reported import reported
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.alert_channels import Channel
@@ -29,7 +29,7 @@ from mlops_assets.monitoring.quality import read_quality
 from mlops_assets.monitoring.track import known
 from mlops_assets.monitoring.watch import history
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
-from mlops_assets.steps.monitored import (
+from mlops_assets.steps.monitoring_tables import (
     clock,
     drift_tables,
     page_file,
@@ -50,7 +50,7 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
     document = documents.monitoring
     assert document is not None
     key = monitoring_key(project, "alerts")
-    chosen_fields = knobs("alerts", document.config, ["min_sample", "consecutive_windows"])
+    chosen_fields = launch_config("alerts", document.config, ["min_sample", "consecutive_windows"])
 
     @dg.asset(
         key=key,
@@ -70,10 +70,10 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        with told(RegistryError):
+        with as_failure(RegistryError):
             champion = registry.require_champion(documents.model)
         gate = model_key(project, documents.training.name)
-        chosen = with_knobs(document.config, config)
+        chosen = with_launch_config(document.config, config)
         refused = refusals_in_a_row(context.instance, gate) if chosen.retraining.stop_after_refusals else 0
         now = _standing(project, documents, chosen, champion, lake, refused)
         channels = {channel_name(each): each for each in _channels(chosen)}

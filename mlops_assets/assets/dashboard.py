@@ -8,7 +8,7 @@ from dataclasses import replace
 import dagster as dg
 import polars as pl
 
-from mlops_assets.assets.errors import told
+from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import Materialized, monitoring_key, shared
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.lineage import ModelDocuments
@@ -33,7 +33,7 @@ from mlops_assets.monitoring.track import BASELINE, CHAMPION, last_windows
 from mlops_assets.monitoring.verdict import FeatureDrift
 from mlops_assets.monitoring.watch import history, profiles_of, verdicts
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
-from mlops_assets.steps.monitored import clock, drift_tables, page_file, performance_table, quality_table
+from mlops_assets.steps.monitoring_tables import clock, drift_tables, page_file, performance_table, quality_table
 from mlops_assets.steps.performance import model_metrics
 from mlops_assets.steps.unity import dashboard_tables
 from mlops_assets.workspace_dashboards import DashboardError
@@ -60,7 +60,7 @@ def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDef
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Materialized:
         file = page_file(project, lake)
-        with told(RegistryError):
+        with as_failure(RegistryError):
             champion = registry.require_champion(documents.model)
             versions = registry.versions(documents.model)
         data = dashboard_data(project, documents, config, lake, champion, versions)
@@ -86,7 +86,7 @@ def _in_workspace(project: Project, title: str, lake: Warehouse) -> dict[str, dg
     if lake.catalog is None or lake.catalog.show is None:
         return {}
     schema = lake.catalog.tables.schema_in(project.pipeline.config.environment)
-    with told(DashboardError):
+    with as_failure(DashboardError):
         address = lake.catalog.show(title, definition(title, dashboard_tables(project, schema, lake)))
     return {"databricks": dg.MetadataValue.url(address)}
 
@@ -128,16 +128,16 @@ def dashboard_data(
 def announcements(log: Sequence[Entry]) -> list[Announcement]:
     """The log's alerts, oldest first, each with what came of it in every channel."""
     found = {entry.id: entry for entry in log}
-    told = {
-        name: {entry.channel: _told(entry) for entry in log if entry.id == name and entry.channel} for name in found
+    delivered = {
+        name: {entry.channel: _state(entry) for entry in log if entry.id == name and entry.channel} for name in found
     }
     return [
-        Announcement(one.raised_at, one.kind, one.window, one.version, one.monitor, one.reasons, told[name])
+        Announcement(one.raised_at, one.kind, one.window, one.version, one.monitor, one.reasons, delivered[name])
         for name, one in list(found.items())[-MOST_ALERTS:]
     ]
 
 
-def _told(entry: Entry) -> str:
+def _state(entry: Entry) -> str:
     return f"{entry.state}: {entry.error}" if entry.error else entry.state
 
 

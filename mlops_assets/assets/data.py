@@ -8,11 +8,10 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.assets.column_lineage import silver_lineage, with_lineage
-from mlops_assets.assets.errors import told
+from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import Materialized, shared, table_key
-from mlops_assets.assets.launchpad import Knobs, knobs, with_knobs
+from mlops_assets.assets.launchpad import launch_config, with_launch_config
 from mlops_assets.assets.partitions import add_partitions, chosen_partitions, partitions_of
-from mlops_assets.assets.pending import warn_pending
 from mlops_assets.assets.reported import reported
 from mlops_assets.assets.rule_checks import rule_check_specs
 from mlops_assets.assets.table_checks import table_check_specs
@@ -26,12 +25,6 @@ from mlops_assets.steps.result import StepRun
 from mlops_assets.steps.tables import tables_of
 
 
-class SourceKnobs(Knobs):
-    """What a person may choose when example data lands."""
-
-    through: str | None = Field(default=None, description="Last month (YYYY-MM) or day whose rows land.")
-
-
 def data_assets(project: Project, document: Document[DataConfig]) -> list[dg.AssetsDefinition]:
     """The assets of one data document, upstream first."""
     source = [source_asset(project, document)] if document.config.sample else []
@@ -42,19 +35,21 @@ def source_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
     """Source files of the packaged example, each written once."""
     sample = document.config.sample
     assert sample is not None
-    default = sample.through
-
-    class Chosen(SourceKnobs):
-        through: str | None = Field(default=default, description="Last month (YYYY-MM) or day whose rows land.")
+    through = Field(default=sample.through, description="Last month (YYYY-MM) or day whose rows land.")
+    chosen_fields = launch_config(f"{document.name}_source", sample, [], through=(str | None, through))
 
     @dg.asset(
         key=table_key(project, "source", document.name),
         description=f"The example data {sample.dataset} that the bronze table reads; nothing is written twice.",
         **shared(project, "source", ["delta" if document.config.format == "delta" else "file"]),
     )
-    def source(context: dg.AssetExecutionContext, config: Chosen, lake: dg.ResourceParam[Warehouse]) -> Materialized:
+    def source(
+        context: dg.AssetExecutionContext,
+        config: chosen_fields,  # type: ignore[valid-type]
+        lake: dg.ResourceParam[Warehouse],
+    ) -> Materialized:
         location = lake.source(document.config.source_path)
-        written = land(sample.dataset, location, config.through, sample.rows)
+        written = land(sample.dataset, location, config.through, sample.rows)  # type: ignore[attr-defined]
         context.log.info("%s files written to %s", len(written), location)
         return dg.MaterializeResult(
             metadata={
@@ -82,10 +77,7 @@ def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
     def bronze(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        warn_pending(context, document)
-        if document is project.data[0]:
-            warn_pending(context, project.pipeline)
-        with told():
+        with as_failure():
             done = steps.bronze(project, document, lake)
         add_partitions(context, project, document, done.metadata.get("partitions", ()))
         yield from reported(context, project, key, lake, done)
@@ -107,7 +99,7 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
     """
     key = table_key(project, "silver", document.name)
     others = rule_tables(project, document)
-    chosen_fields = knobs(f"{document.name}_silver", document.config, ["max_error_fraction"])
+    chosen_fields = launch_config(f"{document.name}_silver", document.config, ["max_error_fraction"])
 
     @dg.asset(
         key=key,
@@ -129,8 +121,8 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         config: chosen_fields,  # type: ignore[valid-type]
         lake: dg.ResourceParam[Warehouse],
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        chosen = with_knobs(document.config, config)
-        with told():
+        chosen = with_launch_config(document.config, config)
+        with as_failure():
             run = StepRun(context.run.run_id, partitions=chosen_partitions(context))
             done = steps.silver(project, document, chosen, lake, run)
         if not done.blocked:

@@ -10,11 +10,9 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.assets.errors import told
+from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import Materialized, deployment_key, model_key, shared, table_key
-from mlops_assets.assets.launchpad import knobs, with_knobs
-from mlops_assets.assets.metadata import numbers
-from mlops_assets.assets.pending import warn_pending
+from mlops_assets.assets.launchpad import launch_config, with_launch_config
 from mlops_assets.assets.promoters import require_promoter
 from mlops_assets.assets.rollouts import DEPLOY, SCORES, graph_figures
 from mlops_assets.assets.rule_checks import block
@@ -28,6 +26,7 @@ from mlops_assets.serving.endpoint_tests import TestResult
 from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.rollout import RolledOut
 from mlops_assets.serving.signature import SignatureError
+from mlops_assets.steps.shown import numbers
 
 ORDER = ("development", "staging", "production")
 ROLLOUT = "rollout"
@@ -54,7 +53,7 @@ def deployment_asset(
     key = deployment_key(project, config.environment)
     model = model_key(project, config.model_name.rsplit(".", 1)[-1])
     upstream = deployment_key(project, before[-1].config.environment) if before else model
-    chosen_fields = knobs(f"deploy_{config.environment}", config, ["model_version"])
+    chosen_fields = launch_config(f"deploy_{config.environment}", config, ["model_version"])
 
     @dg.asset(
         key=key,
@@ -74,10 +73,9 @@ def deployment_asset(
         registry: dg.ResourceParam[ModelRegistry],
         serving: dg.ResourceParam[Serving],
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        warn_pending(context, document)
-        chosen = with_knobs(document.config, config)
+        chosen = with_launch_config(document.config, config)
         require_promoter(chosen, context.run.tags)
-        with told(RegistryError, ServingError, FeatureError, SignatureError):
+        with as_failure(RegistryError, ServingError, FeatureError, SignatureError):
             serving.require(chosen)
             version = approved(registry, chosen)
             if chosen.requires_approval:

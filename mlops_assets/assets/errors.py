@@ -11,7 +11,7 @@ from mlops_assets.secrets import SecretError
 
 
 @contextmanager
-def told(*kinds: type[Exception]) -> Iterator[None]:
+def as_failure(*kinds: type[Exception]) -> Iterator[None]:
     """Turn what the documents or the data are to blame for into a Failure with its one sentence."""
     mendable: tuple[type[Exception], ...] = (LakeError, RuleError, SecretError, *kinds)
     try:

@@ -6,12 +6,10 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.assets.column_lineage import gold_lineage, with_lineage
-from mlops_assets.assets.errors import told
-from mlops_assets.assets.keys import Materialized, shared, table_key
-from mlops_assets.assets.launchpad import Knobs
-from mlops_assets.assets.pending import warn_pending
+from mlops_assets.assets.errors import as_failure
+from mlops_assets.assets.keys import Materialized, dependencies, shared, table_key
+from mlops_assets.assets.launchpad import LaunchConfig
 from mlops_assets.assets.reported import reported
-from mlops_assets.assets.tables import dependencies
 from mlops_assets.config import Document, FeatureConfig, Project
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.lake.locations import Warehouse
@@ -19,7 +17,7 @@ from mlops_assets.steps import features as steps
 from mlops_assets.steps.features import ONLINE, UNIQUE
 
 
-class FeatureKnobs(Knobs):
+class FeatureLaunchConfig(LaunchConfig):
     """What a person may choose when a feature table is built."""
 
     full_refresh: bool = Field(default=False, description="Build every row again, not only those of new source rows.")
@@ -39,10 +37,9 @@ def feature_asset(project: Project, document: Document[FeatureConfig]) -> dg.Ass
         **shared(project, "gold", ["delta", "gold"], config.tags),
     )
     def features(
-        context: dg.AssetExecutionContext, config: FeatureKnobs, lake: dg.ResourceParam[Warehouse]
+        context: dg.AssetExecutionContext, config: FeatureLaunchConfig, lake: dg.ResourceParam[Warehouse]
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        warn_pending(context, document)
-        with told(FeatureError):
+        with as_failure(FeatureError):
             done = steps.features(project, document, lake, everything=config.full_refresh)
         if not done.blocked:
             done = with_lineage(done, gold_lineage(project, document, lake))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import dagster as dg
 
-from mlops_assets.config import Project
+from mlops_assets.config import Project, resolve_table
 
 if TYPE_CHECKING:
     Materialized = dg.MaterializeResult[None]
@@ -17,6 +17,12 @@ else:
 def table_key(project: Project, layer: str, table: str) -> dg.AssetKey:
     """`<project>/<layer>/<table>`."""
     return dg.AssetKey([project.name, layer, table])
+
+
+def dependencies(project: Project, references: Sequence[str]) -> list[dg.AssetKey]:
+    """The assets behind the references that are the project's own tables."""
+    found = (resolve_table(project, reference) for reference in references)
+    return [table_key(project, ref.layer, ref.table) for ref in found if ref]
 
 
 def model_key(project: Project, name: str) -> dg.AssetKey:

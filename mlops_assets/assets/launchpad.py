@@ -1,24 +1,26 @@
-"""The Launchpad's fields of an asset: a few of its document's, with the document's values as defaults.
+"""Run configuration of an asset: a few of its document's fields, with the document's values as defaults.
 
-What a person changes there holds for one run; the document's own model checks it again.
+What a person changes in the Launchpad holds for one run; the document's own model checks it again.
 """
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import dagster as dg
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import ConfigDict, Field, create_model
 
-Document = TypeVar("Document", bound=BaseModel)
+from mlops_assets.config.base import StrictModel
+
+Document = TypeVar("Document", bound=StrictModel)
 
 
-class Knobs(dg.Config):
+class LaunchConfig(dg.Config):
     """Run configuration that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-def knobs(name: str, document: BaseModel, fields: Sequence[str], **extra: Any) -> type[Knobs]:
+def launch_config(name: str, document: StrictModel, fields: Sequence[str], **extra: Any) -> type[LaunchConfig]:
     """A config class with the document's `fields` and, as `name=(type, Field(...))`, more of its own."""
     own = type(document).model_fields
     plain = document.model_dump(mode="json")
@@ -26,7 +28,7 @@ def knobs(name: str, document: BaseModel, fields: Sequence[str], **extra: Any) -
         field: (_plain(plain[field]), Field(default=plain[field], description=own[field].description))
         for field in fields
     }
-    made: type[Knobs] = create_model(name, __base__=Knobs, **taken, **extra)
+    made: type[LaunchConfig] = create_model(name, __base__=LaunchConfig, **taken, **extra)
     return made
 
 
@@ -39,18 +41,13 @@ def _plain(value: object) -> Any:
     return type(value) if value is not None else str | None
 
 
-def with_knobs(document: Document, chosen: Knobs) -> Document:
+def with_launch_config(document: Document, chosen: LaunchConfig) -> Document:
     """The document with what was chosen in the Launchpad.
 
     Raises:
         dagster.Failure: a chosen value is not one that the document could have.
     """
-    fields = {name: value for name, value in chosen.model_dump().items() if name in type(document).model_fields}
     try:
-        return type(document).model_validate({**_given(document), **fields})
+        return document.with_fields(chosen.model_dump())
     except ValueError as error:
         raise dg.Failure(f"the Launchpad's configuration does not fit: {error}", allow_retries=False) from error
-
-
-def _given(document: BaseModel) -> dict[str, Any]:
-    return {name: getattr(document, name) for name in document.model_fields_set}

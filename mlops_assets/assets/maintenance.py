@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.assets.errors import told
+from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import project_pool, table_key
 from mlops_assets.config import Project
 from mlops_assets.lake import delta
@@ -34,7 +34,7 @@ def maintenance_job(project: Project, tags: Mapping[str, str]) -> dg.JobDefiniti
     ) -> Iterator[dg.AssetObservation | dg.Output[None]]:
         for key, path, z_order_by, retention in _tables(project, lake):
             if delta.exists(path):
-                with told():
+                with as_failure():
                     done = maintain(path, z_order_by, retention)
                 context.log.info("%s: %s, %s files removed", path, done.order, done.removed)
                 if key:

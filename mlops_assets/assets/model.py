@@ -9,12 +9,10 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.assets.errors import told
-from mlops_assets.assets.keys import Materialized, model_key, shared, table_key
-from mlops_assets.assets.launchpad import knobs, with_knobs
-from mlops_assets.assets.pending import warn_pending
+from mlops_assets.assets.errors import as_failure
+from mlops_assets.assets.keys import Materialized, dependencies, model_key, shared, table_key
+from mlops_assets.assets.launchpad import launch_config, with_launch_config
 from mlops_assets.assets.reported import reported
-from mlops_assets.assets.tables import dependencies
 from mlops_assets.config import Project
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.features.errors import FeatureError
@@ -26,7 +24,7 @@ from mlops_assets.steps.result import StepRun
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.trusted_types import UntrustedModelError
 
-KNOBS = ["algorithm", "hyperparameters", "split_method", "split_ratios", "random_seed", "refit", "trials"]
+LAUNCH_FIELDS = ["algorithm", "hyperparameters", "split_method", "split_ratios", "random_seed", "refit", "trials"]
 
 
 def training_set_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
@@ -44,7 +42,7 @@ def training_set_asset(project: Project, documents: ModelDocuments) -> dg.Assets
     def training_set(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        with told(FeatureError):
+        with as_failure(FeatureError):
             done = steps.training_set(project, documents, lake, StepRun(context.run.run_id, context.run.tags))
         yield from reported(context, project, key, lake, done)
 
@@ -55,10 +53,10 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
     """A registered version of the model, with the gate's decision."""
     document = documents.training
     key = model_key(project, document.name)
-    chosen_fields = knobs(
+    chosen_fields = launch_config(
         f"train_{document.name}",
         document.config,
-        KNOBS,
+        LAUNCH_FIELDS,
         again=(
             bool,
             Field(default=False, description="Train even where the same version is registered already."),
@@ -80,10 +78,9 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        warn_pending(context, document)
-        chosen = with_knobs(document.config, config)
+        chosen = with_launch_config(document.config, config)
         run = StepRun(context.run.run_id, context.run.tags)
-        with told(TrainingError, FeatureError, UntrustedModelError):
+        with as_failure(TrainingError, FeatureError, UntrustedModelError):
             again = config.again  # type: ignore[attr-defined]
             done = steps.model(project, documents, chosen, lake, registry, run, again=again)
         yield from reported(context, project, key, lake, done)

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from mlops_assets.assets.alerts import alerts_asset
-from mlops_assets.assets.errors import told
+from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import Materialized, monitoring_key, shared, table_key
-from mlops_assets.assets.launchpad import knobs, with_knobs
-from mlops_assets.assets.pending import warn_pending
+from mlops_assets.assets.launchpad import launch_config, with_launch_config
 from mlops_assets.assets.quality import quality_asset
 from mlops_assets.assets.reported import reported
 from mlops_assets.config import Project
@@ -20,10 +19,10 @@ from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, RegistryError
 from mlops_assets.steps import monitoring
 from mlops_assets.steps import performance as measured
-from mlops_assets.steps.monitored import watches_quality
 from mlops_assets.steps.monitoring import ALARM
+from mlops_assets.steps.monitoring_tables import watches_quality
 
-KNOBS = ["min_sample", "consecutive_windows", "fdr", "severe_threshold"]
+LAUNCH_FIELDS = ["min_sample", "consecutive_windows", "fdr", "severe_threshold"]
 
 
 def monitoring_assets(project: Project, documents: ModelDocuments) -> list[dg.AssetsDefinition]:
@@ -39,7 +38,7 @@ def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
     document = documents.monitoring
     assert document is not None
     key = monitoring_key(project, "drift")
-    chosen_fields = knobs("drift", document.config, KNOBS)
+    chosen_fields = launch_config("drift", document.config, LAUNCH_FIELDS)
 
     @dg.asset(
         key=key,
@@ -57,9 +56,8 @@ def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        warn_pending(context, document)
-        chosen = with_knobs(document.config, config)
-        with told(RegistryError):
+        chosen = with_launch_config(document.config, config)
+        with as_failure(RegistryError):
             done = monitoring.drift(project, documents, chosen, lake, registry, context.log.warning)
         yield from reported(context, project, key, lake, done)
 
@@ -71,7 +69,7 @@ def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
     document = documents.monitoring
     assert document is not None
     key = monitoring_key(project, "performance")
-    chosen_fields = knobs("performance", document.config, ["min_sample"])
+    chosen_fields = launch_config("performance", document.config, ["min_sample"])
 
     @dg.asset(
         key=key,
@@ -89,8 +87,8 @@ def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        chosen = with_knobs(document.config, config)
-        with told(RegistryError):
+        chosen = with_launch_config(document.config, config)
+        with as_failure(RegistryError):
             done = measured.performance(project, documents, chosen, lake, registry)
         yield from reported(context, project, key, lake, done)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from mlops_assets.assets.errors import told
+from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import Materialized, deployment_key, shared, table_key
 from mlops_assets.assets.partitions import chosen_partitions, partitions_of
 from mlops_assets.assets.reported import reported
@@ -45,7 +45,7 @@ def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         scoring = scoring_of(project, documents, lake, registry)
         chosen = chosen_partitions(context)
-        with told(RegistryError, SignatureError, FeatureError):
+        with as_failure(RegistryError, SignatureError, FeatureError):
             done = scoring.new_rows() if chosen is None else scoring.again(chosen)
         versions = ", ".join(done.versions)
         shown = {
@@ -54,8 +54,8 @@ def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
             "rows_learned_from": done.learned_from,
             "version": versions,
         }
-        told_of = StepResult(shown, log=f"{done.rows} rows scored by version {versions}")
-        yield from reported(context, project, key, lake, told_of)
+        step = StepResult(shown, log=f"{done.rows} rows scored by version {versions}")
+        yield from reported(context, project, key, lake, step)
 
     return predictions
 

@@ -20,9 +20,9 @@ def require_promoter(config: DeploymentConfig, tags: Mapping[str, str]) -> None:
         return
     who = started_by(tags)
     if not set(who) & set(config.promoters):
-        told = " or ".join(who) or f"nobody that a tag '{USER}' names"
+        actor = " or ".join(who) or f"nobody that a tag '{USER}' names"
         raise dg.Failure(
-            f"{config.environment}: promoters are {', '.join(config.promoters)}, and this run was started by {told}; "
+            f"{config.environment}: promoters are {', '.join(config.promoters)}, and this run was started by {actor}; "
             "nothing was deployed",
             allow_retries=False,
         )

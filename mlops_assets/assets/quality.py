@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from mlops_assets.assets.errors import told
+from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import Materialized, monitoring_key, shared
 from mlops_assets.assets.reported import reported
 from mlops_assets.config import Project
@@ -37,7 +37,7 @@ def quality_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefin
     def quality(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse], registry: dg.ResourceParam[ModelRegistry]
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        with told(RegistryError):
+        with as_failure(RegistryError):
             done = steps.quality(project, documents, config, lake, registry)
         yield from reported(context, project, key, lake, done)
 

@@ -1,15 +1,15 @@
 """The job that lets quarantined rows into silver: after a rule was mended, with a repair, or by a person's verdict."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.assets.errors import told
+from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import project_pool, table_key
-from mlops_assets.assets.launchpad import Knobs
-from mlops_assets.assets.metadata import outcome_table, row_metadata, table_metadata
-from mlops_assets.assets.tables import path_of, tables_of
+from mlops_assets.assets.launchpad import LaunchConfig
+from mlops_assets.assets.reported import metadata_of
 from mlops_assets.config import DataConfig, Document, Project
 from mlops_assets.config.problems import did_you_mean
 from mlops_assets.config.rule_types import rule_tables
@@ -17,12 +17,14 @@ from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Run
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.lake.quarantine import Overrides, replay, waiting_rows
-from mlops_assets.lake.refine import Refined
+from mlops_assets.lake.refine import DataTables, Refined
+from mlops_assets.steps.shown import outcome_table, row_metadata, table_metadata
+from mlops_assets.steps.tables import path_of, tables_of
 
 OP = "replay_quarantine"
 
 
-class ReplayKnobs(Knobs):
+class ReplayLaunchConfig(LaunchConfig):
     """What a person decides about quarantined rows; with nothing chosen, every table's rows meet the rules again."""
 
     table: str | None = Field(default=None, description="Silver table; every table of the project where not given.")
@@ -43,23 +45,16 @@ def replay_job(project: Project, tags: Mapping[str, str]) -> dg.JobDefinition | 
         description="Takes quarantined rows through steps and rules again; those that pass enter silver, once.",
     )
     def replayed(
-        context: dg.OpExecutionContext, config: ReplayKnobs, lake: dg.ResourceParam[Warehouse]
+        context: dg.OpExecutionContext, config: ReplayLaunchConfig, lake: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
         for document in _chosen(project, config):
             done = _replay(project, document, config, context.run_id, lake)
-            tables = tables_of(lake, project, document.name)
             context.log.info("%s: %s", document.name, done.rows)
             if done.rows.read:
                 yield dg.AssetMaterialization(
                     table_key(project, "silver", document.name),
                     description="Rows replayed from the quarantine.",
-                    metadata={
-                        **(table_metadata(tables.silver) if delta.exists(tables.silver) else {}),
-                        **row_metadata(done.rows),
-                        "quarantine_rows": waiting_rows(tables.quarantine),
-                        "released": list(config.release),
-                        "rules": outcome_table(done.outcomes),
-                    },
+                    metadata=_metadata(tables_of(lake, project, document.name), config, done),
                 )
         yield dg.Output(None)
 
@@ -76,7 +71,19 @@ def replay_job(project: Project, tags: Mapping[str, str]) -> dg.JobDefinition | 
     return job
 
 
-def _chosen(project: Project, config: ReplayKnobs) -> list[Document[DataConfig]]:
+def _metadata(tables: DataTables, config: ReplayLaunchConfig, done: Refined) -> dict[str, Any]:
+    return metadata_of(
+        {
+            **(table_metadata(tables.silver) if delta.exists(tables.silver) else {}),
+            **row_metadata(done.rows),
+            "quarantine_rows": waiting_rows(tables.quarantine),
+            "released": list(config.release),
+            "rules": outcome_table(done.outcomes),
+        }
+    )
+
+
+def _chosen(project: Project, config: ReplayLaunchConfig) -> list[Document[DataConfig]]:
     names = [document.name for document in project.data]
     if config.table is None:
         if config.release or config.repair or config.where:
@@ -89,10 +96,10 @@ def _chosen(project: Project, config: ReplayKnobs) -> list[Document[DataConfig]]
 
 
 def _replay(
-    project: Project, document: Document[DataConfig], config: ReplayKnobs, run_id: str, lake: Warehouse
+    project: Project, document: Document[DataConfig], config: ReplayLaunchConfig, run_id: str, lake: Warehouse
 ) -> Refined:
     overrides = Overrides(config.where, config.repair, tuple(config.release))
-    with told():
+    with as_failure():
         others: Mapping[str, str] = {
             name: path_of(project, ref, lake) for name, ref in rule_tables(project, document).items()
         }

@@ -97,9 +97,9 @@ def _score(
     rows = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name)))
     scored = score(load_served_model(registry.local_path(version)), rows, version=version.version, keep=[])
     missing = scored["prediction"].null_count()
-    told = f"{scored.height - missing} of {rows.height} rows have a prediction"
+    outcome = f"{scored.height - missing} of {rows.height} rows have a prediction"
     champion = registry.champion(version.name)
-    result = TestResult(SCORES, scored.height == rows.height and not missing, told, {"rows": rows.height})
+    result = TestResult(SCORES, scored.height == rows.height and not missing, outcome, {"rows": rows.height})
     nowhere = EndpointStatus(name=config.endpoint_name, ready=False, config_update="NOT_UPDATING")
     return RolledOut(nowhere, Version(champion.name, champion.version) if champion else None, [result])
 

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 
 from mlops_assets.config import ConfigError, Problem, Project, configs_folder, load_projects
-from mlops_assets.config.pending import pending_fields
 from mlops_assets.features.steps import check_transformers
 from mlops_assets.training.estimators import check_hyperparameters
 
 
 def check_projects() -> Iterator[str]:
-    """A line a project, then one a field that has no effect yet.
+    """A line a project.
 
     Raises:
         ConfigError: with every problem of every document.
@@ -20,10 +19,6 @@ def check_projects() -> Iterator[str]:
         raise ConfigError(problems)
     for project in projects:
         yield f"{project.name}: {len(project.documents)} documents, all good"
-        for document in project.documents:
-            for field in pending_fields(document):
-                line, column = document.line_of(field)
-                yield f"  {document.file}:{line}:{column}: {field} has no effect in this version"
 
 
 def _problems(project: Project) -> Iterator[Problem]:

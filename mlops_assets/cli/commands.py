@@ -1,11 +1,23 @@
 """The commands of `python -m mlops_assets`."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from mlops_assets.config import ConfigError
+
+
+@contextmanager
+def _exit_on(*kinds: type[Exception]) -> Iterator[None]:
+    """What a person can mend is one message and exit code 1, no traceback."""
+    try:
+        yield
+    except (ConfigError, *kinds) as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
 
 
 @click.group()
@@ -18,12 +30,9 @@ def check() -> None:
     """Check every project's documents, hyperparameters against their estimators included."""
     from mlops_assets.cli.check import check_projects
 
-    try:
+    with _exit_on():
         for line in check_projects():
             click.echo(line)
-    except ConfigError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
 
 
 @main.command()
@@ -38,12 +47,9 @@ def init(name: str, source: Path, target: str | None, owner: str | None) -> None
     from mlops_assets.cli.init import init_project
     from mlops_assets.scaffold import ScaffoldError
 
-    try:
+    with _exit_on(ScaffoldError):
         for line in init_project(name, source, target, owner):
             click.echo(line)
-    except (ConfigError, ScaffoldError) as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
 
 
 @main.command()
@@ -52,11 +58,8 @@ def demo(project: str) -> None:
     """Run a model's whole life on the flights of 2013."""
     from mlops_assets.cli.demo import run_demo
 
-    try:
+    with _exit_on():
         sys.exit(0 if run_demo(project) else 1)
-    except ConfigError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
 
 
 @main.command()
@@ -65,11 +68,8 @@ def dashboard(project: str) -> None:
     """Print PROJECT's monitoring dashboard as a .lvdash.json of Databricks, for a bundle."""
     from mlops_assets.cli.dashboard import dashboard_file
 
-    try:
+    with _exit_on():
         click.echo(dashboard_file(project), nl=False)
-    except ConfigError as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
 
 
 @main.command()
@@ -79,8 +79,5 @@ def ui(port: int, mlflow_port: int) -> None:
     """Open the Dagster UI, the gateway and the MLflow UI; Ctrl-C stops all of it."""
     from mlops_assets.cli.ui import PortTaken, run_ui
 
-    try:
+    with _exit_on(PortTaken):
         sys.exit(0 if run_ui(port, mlflow_port) else 1)
-    except (PortTaken, ConfigError) as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)

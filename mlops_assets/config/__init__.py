@@ -6,7 +6,6 @@ from mlops_assets.config.document import Document, config_hash
 from mlops_assets.config.environment import configs_folder, home, platform_name, writable_home
 from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.monitoring import MonitoringConfig
-from mlops_assets.config.pending import pending_fields
 from mlops_assets.config.pipeline import PipelineConfig
 from mlops_assets.config.platform import PlatformConfig
 from mlops_assets.config.platforms import load_platform
@@ -34,7 +33,6 @@ __all__ = [
     "load_platform",
     "load_project",
     "load_projects",
-    "pending_fields",
     "platform_name",
     "resolve_table",
     "writable_home",

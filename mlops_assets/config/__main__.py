@@ -1,26 +1,39 @@
 """`python -m mlops_assets.config schema|reference <folder>`: writes the documents' JSON Schemas or reference pages."""
 
-import argparse
+from collections.abc import Iterable
 from pathlib import Path
+
+import click
 
 from mlops_assets.config.problems import shown
 from mlops_assets.config.reference import write_reference
 from mlops_assets.config.schema import write_schemas
 
+FOLDER = click.Path(file_okay=False, path_type=Path)
 
+
+@click.group()
 def main() -> None:
-    """Runs the command the arguments name."""
-    parser = argparse.ArgumentParser(prog="python -m mlops_assets.config", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="command")
-    schema = commands.add_parser("schema", help="write the documents' JSON Schemas")
-    schema.add_argument("folder", type=Path, nargs="?", default=Path("configs/schema"))
-    schema.set_defaults(write=write_schemas)
-    pages = commands.add_parser("reference", help="write the documents' reference as Markdown")
-    pages.add_argument("folder", type=Path, nargs="?", default=Path("docs/reference"))
-    pages.set_defaults(write=write_reference)
-    chosen = parser.parse_args()
-    for path in chosen.write(chosen.folder):
-        print(shown(path))
+    """Write what is published of the documents' models."""
+
+
+@main.command()
+@click.argument("folder", type=FOLDER, default=Path("configs/schema"))
+def schema(folder: Path) -> None:
+    """Write the documents' JSON Schemas."""
+    _list(write_schemas(folder))
+
+
+@main.command()
+@click.argument("folder", type=FOLDER, default=Path("docs/reference"))
+def reference(folder: Path) -> None:
+    """Write the documents' reference as Markdown."""
+    _list(write_reference(folder))
+
+
+def _list(files: Iterable[Path]) -> None:
+    for file in files:
+        click.echo(shown(file))
 
 
 if __name__ == "__main__":

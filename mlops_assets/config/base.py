@@ -1,9 +1,9 @@
 """What every document's model shares: strictness, names, numbers and durations."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     BaseModel,
@@ -18,8 +18,6 @@ from pydantic_core import PydanticCustomError
 
 from mlops_assets.config.problems import did_you_mean, one_of
 
-PENDING = "x-pending"
-
 
 class StrictModel(BaseModel):
     """A frozen model that refuses unknown fields; a field left blank (`tags:`) has its default."""
@@ -28,6 +26,12 @@ class StrictModel(BaseModel):
         extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False, validate_default=False
     )
     synonyms: ClassVar[dict[str, str]] = {}
+
+    def with_fields(self, values: Mapping[str, Any]) -> Self:
+        """This document with other values in some of its fields, checked again; what names none of them is left out."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        chosen = {name: value for name, value in values.items() if name in type(self).model_fields}
+        return type(self).model_validate({**given, **chosen})
 
     @model_validator(mode="before")
     @classmethod
@@ -51,12 +55,6 @@ def refuse(message: str, hint: str = "", field: str = "") -> PydanticCustomError
 def refuse_unknown(what: str, name: str, known: Sequence[str]) -> PydanticCustomError:
     """The error for a name that is not among the known ones, with the nearest or else all of them."""
     return refuse(f"unknown {what} '{name}'", did_you_mean(name, known) or f"known are {one_of(known)}")
-
-
-def later(default: Any, description: str, *, values: Sequence[str] = (), **constraints: Any) -> Any:
-    """A field that is checked now and has no effect yet; with `values`, only these have none."""
-    extra: dict[str, Any] = {PENDING: list(values) or True}
-    return Field(default=default, description=description, json_schema_extra=extra, **constraints)
 
 
 def _no_truth(value: Any) -> Any:

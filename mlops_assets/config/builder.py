@@ -7,7 +7,7 @@ import yaml
 
 from mlops_assets.config.alert_channels import SECRET_FIELDS
 from mlops_assets.config.problems import Problem
-from mlops_assets.config.source import Path, Place, Position, dotted
+from mlops_assets.config.source import Path, Place, Position
 from mlops_assets.config.substitution import SubstitutionError, substitute, variables
 from mlops_assets.config.yaml_syntax import core_value
 
@@ -61,7 +61,7 @@ class Builder:
         return Position(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
 
     def _refuse(self, position: Position, path: Path, message: str, hint: str = "") -> None:
-        self.problems.append(Problem(self.file, position.line, position.column, dotted(path), message, hint))
+        self.problems.append(position.problem(path, message, hint))
         self.refused.add(path)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[Any, Any]:

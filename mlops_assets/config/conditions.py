@@ -11,14 +11,13 @@ from mlops_assets.config.rule_problems import rule_problem
 from mlops_assets.config.source import Path
 from mlops_assets.config.training import TrainingConfig
 from mlops_assets.config.transform_steps import Derive, Filter
+from mlops_assets.rules import RuleError, foreign_columns, parse
 
 Text = tuple[Path, str, str]
 
 
 def condition_problems(document: Document[Any]) -> Iterator[Problem]:
     """What the rule language refuses in a document, at the place of the token in the file."""
-    from mlops_assets.rules import RuleError, parse
-
     for path, label, text in texts_of(document.config):
         try:
             parse(text)
@@ -28,8 +27,6 @@ def condition_problems(document: Document[Any]) -> Iterator[Problem]:
 
 def foreign_tables(document: Document[Any]) -> Iterator[tuple[Path, str]]:
     """Path of the text and name of every other table that a document's conditions look values up in."""
-    from mlops_assets.rules import foreign_columns, parse
-
     for path, _, text in texts_of(document.config):
         for column in sorted(foreign_columns(parse(text))):
             table = column.rpartition(".")[0]

@@ -157,7 +157,6 @@ class DataConfig(StrictModel):
 
     @model_validator(mode="after")
     def _fields_fit_each_other(self) -> Self:
-        for wrong, message, hint, field in misfits(self):
-            if wrong:
-                raise refuse(message, hint, field=field)
+        for message, hint, field in misfits(self):
+            raise refuse(message, hint, field=field)
         return self

@@ -15,7 +15,7 @@ from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.monitoring import MonitoringConfig
 from mlops_assets.config.pipeline import PipelineConfig
 from mlops_assets.config.problems import Problem
-from mlops_assets.config.source import Position, Source, dotted
+from mlops_assets.config.source import Position, Source
 from mlops_assets.config.training import TrainingConfig
 
 C = TypeVar("C", bound=BaseModel, covariant=True)
@@ -47,9 +47,7 @@ class Document(Generic[C]):
 
     def problem(self, field_path: FieldPath, message: str, hint: str = "") -> Problem:
         """A problem of this document's field."""
-        at = self.position(field_path)
-        field = field_path if isinstance(field_path, str) else dotted(field_path)
-        return Problem(at.file, at.line, at.column, field, message, hint)
+        return self.position(field_path).problem(field_path, message, hint)
 
     def text_start(self, field_path: FieldPath) -> Position:
         """Where the text of a scalar starts, behind its quote: column 1 of an error inside it."""

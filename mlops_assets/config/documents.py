@@ -19,7 +19,7 @@ def read_sources(
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        problems.append(Problem(file, 1, 1, "", f"is not UTF-8: {error.reason} at byte {error.start}"))
+        problems.append(Problem.of_file(file, f"is not UTF-8: {error.reason} at byte {error.start}"))
         return []
     return parse_sources(text, file, environment, problems, warnings)
 
@@ -37,7 +37,7 @@ def parse_sources(
         problems.append(syntax_problem(error, text, file))
         return []
     except RecursionError:
-        problems.append(Problem(file, 1, 1, "", "is nested too deeply"))
+        problems.append(Problem.of_file(file, "is nested too deeply"))
         return []
     return sources
 

@@ -132,8 +132,8 @@ class FeatureConfig(StrictModel):
         for column, specs in self.feature_transformations.items():
             first = specs[0] if specs else None
             if isinstance(first, Polynomial) and first.interaction_only:
-                told = "the products of one column with itself are its powers, which interaction_only leaves out"
-                raise refuse(f"'{column}': {told}: nothing is made", field="feature_transformations")
+                reason = "the products of one column with itself are its powers, which interaction_only leaves out"
+                raise refuse(f"'{column}': {reason}: nothing is made", field="feature_transformations")
         return self
 
     @model_validator(mode="after")

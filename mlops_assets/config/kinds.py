@@ -58,4 +58,4 @@ def kind_of(path: Path, folder: Path) -> KindOfFile | Problem:
         return KindOfFile(name, stem.removesuffix(f".{name}"))
     near = did_you_mean(name, MODELS) or (did_you_mean(parts[0], MODELS) if len(parts) > 1 else "")
     hint = f"{near + ' ' if near else ''}The names are {LEGAL_NAMES}"
-    return Problem(shown(path), 1, 1, "", "which kind of document is this?", hint)
+    return Problem.of_file(shown(path), "which kind of document is this?", hint)

@@ -11,6 +11,7 @@ from mlops_assets.config import (
     Project,
     TrainingConfig,
 )
+from mlops_assets.config.references import feature_document_of
 from mlops_assets.config.tables import resolve_table, writer_of
 
 
@@ -60,11 +61,10 @@ def _documents(project: Project, training: Document[TrainingConfig]) -> ModelDoc
 
 
 def _features(project: Project, training: Document[TrainingConfig]) -> Document[FeatureConfig]:
-    """The feature document that a model trains on: the one it names, or the only one (the loader has checked that)."""
-    if training.config.feature_table is None:
-        return project.features[0]
-    table = resolve_table(project, training.config.feature_table)
-    return next(each for each in project.features if table and each.name == table.table)
+    """The feature document that a model trains on."""
+    found = feature_document_of(project, training.config.feature_table)
+    assert found is not None, "the loader has checked that there is one"
+    return found
 
 
 def source_document(project: Project, features: Document[FeatureConfig]) -> Document[DataConfig] | None:

@@ -7,6 +7,7 @@ from mlops_assets.config.metric_names import METRICS_OF, is_model_metric
 from mlops_assets.config.problems import Problem, did_you_mean
 from mlops_assets.config.source import Path
 from mlops_assets.config.training import TrainingConfig
+from mlops_assets.rules import RuleError, columns, parse
 
 
 def metric_problems(document: Document[TrainingConfig]) -> Iterator[Problem]:
@@ -20,8 +21,6 @@ def metric_problems(document: Document[TrainingConfig]) -> Iterator[Problem]:
 
 
 def _named(config: TrainingConfig) -> Iterator[tuple[Path, str]]:
-    from mlops_assets.rules import RuleError, columns, parse
-
     for index, name in enumerate(config.metrics):
         yield ("metrics", index), name
     if config.gate.metric:

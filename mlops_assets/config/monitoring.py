@@ -168,10 +168,10 @@ class MonitoringConfig(StrictModel):
     dashboard_name: str = Field(default="", description="Monitoring dashboard name.")
 
     @model_validator(mode="after")
-    def _untold(self) -> Self:
-        told = [name for name in self.slices if name in self.sensitive_features]
-        if told:
-            raise refuse(f"'{told[0]}' is sensitive, and a slice is named by its value; leave one out", field="slices")
+    def _slices_are_not_sensitive(self) -> Self:
+        named = [name for name in self.slices if name in self.sensitive_features]
+        if named:
+            raise refuse(f"'{named[0]}' is sensitive, and a slice is named by its value; leave one out", field="slices")
         return self
 
     @model_validator(mode="after")

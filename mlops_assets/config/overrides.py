@@ -33,10 +33,8 @@ class Override:
 
     def unused(self) -> Problem:
         """The problem of a target that is no document of the project."""
-        position = self.source.place((self.target,)).shown
         hint = did_you_mean(self.target, self.stems) or "write '<kind>' or '<kind>/<stem of the file>'"
-        message = "the project has no such document"
-        return Problem(position.file, position.line, position.column, self.target, message, hint)
+        return self.source.place((self.target,)).shown.problem(self.target, "the project has no such document", hint)
 
 
 def read_overrides(
@@ -47,14 +45,13 @@ def read_overrides(
     for source in read_sources(path, environment, problems, warnings):
         for target, fields in source.data.items():
             position = source.place((target,)).shown
-            where = (position.file, position.line, position.column, str(target))
             kind = str(target).partition("/")[0]
             if kind not in MODELS:
                 known = ", ".join(MODELS)
                 hint = did_you_mean(kind, MODELS) or f"the kinds are {known}"
-                problems.append(Problem(*where, f"unknown kind of document '{kind}'", hint))
+                problems.append(position.problem(str(target), f"unknown kind of document '{kind}'", hint))
             elif not isinstance(fields, dict):
-                problems.append(Problem(*where, "a mapping of fields is needed"))
+                problems.append(position.problem(str(target), "a mapping of fields is needed"))
             else:
                 overrides.append(Override(str(target), source))
     return overrides

@@ -20,7 +20,7 @@ def load_platform(name: str | None = None, configs: Path | str | None = None) ->
     folder = Path(configs or configs_folder()) / "platforms"
     if wanted not in PLATFORMS:
         hint = did_you_mean(wanted, PLATFORMS) or f"MLOPS_PLATFORM is {one_of(PLATFORMS)}"
-        raise ConfigError([Problem("MLOPS_PLATFORM", 1, 1, "", f"unknown platform '{wanted}'", hint)])
+        raise ConfigError([Problem.of_file("MLOPS_PLATFORM", f"unknown platform '{wanted}'", hint)])
     paths = [path for ending in ("yaml", "yml") if (path := folder / f"{wanted}.{ending}").is_file()]
     return _read(paths[0], wanted) if paths else PlatformConfig.model_validate({"name": wanted})
 
@@ -29,12 +29,11 @@ def _read(path: Path, wanted: str) -> PlatformConfig:
     problems: list[Problem] = []
     sources = read_sources(path, os.environ, problems, [])
     if len(sources) != 1 and not problems:
-        problems.append(Problem(shown(path), 1, 1, "", f"a platform file holds one document, not {len(sources)}"))
+        problems.append(Problem.of_file(shown(path), f"a platform file holds one document, not {len(sources)}"))
     configs = [validate(PlatformConfig, up_to_date(source, problems), problems) for source in sources]
     if not problems and configs[0] is not None and configs[0].name != wanted:
-        at = sources[0].place(("name",)).shown
         message = f"this file is for platform '{wanted}', not '{configs[0].name}'"
-        problems.append(Problem(at.file, at.line, at.column, "name", message))
+        problems.append(sources[0].place(("name",)).shown.problem("name", message))
     if problems or configs[0] is None:
         raise ConfigError(problems)
     return configs[0]

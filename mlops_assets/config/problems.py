@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 UNKNOWN_FIELD = "unknown field"
 
@@ -21,6 +22,11 @@ class Problem:
     hint: str = ""
     label: str | None = None
     picture: str = ""
+
+    @classmethod
+    def of_file(cls, file: str, message: str, hint: str = "") -> Self:
+        """A mistake of a file, folder or variable as a whole."""
+        return cls(file, 1, 1, "", message, hint)
 
     def __str__(self) -> str:
         """`file:line:column: field: message; hint`; a picture of the text, with the hint, stands below."""

@@ -65,7 +65,7 @@ def load_project(folder: Path | str) -> Project:
         problems += document_problems(document)
     if problems:
         raise ConfigError(problems)
-    warnings += [told for document in documents["deployment"] for told in without_effect(document)]
+    warnings += [warning for document in documents["deployment"] for warning in without_effect(document)]
     (pipeline,) = documents.pop("pipeline")
     by_kind = {kind: tuple(found) for kind, found in documents.items()}
     project = Project(root.name, root, pipeline, **by_kind, warnings=tuple(warnings))
@@ -78,11 +78,11 @@ def _documents(root: Path, problems: list[Problem], warnings: list[str]) -> dict
     """The valid documents by kind; problems of the others and of the folder are added to the list."""
     documents: dict[str, list[Document[Any]]] = {kind: [] for kind in MODELS}
     if not root.is_dir():
-        problems.append(Problem(shown(root), 1, 1, "", "there is no such folder"))
+        problems.append(Problem.of_file(shown(root), "there is no such folder"))
         return documents
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", root.name):
         message = f"'{root.name}' is no project name: letters, digits and underscores, a letter first"
-        problems.append(Problem(shown(root), 1, 1, "", message))
+        problems.append(Problem.of_file(shown(root), message))
     files = yaml_files(root)
     overrides = [
         override
@@ -115,7 +115,7 @@ def _read(
     sources = read_sources(path, os.environ, problems, warnings)
     seen[of_file.kind] += len(sources) or 1
     if not sources and len(problems) == before:
-        problems.append(Problem(shown(path), 1, 1, "", f"this {of_file.kind} document is empty"))
+        problems.append(Problem.of_file(shown(path), f"this {of_file.kind} document is empty"))
     for source in sources:
         source = up_to_date(source, problems)
         for override in overrides:
@@ -130,9 +130,9 @@ def _one_pipeline(root: Path, seen: int, valid: Iterable[Document[Any]]) -> list
     if seen == 1:
         return []
     if not seen:
-        return [Problem(shown(root), 1, 1, "", "the project has no pipeline document", "write a pipeline.yaml")]
+        return [Problem.of_file(shown(root), "the project has no pipeline document", "write a pipeline.yaml")]
     message = "a project has one pipeline document"
-    return [Problem(each.file, *each.line_of(()), "", message, f"this project has {seen}: leave one") for each in valid]
+    return [each.problem((), message, f"this project has {seen}: leave one") for each in valid]
 
 
 def is_project(folder: Path) -> bool:
@@ -148,7 +148,7 @@ def load_projects(configs_folder: Path | str) -> tuple[Project, ...]:
     root = Path(os.path.abspath(configs_folder))
     if not root.is_dir():
         message = "there is no such folder of projects"
-        raise ConfigError([Problem(shown(root), 1, 1, "", message, "MLOPS_CONFIGS names the folder")])
+        raise ConfigError([Problem.of_file(shown(root), message, "MLOPS_CONFIGS names the folder")])
     problems: list[Problem] = []
     projects: list[Project] = []
     for folder in _project_folders(root):

@@ -1,16 +1,14 @@
 """What the rule language refuses, at the place of the token in its document."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlops_assets.config.document import Document
 from mlops_assets.config.problems import Problem
 from mlops_assets.config.source import Path, dotted
-
-if TYPE_CHECKING:
-    from mlops_assets.rules import RuleError
+from mlops_assets.rules import RuleError
 
 
-def rule_problem(document: Document[Any], path: Path, label: str, error: "RuleError") -> Problem:
+def rule_problem(document: Document[Any], path: Path, label: str, error: RuleError) -> Problem:
     """The error of the text at `path` with file, line and column of the token, the text itself and a caret."""
     start = document.text_start(path)
     line = start.line + error.line - 1

@@ -1,7 +1,6 @@
 """Type-checks rules and column names of data documents that declare their columns, before any row is read."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from mlops_assets.config.conditions import foreign_tables
 from mlops_assets.config.data import DataConfig
@@ -13,9 +12,7 @@ from mlops_assets.config.silver_schema import SilverSchema, silver_schema
 from mlops_assets.config.source import Path
 from mlops_assets.config.tables import TableRef, resolve_table
 from mlops_assets.config.transform_steps import Deduplicate, DropColumns
-
-if TYPE_CHECKING:
-    from mlops_assets.rules import Schema
+from mlops_assets.rules import RuleError, Schema, check, columns, foreign_columns, parse
 
 
 def type_problems(project: Project) -> Iterator[Problem]:
@@ -40,8 +37,6 @@ def rule_tables(project: Project, document: Document[DataConfig]) -> dict[str, T
 def _rule_problems(
     project: Project, schema: SilverSchema, schemas: dict[str, SilverSchema | None]
 ) -> Iterator[Problem]:
-    from mlops_assets.rules import RuleError, check
-
     document = schema.document
     tables = _other_columns(project, document, schemas)
     for index, rule in enumerate(document.config.validation_rules):
@@ -60,14 +55,12 @@ def _other_columns(
     return {name: schemas.get(ref.table) if ref.layer == "silver" else None for name, ref in refs.items()}
 
 
-def _closed(tables: dict[str, SilverSchema | None]) -> "dict[str, Schema]":
+def _closed(tables: dict[str, SilverSchema | None]) -> dict[str, Schema]:
     return {name: schema.columns for name, schema in tables.items() if schema}
 
 
 def _is_known(text: str, schema: SilverSchema, tables: dict[str, SilverSchema | None]) -> bool:
     """Whether the documents say enough to check a rule: every column it may read is declared."""
-    from mlops_assets.rules import columns, foreign_columns, parse
-
     tree = parse(text)
     if schema.open and not columns(tree) <= set(schema.columns):
         return False

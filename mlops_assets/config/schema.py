@@ -5,16 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from mlops_assets.config.base import PENDING, format_duration
+from mlops_assets.config.base import format_duration
 from mlops_assets.config.examples import examples
 from mlops_assets.config.kinds import ALL_MODELS
 from mlops_assets.config.validation import SYNONYMS
 from mlops_assets.config.versions import STEPS, current
-
-_PENDING_NOTE = "(no effect in this version)"
 
 
 class _Generator(GenerateJsonSchema):
@@ -45,19 +42,10 @@ def _adapt(definition: dict[str, Any]) -> None:
     properties = definition.get("properties", {})
     for name, schema in list(properties.items()):
         schema.pop("title", None)
-        _note_pending(schema)
         if name in SYNONYMS:
             properties[SYNONYMS[name]] = schema
         if name in _WIDER:
             properties[name] = _wider(schema, name)
-
-
-def _note_pending(schema: dict[str, Any]) -> None:
-    pending = schema.pop(PENDING, None)
-    if pending is True:
-        schema["description"] = f"{schema['description']} {_PENDING_NOTE}"
-    elif pending:
-        schema["description"] += f" (no effect in this version: {', '.join(pending)})"
 
 
 _WIDER = ("validation_rules", "feature_transformations", "promotion_criteria", "model_version")
@@ -88,8 +76,3 @@ def write_schemas(folder: Path) -> list[Path]:
         path.write_text(json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         written.append(path)
     return written
-
-
-def undescribed_fields(model: type[BaseModel]) -> list[str]:
-    """Names of the fields of a model that have no description."""
-    return [name for name, field in model.model_fields.items() if not field.description]

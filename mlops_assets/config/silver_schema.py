@@ -5,13 +5,13 @@ Mirrors what the steps do to rows, so that a mistake shows while documents load 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mlops_assets.config.data import DataConfig
 from mlops_assets.config.document import Document
 from mlops_assets.config.problems import Problem, did_you_mean
 from mlops_assets.config.rule_problems import rule_problem
-from mlops_assets.config.source import Path, dotted
+from mlops_assets.config.source import Path
 from mlops_assets.config.transform_steps import (
     Cast,
     Derive,
@@ -27,9 +27,9 @@ from mlops_assets.config.transform_steps import (
     Trim,
     Upper,
 )
-
-if TYPE_CHECKING:
-    from mlops_assets.rules import Schema, Type
+from mlops_assets.rules import RuleError, Schema, Type, check, infer, parse
+from mlops_assets.rules import columns as columns_read
+from mlops_assets.rules.types import BOOL, DATE, FLOAT, INSTANT, INT, STRING
 
 ARRIVAL = {"_source_file": "string", "_ingested_at": "datetime", "_row_id": "int"}
 
@@ -41,11 +41,11 @@ class SilverSchema:
     """
 
     document: Document[DataConfig]
-    columns: "Schema"
+    columns: Schema
     open: bool
     problems: list[Problem] = field(default_factory=list)
 
-    def need(self, path: Path, column: str, *, key: bool = False) -> "Type | None":
+    def need(self, path: Path, column: str, *, key: bool = False) -> Type | None:
         """The type of a column that is named at `path` (as a key of a mapping there); a problem where there is none."""
         found = self.columns.get(column)
         if found is None and not self.open:
@@ -62,13 +62,11 @@ class SilverSchema:
         """Note a problem of a field, or of the key at the end of its path."""
         place = self.document.source.place(path)
         at = place.key if key and place.key else place.shown
-        self.problems.append(Problem(at.file, at.line, at.column, dotted(path), message, hint))
+        self.problems.append(at.problem(path, message, hint))
 
-    def type_of(self, path: Path, label: str, text: str, *, condition: bool) -> "Type | None":
+    def type_of(self, path: Path, label: str, text: str, *, condition: bool) -> Type | None:
         """The type of an expression over the columns so far; a problem, and None, where it does not fit them."""
-        from mlops_assets.rules import RuleError, check, columns, infer, parse
-
-        if self.open and not columns(parse(text)) <= set(self.columns):
+        if self.open and not columns_read(parse(text)) <= set(self.columns):
             return None
         try:
             return check(text, self.columns).root.type if condition else infer(text, self.columns)
@@ -77,11 +75,8 @@ class SilverSchema:
             return None
 
 
-def declared_type(kind: str) -> "Type":
+def declared_type(kind: str) -> Type:
     """The rule language's type of a document's column type."""
-    from mlops_assets.rules import Type
-    from mlops_assets.rules.types import BOOL, DATE, FLOAT, INSTANT, INT, STRING
-
     known = {"int": INT, "float": FLOAT, "string": STRING, "bool": BOOL, "date": DATE, "datetime": INSTANT}
     return known.get(kind) or Type("decimal", precision=38, scale=9)
 
@@ -164,7 +159,7 @@ def _rename(schema: SilverSchema, mapping: Mapping[str, str], at: Path) -> None:
     schema.columns = kept
 
 
-def _put(columns: "Schema", name: str, found: "Type | None") -> None:
+def _put(columns: Schema, name: str, found: Type | None) -> None:
     if found is None:
         columns.pop(name, None)
     else:

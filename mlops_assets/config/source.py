@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mlops_assets.config.problems import Problem
+
 Path = tuple[str | int, ...]
 
 
@@ -14,6 +16,10 @@ class Position:
     file: str
     line: int
     column: int
+
+    def problem(self, field: str | Sequence[str | int], message: str, hint: str = "") -> Problem:
+        """A mistake of the field that stands here."""
+        return Problem(self.file, self.line, self.column, dotted(field), message, hint)
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,6 @@ class Source:
         return self.with_field(new, self, (old,)).without(old) if old in self.data else self
 
 
-def dotted(path: Sequence[str | int]) -> str:
-    """`validation_rules.0.condition`."""
-    return ".".join(str(part) for part in path)
+def dotted(path: str | Sequence[str | int]) -> str:
+    """`validation_rules.0.condition`; a text is dotted already."""
+    return path if isinstance(path, str) else ".".join(str(part) for part in path)

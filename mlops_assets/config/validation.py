@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mlops_assets.config.problems import UNKNOWN_FIELD, Problem, did_you_mean
-from mlops_assets.config.source import Path, Source, dotted
+from mlops_assets.config.source import Path, Source
 
 M = TypeVar("M", bound=BaseModel)
 SYNONYMS = {"partition_columns": "partitioning_columns", "partitioning_columns": "partition_columns"}
@@ -94,7 +94,7 @@ def _problem(detail: ErrorDetails, path: Path, model: type[BaseModel], source: S
     message, hint = _wording(detail, model)
     if kind == "missing":
         hint = _indented_too_far(path, source)
-    return Problem(position.file, position.line, position.column, dotted(path), message, hint)
+    return position.problem(path, message, hint)
 
 
 def _indented_too_far(path: Path, source: Source) -> str:

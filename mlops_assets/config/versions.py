@@ -39,5 +39,4 @@ def _problems(source: Source, stated: object, newest: int) -> list[Problem]:
         hint = "install a newer mlops-assets"
     else:
         return []
-    at = source.place((VERSION,)).shown
-    return [Problem(at.file, at.line, at.column, VERSION, message, hint)]
+    return [source.place((VERSION,)).shown.problem(VERSION, message, hint)]

@@ -73,7 +73,7 @@ def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     """What the parser stumbled over, with its position and, for the usual mistakes, what to do."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
-        return Problem(file, 1, 1, "", "is no YAML: " + " ".join(str(error).split()))
+        return Problem.of_file(file, "is no YAML: " + " ".join(str(error).split()))
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
     indentation = line[: len(line) - len(line.lstrip())]

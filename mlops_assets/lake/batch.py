@@ -41,11 +41,6 @@ class Batch(Generic[F]):
     added: Mapping[str, int]
     removed: Mapping[str, int]
 
-    @property
-    def bad_share(self) -> float:
-        """Quarantined rows by rows read; 0 where there were none."""
-        return self.bad_rows / self.read if self.read else 0.0
-
 
 def silver_rules(config: "DataConfig") -> list[Rule]:
     """The document's rules, and that no part of its primary key is null."""

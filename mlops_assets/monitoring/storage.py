@@ -32,8 +32,6 @@ of all values; `sum` of `squares` is that of (x - pivot)^2. `bin` counts within 
 null.
 """
 
-_RANGES = ("range", "time_range")
-
 
 def to_frame(profile: Profile | Reference) -> pl.DataFrame:
     """The profile as rows of `FRAME_SCHEMA`; a reference is stored as the profile of its own rows."""

@@ -11,7 +11,6 @@ import polars as pl
 _FORMATS = {"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
 _EVERY = {"hour": "1h", "day": "1d", "week": "1w", "month": "1mo"}
 _CHARACTERS = {"hour": 13, "day": 10, "week": 8, "month": 7}
-WITH_WEEKDAY = ("hour", "day")
 
 
 @dataclass(frozen=True)

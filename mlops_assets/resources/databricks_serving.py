@@ -52,7 +52,7 @@ class DatabricksServing:
         """The variables with secrets as references to secret scopes: an endpoint's config is there for many to read.
 
         Raises:
-            ServingError: naming the variable whose secret cannot be told like this.
+            ServingError: naming the variable whose secret cannot be given like this.
         """
         return {name: _by_reference(name, value) for name, value in variables.items()}
 
@@ -67,11 +67,11 @@ def _by_reference(name: str, value: str) -> str:
         return value
     scope, key = found.groups()
     if os.environ.get(SECRET_STORE) != "databricks":
-        told = f"endpoints of Databricks read secrets from secret scopes: keep {scope}/{key} there"
-        raise ServingError(f"environment_variables: {name}: {told}, and set {SECRET_STORE}=databricks")
+        hint = f"endpoints of Databricks read secrets from secret scopes: keep {scope}/{key} there"
+        raise ServingError(f"environment_variables: {name}: {hint}, and set {SECRET_STORE}=databricks")
     if found.group() != value:
-        told = f"Databricks takes a secret as a whole value: write {found.group()} with nothing beside it"
-        raise ServingError(f"environment_variables: {name}: {told}")
+        hint = f"Databricks takes a secret as a whole value: write {found.group()} with nothing beside it"
+        raise ServingError(f"environment_variables: {name}: {hint}")
     return f"{{{{secrets/{scope}/{key}}}}}"
 
 

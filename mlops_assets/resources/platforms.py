@@ -99,7 +99,7 @@ def _remote_steps(there: DatabricksConfig) -> RemoteSteps:
             "configs/platforms/databricks.yaml: databricks.wheel names this project's wheel; "
             "or leave databricks.remote_layers empty, and every step runs where Dagster does"
         )
-    told = unity_tables_of(there)
+    unity_tables = unity_tables_of(there)
     return RemoteSteps(
         volume=str(there.volume),
         wheel=there.wheel,
@@ -109,7 +109,7 @@ def _remote_steps(there: DatabricksConfig) -> RemoteSteps:
         timeout_seconds=int(there.timeout.total_seconds()),
         unity_models=asdict(unity_models_of(there)),
         tables=there.tables,
-        unity_tables=asdict(told) if told else None,
+        unity_tables=asdict(unity_tables) if unity_tables else None,
     )
 
 

@@ -113,8 +113,8 @@ class RemoteRun:
         if run.tasks and run.tasks[0].run_id is not None and result == "FAILED":
             reason = f"{reason} {self.client.jobs.get_run_output(run.tasks[0].run_id).error or ''}"
         self.page = run.run_page_url or self.page
-        told = f"the run on the workspace ended as {result}: {reason.strip()[:LONGEST_REASON]} (see {self.page})"
-        raise dg.Failure(told, metadata={"run": dg.MetadataValue.url(self.page), "result": result})
+        message = f"the run on the workspace ended as {result}: {reason.strip()[:LONGEST_REASON]} (see {self.page})"
+        raise dg.Failure(message, metadata={"run": dg.MetadataValue.url(self.page), "result": result})
 
 
 def _life(run: "Run") -> str:

@@ -131,8 +131,8 @@ def _refused(remote: "RemoteRun", error: Exception) -> dg.Failure:
     reason = str(error).split(". Config: ")[0]
     if remote.job is None:
         return dg.Failure(f"the workspace did not start the step: {reason} (at {remote.client.config.host})")
-    told = f"the workspace stopped answering while the step ran: {reason} (see {remote.page})"
-    return dg.Failure(told, metadata={"run": dg.MetadataValue.url(remote.page)})
+    message = f"the workspace stopped answering while the step ran: {reason} (see {remote.page})"
+    return dg.Failure(message, metadata={"run": dg.MetadataValue.url(remote.page)})
 
 
 def _judged(
@@ -143,10 +143,10 @@ def _judged(
     results = list(session.get_results(implicit_materializations=False, metadata=where))
     outcomes = [each for each in session.get_custom_messages() if isinstance(each, dict) and "outcome" in each]
     if not outcomes or not session.message_handler.received_closed_message:
-        told = (
+        message = (
             f"the run ended, but its report was cut off, so nothing is known of what it did (see {page}); run it again"
         )
-        raise dg.Failure(told, metadata=where)
+        raise dg.Failure(message, metadata=where)
     outcome = outcomes[-1]
     checks = [result for result in results if isinstance(result, dg.AssetCheckResult)]
     made = [result for result in results if isinstance(result, dg.MaterializeResult)]
@@ -155,8 +155,8 @@ def _judged(
     if outcome["outcome"] == "blocked":
         yield from checks
         reasons = "; ".join(outcome["reasons"])
-        told = f"{asset.to_user_string()}: nothing was written, and nothing downstream runs: {reasons} (see {page})"
-        raise dg.Failure(told, metadata=where, allow_retries=False)
+        message = f"{asset.to_user_string()}: nothing was written, and nothing downstream runs: {reasons} (see {page})"
+        raise dg.Failure(message, metadata=where, allow_retries=False)
     if not made:
         raise dg.Failure(f"the run ended, but reported no table or model (see {page})", metadata=where)
     yield from results

@@ -31,7 +31,7 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
 
 
 def unity_tables_of(there: DatabricksConfig) -> UnityTables | None:
-    """What the platform document has Unity Catalog told of tables; None where they lie on a volume."""
+    """What the platform document says of tables in Unity Catalog; None where they lie on a volume."""
     if there.tables is None or there.warehouse_id is None:
         return None
     return UnityTables(
@@ -43,11 +43,11 @@ def unity_tables_of(there: DatabricksConfig) -> UnityTables | None:
 
 
 def _catalog(there: DatabricksConfig) -> UnityCatalog | None:
-    told = unity_tables_of(there)
-    if told is None:
+    unity_tables = unity_tables_of(there)
+    if unity_tables is None:
         return None
-    show = shower(workspace, there.dashboards, told.warehouse_id)
-    return UnityCatalog(told, teller(workspace, told.warehouse_id), show)
+    show = shower(workspace, there.dashboards, unity_tables.warehouse_id)
+    return UnityCatalog(unity_tables, teller(workspace, unity_tables.warehouse_id), show)
 
 
 class SparkWarehouseResource(dg.ConfigurableResource[Warehouse]):

@@ -29,11 +29,6 @@ class RuleError(Exception):
         start = sum(len(line) + 1 for line in self.text.split("\n")[: self.line - 1]) + self.column - 1
         return type(self), (self.message, self.text, start, start + self._length, self.hint)
 
-    def located(self, file: str, line: int, column: int, name: str) -> str:
-        """The error as seen from a file in which the rule's text begins at `line` and `column` (from 1)."""
-        at = column + self.column - 1 if self.line == 1 else self.column
-        return f"{file}:{line + self.line - 1}:{at}: rule '{name}': {self.message}\n{self.picture()}"
-
     def picture(self) -> str:
         """The line of the rule with carets under the token, and the hint behind them."""
         shown, offset = _window(self.text.split("\n")[self.line - 1], self.column - 1)

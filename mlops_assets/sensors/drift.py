@@ -141,5 +141,5 @@ def latest_alarm(instance: dg.DagsterInstance, project: Project, what: str) -> A
     evaluation = next((each for each in evaluations if isinstance(each, dg.AssetCheckEvaluation)), None)
     if evaluation is None or evaluation.passed:
         return None
-    told = {name: str(value.value) for name, value in evaluation.metadata.items()}
-    return Alarm(what, told["window"], told["champion"], told["reason"], told.get("since", ""))
+    metadata = {name: str(value.value) for name, value in evaluation.metadata.items()}
+    return Alarm(what, metadata["window"], metadata["champion"], metadata["reason"], metadata.get("since", ""))

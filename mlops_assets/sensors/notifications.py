@@ -44,7 +44,7 @@ def notification_sensor(project: Project, notification: NotificationConfig, jobs
     @dg.sensor(
         name=f"{project.name}_notifications",
         minimum_interval_seconds=30,
-        # A run that a person starts is told of too: on even where the schedule is paused.
+        # A run that a person starts is reported too: on even where the schedule is paused.
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Mail when a run has {' or '.join(_SAID[kind][0] for kind in kinds)}.",
     )
@@ -62,8 +62,8 @@ def notification_sensor(project: Project, notification: NotificationConfig, jobs
         context.update_cursor(json.dumps(asdict(after)))
         for sentence in said:
             context.log.warning(sentence)
-        told = sum(change.job in jobs and change.position <= after.position for change in found)
-        return dg.SkipReason(" ".join([f"{told} changes of runs are dealt with.", *said]))
+        done = sum(change.job in jobs and change.position <= after.position for change in found)
+        return dg.SkipReason(" ".join([f"{done} changes of runs are dealt with.", *said]))
 
     return sensor
 

@@ -142,9 +142,3 @@ def served(endpoints: Endpoints, name: str) -> Sequence[ServedVersion]:
         return endpoints.get(name).served
     except EndpointNotFound:
         return ()
-
-
-def served_version(endpoints: Endpoints, name: str) -> str | None:
-    """The version that takes most requests at an endpoint, None where there is none."""
-    found = served(endpoints, name)
-    return max(found, key=lambda each: each.traffic_percentage).version if found else None

@@ -13,13 +13,8 @@ from mlops_assets.monitoring.store import BATCH
 from mlops_assets.monitoring.watch import Watched, watch
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.serving.model import load_served_model
-from mlops_assets.steps.monitored import (
-    clock,
-    drift_tables,
-    new_predictions,
-    watched_features,
-    with_slices,
-)
+from mlops_assets.steps.monitored_rows import new_predictions, watched_features, with_slices
+from mlops_assets.steps.monitoring_tables import clock, drift_tables
 from mlops_assets.steps.reference import Say, reference_rows
 from mlops_assets.steps.result import Check, StepResult
 from mlops_assets.steps.shown import markdown_table, table_metadata
@@ -64,8 +59,8 @@ def drift(
 
 def alarm_check(*, window: str, champion: str, raised: bool, reason: str, since: str = "", warns: bool = True) -> Check:
     """The check that the sensor reads: a window, the champion that it judged, and why."""
-    told = {"window": window, "champion": champion, "reason": reason, "since": since or window}
-    return Check(ALARM, not raised, reason, told, warns=warns)
+    evidence = {"window": window, "champion": champion, "reason": reason, "since": since or window}
+    return Check(ALARM, not raised, reason, evidence, warns=warns)
 
 
 def _drift_check(found: Watched, config: MonitoringConfig) -> Check:

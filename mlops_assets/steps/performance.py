@@ -21,13 +21,9 @@ from mlops_assets.monitoring.track import Tracked, track
 from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.model import load_served_model
-from mlops_assets.steps.monitored import (
-    clock,
-    labelled_before,
-    labelled_rows,
-    performance_table,
-)
+from mlops_assets.steps.monitored_rows import labelled_before, labelled_rows
 from mlops_assets.steps.monitoring import alarm_check
+from mlops_assets.steps.monitoring_tables import clock, performance_table
 from mlops_assets.steps.reference import learned_labels
 from mlops_assets.steps.result import Check, StepResult
 from mlops_assets.steps.shown import markdown_table, table_metadata

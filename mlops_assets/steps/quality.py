@@ -25,7 +25,8 @@ from mlops_assets.monitoring.quality import (
 from mlops_assets.monitoring.references import basis
 from mlops_assets.monitoring.windows import end_of, of_length, whole_windows
 from mlops_assets.registry import ModelRegistry
-from mlops_assets.steps.monitored import clock, drift_tables, newest_prediction, quality_table
+from mlops_assets.steps.monitored_rows import newest_prediction
+from mlops_assets.steps.monitoring_tables import clock, drift_tables, quality_table
 from mlops_assets.steps.result import Check, StepResult
 from mlops_assets.steps.shown import markdown_table, table_metadata
 
@@ -108,8 +109,8 @@ def _rows_in(path: str, time: str, config: MonitoringConfig, zone: str, window: 
 
 def _whole(found: dict[str, list[Quality]]) -> Check:
     window, newest = next(reversed(found.items()), ("", []))
-    told = {name: "; ".join(one.told for one in findings if one.failed) for name, findings in found.items()}
-    failed = "; ".join(f"{name}: {reasons}" for name, reasons in told.items() if reasons)
+    reasons = {name: "; ".join(one.told for one in findings if one.failed) for name, findings in found.items()}
+    failed = "; ".join(f"{name}: {text}" for name, text in reasons.items() if text)
     description = failed or (f"{window}: as whole as before" if window else "No window is profiled yet.")
     return Check(WHOLE, not failed, description, {"window": window, METRIC: score(newest)}, warns=True)
 

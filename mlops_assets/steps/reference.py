@@ -14,7 +14,7 @@ from mlops_assets.lake.sources import is_remote
 from mlops_assets.registry import ModelVersion
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.model import ServedModel
-from mlops_assets.steps.monitored import with_output
+from mlops_assets.steps.monitored_rows import with_output
 from mlops_assets.steps.tables import locate
 
 MOST_ROWS = 100_000

@@ -66,8 +66,8 @@ def _share_check(config: DataConfig, done: Refined) -> Check:
 def _account_check(done: Refined) -> Check:
     rows = done.rows
     removed = sum(rows.removed.values())
-    told = f"{rows.read} read, {rows.written} written, {rows.quarantined} quarantined, {removed} removed"
+    account = f"{rows.read} read, {rows.written} written, {rows.quarantined} quarantined, {removed} removed"
     # A blocked run moves no row: all of them are in bronze, and the next run reads them again.
     nothing = f"nothing was written; all {rows.read} rows read are still in bronze"
     passed = bool(done.blocked) or rows.balanced
-    return Check(ACCOUNT, passed, nothing if done.blocked else told, row_metadata(rows))
+    return Check(ACCOUNT, passed, nothing if done.blocked else account, row_metadata(rows))

@@ -1,19 +1,16 @@
 """Checks of a silver table as a whole, read from the table itself: its declared columns, and that its key is one."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from mlops_assets.config import DataConfig, Document
 from mlops_assets.config.silver_schema import silver_schema
 from mlops_assets.lake import delta
-from mlops_assets.rules import schema_of
+from mlops_assets.rules import Schema, schema_of
 from mlops_assets.steps.result import Check
 from mlops_assets.steps.shown import markdown_table
-
-if TYPE_CHECKING:
-    from mlops_assets.rules import Schema
 
 COLUMNS, UNIQUE = "columns", "primary_keys_are_unique"
 SHOWN = 3
@@ -48,7 +45,7 @@ def _columns_check(document: Document[DataConfig], path: str) -> Check:
     )
 
 
-def _differences(declared: "Schema", found: "Schema", *, closed: bool) -> Iterator[dict[str, str]]:
+def _differences(declared: Schema, found: Schema, *, closed: bool) -> Iterator[dict[str, str]]:
     for name, type_ in declared.items():
         if name not in found or found[name].kind != type_.kind:
             yield {"column": name, "declared": str(type_), "table": str(found.get(name, "is not there"))}

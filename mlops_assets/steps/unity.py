@@ -9,7 +9,7 @@ from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring.error_stream import errors_of
 from mlops_assets.monitoring.track import revisions_of
-from mlops_assets.steps.monitored import performance_name, watches_quality
+from mlops_assets.steps.monitoring_tables import performance_name, watches_quality
 from mlops_assets.steps.result import StepResult
 from mlops_assets.unity_tables import UnityTable, register, table_name
 
@@ -45,9 +45,9 @@ def registered(project: Project, step: Sequence[str], result: StepResult, lake: 
     """
     if lake.catalog is None or result.blocked:
         return result
-    told = lake.catalog.tables
-    written = written_tables(project, step, lake, told.schema_in(project.pipeline.config.environment))
-    register(written, told, lake.catalog.tell)
+    tables = lake.catalog.tables
+    written = written_tables(project, step, lake, tables.schema_in(project.pipeline.config.environment))
+    register(written, tables, lake.catalog.tell)
     named = {"dagster/table_name": written[0].name} if written else {}
     return replace(result, metadata={**result.metadata, **named})
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from mlops_assets.config import ConfigError, load_project, pending_fields
+from mlops_assets.config import ConfigError, load_project
 from mlops_assets.config.documents import parse_sources
 from mlops_assets.config.kinds import MODELS
 from mlops_assets.config.monitoring import MonitoringConfig
@@ -122,11 +122,6 @@ def test_the_monitoring_example_keeps_its_secret() -> None:
     assert slack.webhook.get_secret_value() == "https://hooks.example.com/s3cr3t"
     assert "s3cr3t" not in repr(config) + config.model_dump_json()
     assert config.alerting.aggregation_window == timedelta(hours=1)
-
-
-def test_the_examples_pending_fields_are_named() -> None:
-    assert pending_fields(parsed("deployment")) == []
-    assert pending_fields(parsed("data")) == []
 
 
 def test_the_six_examples_together_have_two_references_that_lead_nowhere(write: Write) -> None:

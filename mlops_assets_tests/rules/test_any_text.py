@@ -44,7 +44,7 @@ def test_a_heap_of_tokens_is_a_rule_or_a_rule_error(pieces: list[str]) -> None:
 @given(st.text(max_size=60))
 def test_any_characters_are_a_rule_or_a_rule_error(text: str) -> None:
     error = refused(text)
-    assert error is None or error.message in error.located("x.yaml", 1, 1, "r")
+    assert error is None or error.message in str(error)
 
 
 @SETTINGS

@@ -124,12 +124,9 @@ def test_an_error_points_at_its_token_and_says_what_would_be_right(
     assert hint in error.hint
 
 
-def test_an_error_shows_the_rule_with_carets_and_the_place_in_its_file() -> None:
-    error = refusal("emial.str.contains('@') or email is null")
-    assert error.located("configs/churn/data.yaml", 14, 17, "valid_email") == (
-        "configs/churn/data.yaml:14:17: rule 'valid_email': unknown column 'emial'\n"
-        "    emial.str.contains('@') or email is null\n"
-        "    ^^^^^    did you mean 'email'?"
+def test_an_error_shows_the_rule_with_carets() -> None:
+    assert str(refusal("emial.str.contains('@') or email is null")) == (
+        "1:1: unknown column 'emial'\n    emial.str.contains('@') or email is null\n    ^^^^^    did you mean 'email'?"
     )
 
 
@@ -138,7 +135,6 @@ def test_an_error_on_a_later_line_shows_that_line() -> None:
     assert (error.line, error.column) == (2, 7)
     known = "known are active, address, age, born, column_count, email, price, row count, …"
     assert str(error).splitlines()[1:3] == ["      and é > 3", f"          ^    {known}"]
-    assert "x.yaml:11:7: rule 'r'" in error.located("x.yaml", 10, 5, "r")
 
 
 def test_an_error_survives_pickling() -> None:

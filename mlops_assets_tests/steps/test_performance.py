@@ -3,7 +3,7 @@ from pathlib import Path
 from mlops_assets.config import MonitoringConfig, load_project
 from mlops_assets.config.lineage import model_documents
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.steps.monitored import page_link
+from mlops_assets.steps.monitoring_tables import page_link
 from mlops_assets.steps.performance import estimated_metrics
 
 FLIGHTS = load_project(Path(__file__).parents[2] / "configs" / "flights")

@@ -13,7 +13,7 @@ from mlops_assets.monitoring.quality import read_quality
 from mlops_assets.monitoring.watch import watch
 from mlops_assets.monitoring.windows import Clock
 from mlops_assets.steps import quality
-from mlops_assets.steps.monitored import drift_tables, quality_table
+from mlops_assets.steps.monitoring_tables import drift_tables, quality_table
 
 FLIGHTS = Path(__file__).parents[2] / "configs" / "flights"
 

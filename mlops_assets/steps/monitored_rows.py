@@ -2,22 +2,18 @@
 arrived.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 
 import polars as pl
 import polars.selectors as cs
 
 from mlops_assets.config import MonitoringConfig, Project
-from mlops_assets.config.base import last_part
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.features.table import identity
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.monitoring.store import DriftTables
 from mlops_assets.monitoring.watch import PREDICTION
-from mlops_assets.monitoring.windows import Clock, whole_windows, window_of
+from mlops_assets.monitoring.windows import whole_windows, window_of
 from mlops_assets.serving.model import ServedModel
 from mlops_assets.steps.tables import locate
 
@@ -30,33 +26,6 @@ LENGTHS = {
 PREDICTIONS, LABELS = "predictions", "labels"  # transactions of the performance table
 
 
-def drift_tables(project: Project, lake: Warehouse) -> DriftTables:
-    """Where the drift monitor keeps its three tables."""
-    return DriftTables(*(lake.table(project.name, "monitoring", name) for name in ("references", "profiles", "drift")))
-
-
-def performance_table(project: Project, config: MonitoringConfig, lake: Warehouse) -> str:
-    """Where the metrics are kept."""
-    return lake.table(project.name, "monitoring", performance_name(config))
-
-
-def performance_name(config: MonitoringConfig) -> str:
-    """`performance`, or the last part of the document's `metrics_table`."""
-    tracking = config.model_performance_tracking
-    named = tracking.metrics_table if tracking else None
-    return last_part(named) if named else "performance"
-
-
-def quality_table(project: Project, lake: Warehouse) -> str:
-    """Where the findings of data quality are kept."""
-    return lake.table(project.name, "monitoring", "quality")
-
-
-def watches_quality(config: MonitoringConfig) -> bool:
-    """Whether the document asks for data_quality."""
-    return "data_quality" in config.metrics
-
-
 def newest_prediction(project: Project, documents: ModelDocuments, lake: Warehouse) -> datetime:
     """The time of the newest row that was scored, from the log of the table where it can be told."""
     table = lake.table(project.name, "gold", documents.predictions)
@@ -64,24 +33,6 @@ def newest_prediction(project: Project, documents: ModelDocuments, lake: Warehou
     instant = pl.col(time).cast(pl.Datetime("us", "UTC"))
     newest: datetime = delta.scan(table).select(instant.max()).collect().item()
     return newest
-
-
-def page_file(project: Project, lake: Warehouse) -> Path:
-    """Where the monitor's page lies: below home, also where the tables are in an object store."""
-    return lake.home / "warehouse" / project.name / "monitoring" / "dashboard.html"
-
-
-def page_link(project: Project, lake: Warehouse, environment: Mapping[str, str]) -> str:
-    """The page as people reach it: its asset in Dagster's UI where MLOPS_DAGSTER_URL says where that is, else the
-    file on this machine.
-    """
-    ui = environment.get("MLOPS_DAGSTER_URL", "").rstrip("/")
-    return f"{ui}/assets/{project.name}/monitoring/dashboard" if ui else page_file(project, lake).as_uri()
-
-
-def clock(project: Project) -> Clock:
-    """The project's time zone, and now."""
-    return Clock(project.timezone, datetime.now(UTC))
 
 
 def watched_features(config: MonitoringConfig, model: ServedModel) -> list[str]:
@@ -125,8 +76,8 @@ def with_output(rows: pl.DataFrame, predictions: pl.DataFrame, names: list[str],
     """The columns `names` of the rows, and what the model said of them: the probability where it gives the positive
     class's, else the prediction.
     """
-    told = predictions["probability"].null_count() < predictions.height and len(model.classes or ()) <= 2
-    return rows.select(names).with_columns(predictions["probability" if told else "prediction"].alias(PREDICTION))
+    scored = predictions["probability"].null_count() < predictions.height and len(model.classes or ()) <= 2
+    return rows.select(names).with_columns(predictions["probability" if scored else "prediction"].alias(PREDICTION))
 
 
 def _with_features(project: Project, documents: ModelDocuments, made: pl.DataFrame, lake: Warehouse) -> pl.DataFrame:

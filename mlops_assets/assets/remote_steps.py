@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 RESOURCE = "remote_steps"
 
 
-def remotely(project: Project, asset: dg.AssetsDefinition, layers: Sequence[str]) -> dg.AssetsDefinition:
+def with_remote_step(project: Project, asset: dg.AssetsDefinition, layers: Sequence[str]) -> dg.AssetsDefinition:
     """The asset with its step in the workspace where its layer is one of `layers`, else the asset itself.
 
     Scoring stays here: it needs the champion's files, which the workspace's steps do not bring.

@@ -7,7 +7,7 @@ from mlops_assets.config import load_project
 from mlops_assets.config.lineage import model_documents
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.steps.monitored import labelled_rows
+from mlops_assets.steps.monitored_rows import labelled_rows
 
 
 def test_a_label_that_is_not_a_number_has_not_arrived(tmp_path: Path) -> None:
