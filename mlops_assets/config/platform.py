@@ -112,6 +112,11 @@ class OnlineStoreConfig(StrictModel):
         default=None, description="The Redis server, redis://user:password@host:6379/0 or rediss://…, a secret."
     )
 
+    @property
+    def server(self) -> str | None:
+        """The Redis server with its password, which is never to be shown; None for sqlite."""
+        return self.url.get_secret_value() if self.url else None
+
     @model_validator(mode="after")
     def _redis_has_a_server(self) -> Self:
         if (self.type == "redis") != (self.url is not None):

@@ -24,10 +24,8 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
     def create_resource(self, context: dg.InitResourceContext) -> Warehouse:
         """The warehouse below `home`. The online store's server, a secret, is read here and is no run configuration."""
         platform = load_platform(self.platform)
-        url = platform.online_store.url
-        secret = url.get_secret_value() if url else None
         catalog = _catalog(platform.databricks) if self.tables else None
-        return Warehouse(Path(self.home), online_url=secret, tables=self.tables, catalog=catalog)
+        return Warehouse(Path(self.home), online_url=platform.online_store.server, tables=self.tables, catalog=catalog)
 
 
 def unity_tables_of(there: DatabricksConfig) -> UnityTables | None:
@@ -61,7 +59,4 @@ class SparkWarehouseResource(dg.ConfigurableResource[Warehouse]):
     def create_resource(self, context: dg.InitResourceContext) -> Warehouse:
         """The warehouse below `home`; no session is opened before a step needs it."""
         platform = load_platform("spark")
-        url = platform.online_store.url
-        return Warehouse(
-            Path(self.home), SparkEngine(platform.spark), online_url=url.get_secret_value() if url else None
-        )
+        return Warehouse(Path(self.home), SparkEngine(platform.spark), online_url=platform.online_store.server)

@@ -87,5 +87,4 @@ def _store(home: Path, name: str) -> "OnlineStore":
     from mlops_assets.features.online_store import online_store
 
     project, _, table_name = name.partition("/")
-    url = load_platform().online_store.url
-    return online_store(home, project, table_name, url.get_secret_value() if url else None)
+    return online_store(home, project, table_name, load_platform().online_store.server)
