@@ -1,10 +1,10 @@
 """Which values may be compared, and the casts that bring both sides to one type."""
 
-from mlops_assets.rules import moments
+from mlops_assets.rules import iso_time
 from mlops_assets.rules.names import Scope
 from mlops_assets.rules.tree import Node
 from mlops_assets.rules.typed import Constant, Typed, apply
-from mlops_assets.rules.types import BOOL, DATE, FLOAT, INSTANT, INT, MOMENTS, NAIVE, NUMBERS, ORDERED, Type
+from mlops_assets.rules.types import BOOL, DATE, FLOAT, INSTANT, INT, NAIVE, NUMBERS, ORDERED, TEMPORAL, Type
 
 _INT64 = range(-(2**63), 2**63)
 
@@ -27,8 +27,8 @@ def align(left: Typed, right: Typed, scope: Scope, at: Node, other: Node) -> tup
     kinds = {left.type.kind, right.type.kind}
     if kinds <= NUMBERS:
         return _numbers(left, right, scope, other)
-    if kinds & MOMENTS and kinds <= MOMENTS | {"string"}:
-        return _moments(left, right)
+    if kinds & TEMPORAL and kinds <= TEMPORAL | {"string"}:
+        return _instants(left, right)
     if len(kinds) == 1 and kinds <= {"string", "bool"}:
         return left, right
     message = f"{left.type} and {right.type} cannot be compared"
@@ -90,7 +90,7 @@ def _to_decimal(node: Typed, scale: int) -> Typed:
     return apply("to_decimal", Type("decimal", precision=38, scale=scale), node, options=(scale,))
 
 
-def _moments(left: Typed, right: Typed) -> tuple[Typed, Typed]:
+def _instants(left: Typed, right: Typed) -> tuple[Typed, Typed]:
     if not {left.type.kind, right.type.kind} & {"datetime"}:
         return to_date(left), to_date(right)
     wall = _clock(left) or _clock(right)
@@ -114,7 +114,7 @@ def to_date(node: Typed) -> Typed:
     if node.type.kind == "date":
         return node
     if isinstance(node, Constant):
-        return Constant(None if node.value is None else moments.parse_date(node.value), DATE)
+        return Constant(None if node.value is None else iso_time.parse_date(node.value), DATE)
     return apply("string_to_date", DATE, node)
 
 
@@ -122,7 +122,7 @@ def to_datetime(node: Typed, zone: str | None) -> Typed:
     """A datetime in UTC or without a zone; a date is its midnight, a constant microseconds since 1970."""
     wanted = INSTANT if zone else NAIVE
     if isinstance(node, Constant) and node.type.kind == "string":
-        return Constant(None if node.value is None else moments.parse_microseconds(node.value), wanted)
+        return Constant(None if node.value is None else iso_time.parse_microseconds(node.value), wanted)
     if node.type.kind == "string":
         node = apply("string_to_datetime", NAIVE, node)
     if node.type.kind == "date":

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from mlops_assets.rules import checker
+from mlops_assets.rules.context import EvaluationContext
 from mlops_assets.rules.polars import compile_rule, verdicts
-from mlops_assets.rules.run import Run
 from mlops_assets.rules.types import schema_of
 
 
@@ -30,10 +30,10 @@ def evaluate(
     tables = tables or {}
     schemas = {name: schema_of(other) for name, other in tables.items()}
     checked = checker.check(condition, schema_of(frame), table=table, tables=schemas)
-    run = Run(as_of, tolerance, tables)
+    context = EvaluationContext(as_of, tolerance, tables)
     if isinstance(frame, pl.DataFrame | pl.LazyFrame):
-        found = verdicts(frame.lazy(), [compile_rule(checked, run).alias("passes")])
+        found = verdicts(frame.lazy(), [compile_rule(checked, context).alias("passes")])
         return found.get_column("passes").fill_null(False).to_list()
     from mlops_assets.rules import spark
 
-    return spark.verdicts(checked, frame, run)
+    return spark.verdicts(checked, frame, context)

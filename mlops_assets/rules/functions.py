@@ -1,6 +1,6 @@
 """The allow-list of functions, methods and properties, each with the types it takes and gives."""
 
-from mlops_assets.rules import moments, regex
+from mlops_assets.rules import iso_time, regex
 from mlops_assets.rules.comparisons import adopt, to_float
 from mlops_assets.rules.names import Scope
 from mlops_assets.rules.tree import AGGREGATES, Call, Literal, Method, Node
@@ -11,11 +11,11 @@ from mlops_assets.rules.types import (
     FLOAT,
     INSTANT,
     INT,
-    MOMENTS,
     NAIVE,
     NUMBERS,
     ORDERED,
     STRING,
+    TEMPORAL,
     Type,
 )
 from mlops_assets.rules.vocabulary import AFFIXES, PATTERNS
@@ -93,7 +93,7 @@ def _date(node: Call, arguments: list[Typed], scope: Scope) -> Typed:
     text = expect(arguments[0], frozenset({"string"}), "date() takes a string", scope, at, STRING)
     if not isinstance(text, Constant) or text.value is None:
         return apply("string_to_date", DATE, text)
-    day = moments.parse_date(text.value)
+    day = iso_time.parse_date(text.value)
     if day is None:
         raise scope.error(f"'{text.value}' is no date", at.start, at.end, "write date('2020-01-31')")
     return Constant(day, DATE)
@@ -136,7 +136,7 @@ def method(node: Method, target: Typed, scope: Scope) -> Typed:
 
 
 def _part(node: Method, target: Typed, scope: Scope) -> Typed:
-    value = expect(target, MOMENTS, ".dt takes a date or datetime", scope, node.target, NAIVE)
+    value = expect(target, TEMPORAL, ".dt takes a date or datetime", scope, node.target, NAIVE)
     if value.type.kind == "date" and node.name == "hour":
         raise scope.error("a date has no hour", node.at, node.at + len(node.name))
     if value.type.kind == "date" and node.name == "date":

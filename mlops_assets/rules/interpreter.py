@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from mlops_assets.rules import moments
+from mlops_assets.rules import iso_time
+from mlops_assets.rules.context import SPACES, EvaluationContext
 from mlops_assets.rules.regex import Pattern
-from mlops_assets.rules.run import SPACES, Run
 from mlops_assets.rules.typed import Apply, Checked, Column, Constant, Typed
 from mlops_assets.rules.types import Type
 
@@ -22,33 +22,33 @@ Row = Mapping[str, Any]
 _DAY = 86_400_000_000
 
 
-def evaluate(checked: Checked, rows: Sequence[Row], run: Run) -> list[Any]:
-    """The rule's value for each row, a table-level rule's repeated; `run.tables` holds lists of rows."""
+def evaluate(checked: Checked, rows: Sequence[Row], context: EvaluationContext) -> list[Any]:
+    """The rule's value for each row, a table-level rule's repeated; `context.tables` holds lists of rows."""
     if checked.table_level:
-        return [_value(checked.root, {}, rows, run)] * len(rows)
-    return [_value(checked.root, row, rows, run) for row in rows]
+        return [_value(checked.root, {}, rows, context)] * len(rows)
+    return [_value(checked.root, row, rows, context) for row in rows]
 
 
-def value_of(node: Typed, run: Run) -> Any:
+def value_of(node: Typed, context: EvaluationContext) -> Any:
     """The value of a node that reads no column and no table."""
-    return _value(node, {}, [], run)
+    return _value(node, {}, [], context)
 
 
-def _value(node: Typed, row: Row, rows: Sequence[Row], run: Run) -> Any:
+def _value(node: Typed, row: Row, rows: Sequence[Row], context: EvaluationContext) -> Any:
     if isinstance(node, Constant):
         return node.value
     if isinstance(node, Column):
         return _column(node, row)
     if node.operation in AGGREGATES:
-        columns = [[_value(argument, one, rows, run) for one in rows] for argument in node.arguments]
+        columns = [[_value(argument, one, rows, context) for one in rows] for argument in node.arguments]
         return len(rows) if node.operation == "row_count" else AGGREGATES[node.operation](*columns)
-    values = [_value(argument, row, rows, run) for argument in node.arguments]
+    values = [_value(argument, row, rows, context) for argument in node.arguments]
     if node.operation in THREE_VALUED:
         return THREE_VALUED[node.operation](*values)
     if None in values:
         return None
-    if node.operation in _BOUND:
-        return _BOUND[node.operation](node, run, *values)
+    if node.operation in _WITH_CONTEXT:
+        return _WITH_CONTEXT[node.operation](node, context, *values)
     return STRICT[node.operation](*values, *node.options)
 
 
@@ -65,7 +65,7 @@ def _canonical(value: Any, type_: Type) -> Any:
     if type_.kind == "int":
         return _int64(value)
     if type_.kind == "datetime":
-        return moments.microseconds(value)
+        return iso_time.microseconds(value)
     return float(value) if type_.kind == "float" else value
 
 
@@ -85,11 +85,11 @@ def _or(*values: bool | None) -> bool | None:
     return True if True in values else None if None in values else False
 
 
-def _eq_float(node: Apply, run: Run, a: float, b: float) -> bool:
+def _eq_float(node: Apply, context: EvaluationContext, a: float, b: float) -> bool:
     if a == b:
         return True
     difference = abs(a - b)
-    bound = max(1e-9 * abs(a), 1e-9 * abs(b), run.tolerance or 0.0)
+    bound = max(1e-9 * abs(a), 1e-9 * abs(b), context.tolerance or 0.0)
     return math.isfinite(difference) and difference <= bound
 
 
@@ -105,16 +105,16 @@ def _round(a: float, places: int) -> float:
 def _clock(moment: Any, zone: str | None) -> datetime:
     if isinstance(moment, date):
         return datetime(moment.year, moment.month, moment.day)
-    naive = moments.EPOCH + timedelta(microseconds=moment)
+    naive = iso_time.EPOCH + timedelta(microseconds=moment)
     if zone in {None, "UTC"}:
         return naive
     return naive.replace(tzinfo=ZoneInfo("UTC")).astimezone(ZoneInfo(str(zone)))
 
 
-def _in_table(node: Apply, run: Run, a: Any) -> bool:
+def _in_table(node: Apply, context: EvaluationContext, a: Any) -> bool:
     table, _, member = node.options
-    rows = run.tables[table]
-    return any(a == found for found in (_value(member, row, rows, run) for row in rows) if found is not None)
+    rows = context.tables[table]
+    return any(a == found for found in (_value(member, row, rows, context) for row in rows) if found is not None)
 
 
 def _known(values: Sequence[Any]) -> list[Any]:
@@ -138,13 +138,13 @@ THREE_VALUED: dict[str, Callable[..., Any]] = {
     "coalesce": lambda *values: next((v for v in values if v is not None), None),
 }
 
-_BOUND: dict[str, Callable[..., Any]] = {
+_WITH_CONTEXT: dict[str, Callable[..., Any]] = {
     "eq_float": _eq_float,
-    "in_list": lambda node, run, a: a in node.options,
+    "in_list": lambda node, context, a: a in node.options,
     "in_table": _in_table,
-    "current_date": lambda node, run: run.now.date(),
-    "current_timestamp": lambda node, run: moments.microseconds(run.now),
-    "current_wall_time": lambda node, run: moments.microseconds(run.now.replace(tzinfo=None)),
+    "current_date": lambda node, context: context.now.date(),
+    "current_timestamp": lambda node, context: iso_time.microseconds(context.now),
+    "current_wall_time": lambda node, context: iso_time.microseconds(context.now.replace(tzinfo=None)),
 }
 
 STRICT: dict[str, Callable[..., Any]] = {
@@ -155,9 +155,9 @@ STRICT: dict[str, Callable[..., Any]] = {
     "int_to_float": float,
     "decimal_to_float": float,
     "to_decimal": lambda a, scale: Decimal(a),
-    "string_to_date": moments.parse_date,
-    "string_to_datetime": moments.parse_microseconds,
-    "date_to_datetime": lambda a: (a.toordinal() - moments.EPOCH.toordinal()) * _DAY,
+    "string_to_date": iso_time.parse_date,
+    "string_to_datetime": iso_time.parse_microseconds,
+    "date_to_datetime": lambda a: (a.toordinal() - iso_time.EPOCH.toordinal()) * _DAY,
     "naive_to_utc": lambda a: a,
     "to_utc": lambda a: a,
     "add_int": lambda a, b: _int64(a + b),

@@ -1,4 +1,4 @@
-"""Typed rules as Polars expressions: columns, constants and what an operation needs of the run.
+"""Typed rules as Polars expressions: columns, constants and what an operation needs of the context.
 
 NaN is null, whole numbers are 64 bits and null beyond, floats are float64, an unknown stays null.
 """
@@ -12,18 +12,18 @@ from typing import Any
 
 import polars as pl
 
-from mlops_assets.rules import checker, moments, typed
-from mlops_assets.rules.constants import bind
-from mlops_assets.rules.fold import fold
+from mlops_assets.rules import checker, iso_time, typed
+from mlops_assets.rules.balanced import balanced
+from mlops_assets.rules.constant_folding import fold_constants
+from mlops_assets.rules.context import EvaluationContext
 from mlops_assets.rules.polars_operations import OPERATIONS
-from mlops_assets.rules.run import Run
 from mlops_assets.rules.typed import Apply, Checked, Column, Constant, Typed
 from mlops_assets.rules.types import Schema, Type, schema_of
 
 Expr = pl.Expr
 Comparison = Callable[[Expr, Expr], Expr]
 _DATETIME = pl.Datetime("us")
-_FEW = 8  # members of a list that are sooner compared one by one than looked up
+_SHORT_LIST = 8  # members of a list that are sooner compared one by one than looked up
 _PLAIN: dict[str, Any] = {
     "int": pl.Int64(),
     "float": pl.Float64(),
@@ -56,13 +56,13 @@ def expression(
     tables = tables or {}
     schemas = {name: schema_of(frame) for name, frame in tables.items()}
     checked = checker.value(text, schema, table=table, tables=schemas)
-    return compile_rule(checked, Run(as_of, tolerance, tables))
+    return compile_rule(checked, EvaluationContext(as_of, tolerance, tables))
 
 
-def compile_rule(checked: Checked, run: Run) -> Expr:
+def compile_rule(checked: Checked, context: EvaluationContext) -> Expr:
     """A checked rule as one expression; a table-level rule gives a single value."""
-    root = bind(checked, run)
-    return _known(root, _compile(root, run))
+    root = fold_constants(checked, context)
+    return _known(root, _compile(root, context))
 
 
 def verdicts(frame: pl.LazyFrame, rules: Sequence[Expr]) -> pl.DataFrame:
@@ -75,21 +75,21 @@ def verdicts(frame: pl.LazyFrame, rules: Sequence[Expr]) -> pl.DataFrame:
     return frame.select(*height, *rules).collect(engine="streaming")
 
 
-def _compile(node: Typed, run: Run) -> Expr:
+def _compile(node: Typed, context: EvaluationContext) -> Expr:
     if isinstance(node, Constant):
         return _constant(node)
     if isinstance(node, Column):
         return _column(node)
-    arguments = [_compile(argument, run) for argument in node.arguments]
+    arguments = [_compile(argument, context) for argument in node.arguments]
     if node.operation not in _NAN_TAKEN:
         arguments = [_known(n, a) for n, a in zip(node.arguments, arguments, strict=True)]
-    bound = _BOUND.get(node.operation)
-    return bound(node, run, *arguments) if bound else OPERATIONS[node.operation](*arguments, *node.options)
+    bound = _WITH_CONTEXT.get(node.operation)
+    return bound(node, context, *arguments) if bound else OPERATIONS[node.operation](*arguments, *node.options)
 
 
 def _constant(node: Constant) -> Expr:
     if node.type.kind == "datetime" and node.value is not None:
-        return pl.lit(moments.EPOCH + timedelta(microseconds=node.value), _DATETIME).dt.replace_time_zone(
+        return pl.lit(iso_time.EPOCH + timedelta(microseconds=node.value), _DATETIME).dt.replace_time_zone(
             node.type.zone
         )
     return pl.lit(node.value, dtype(node.type))
@@ -135,17 +135,17 @@ def _where_known(node: Apply, test: Expr, *values: Expr) -> Expr:
 def _compared(compare: Comparison, turned: Comparison) -> Callable[..., Expr]:
     """A comparison, its constant turned to the right: left of nulls alone, Polars gives one row for all."""
 
-    def form(node: Apply, run: Run, a: Expr, b: Expr) -> Expr:
+    def form(node: Apply, context: EvaluationContext, a: Expr, b: Expr) -> Expr:
         test = turned(b, a) if isinstance(node.arguments[0], Constant) else compare(a, b)
         return _where_known(node, test, a, b)
 
     return form
 
 
-def _eq_float(node: Apply, run: Run, a: Expr, b: Expr) -> Expr:
+def _eq_float(node: Apply, context: EvaluationContext, a: Expr, b: Expr) -> Expr:
     """|a - b| <= max(1e-9 * max(|a|, |b|), tolerance), where infinities equal only themselves."""
     difference = (a - b).abs()
-    near = reduce(or_, [difference <= bound for bound in _bounds(node, run.tolerance or 0.0, a, b)])
+    near = reduce(or_, [difference <= bound for bound in _bounds(node, context.tolerance or 0.0, a, b)])
     same = b == a if isinstance(node.arguments[0], Constant) else a == b
     return _where_known(node, same | (near & (difference < float("inf"))), a, b)
 
@@ -158,17 +158,17 @@ def _bounds(node: Apply, tolerance: float, a: Expr, b: Expr) -> list[Expr]:
     return [*sides, pl.lit(floor)] if floor else sides or [pl.lit(0.0)]
 
 
-def _in_table(node: Apply, run: Run, a: Expr) -> Expr:
+def _in_table(node: Apply, context: EvaluationContext, a: Expr) -> Expr:
     table, _, member = node.options
-    frame = run.tables[table]
-    found = frame.lazy().select(_compile(member, run).alias("_")).unique().drop_nulls().collect().to_series()
+    frame = context.tables[table]
+    found = frame.lazy().select(_compile(member, context).alias("_")).unique().drop_nulls().collect().to_series()
     return pl.when(a.is_not_null()).then(_is_in(node, a, found))
 
 
-def _in_list(node: Apply, run: Run, a: Expr) -> Expr:
+def _in_list(node: Apply, context: EvaluationContext, a: Expr) -> Expr:
     members = [_constant(Constant(value, node.arguments[0].type)) for value in node.options]
-    if len(members) <= _FEW and _reads_a_column(node):
-        return fold(or_, [a == member for member in members])
+    if len(members) <= _SHORT_LIST and _reads_a_column(node):
+        return balanced(or_, [a == member for member in members])
     return _is_in(node, a, pl.select(pl.concat(members)).to_series())
 
 
@@ -182,7 +182,7 @@ def _reads_a_column(node: Typed) -> bool:
     return any(isinstance(part, Column) for part in typed.walk(node))
 
 
-def _coalesce(node: Apply, run: Run, *values: Expr) -> Expr:
+def _coalesce(node: Apply, context: EvaluationContext, *values: Expr) -> Expr:
     # Polars gives one value where the first argument is one, whatever the others are.
     fixed = len(list(takewhile(lambda n: not _reads_a_column(n), node.arguments)))
     rest = pl.coalesce(*values[fixed:]) if values[fixed:] else pl.lit(None, dtype(node.type))
@@ -196,7 +196,7 @@ _NAN_STAYS = frozenset({f"{name}_float" for name in ("add", "sub", "mul", "div",
 _NAN_TAKEN = (_NAN_STAYS - {"sum_float", "mean_float"}) | {"lt", "le", "eq_float"}
 
 # Operations that need the run or their own node.
-_BOUND: dict[str, Callable[..., Expr]] = {
+_WITH_CONTEXT: dict[str, Callable[..., Expr]] = {
     "eq": _compared(eq, eq),
     "lt": _compared(lt, gt),
     "le": _compared(le, ge),

@@ -8,10 +8,10 @@ from operator import and_, or_
 
 import polars as pl
 
-from mlops_assets.rules import moments
-from mlops_assets.rules.fold import fold
+from mlops_assets.rules import iso_time
+from mlops_assets.rules.balanced import balanced
+from mlops_assets.rules.context import SPACES
 from mlops_assets.rules.regex import Pattern
-from mlops_assets.rules.run import SPACES
 
 Expr = pl.Expr
 _DATETIME = pl.Datetime("us")
@@ -57,7 +57,7 @@ def _matches(a: Expr, pattern: Pattern) -> Expr:
     return a.str.contains(pattern.rust)
 
 
-_WHOLE = rf"\A{moments.PATTERN}\z"
+_WHOLE = rf"\A{iso_time.PATTERN}\z"
 
 
 def _string_to_date(a: Expr) -> Expr:
@@ -104,8 +104,8 @@ def _sum_or_null(total: Callable[[Expr], Expr]) -> Callable[[Expr], Expr]:
 
 
 OPERATIONS: dict[str, Callable[..., Expr]] = {
-    "and": lambda *conditions: fold(and_, conditions),
-    "or": lambda *conditions: fold(or_, conditions),
+    "and": lambda *conditions: balanced(and_, conditions),
+    "or": lambda *conditions: balanced(or_, conditions),
     "not": lambda a: ~a,
     "is_null": lambda a: a.is_null(),
     "int_to_float": lambda a: a.cast(pl.Float64),

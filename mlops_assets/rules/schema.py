@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 
 from mlops_assets.rules import checker
+from mlops_assets.rules.context import EvaluationContext
 from mlops_assets.rules.polars import compile_rule
-from mlops_assets.rules.run import Run
 from mlops_assets.rules.types import schema_of
 from mlops_assets.rules.validation import QUARANTINES, Rule
 
@@ -37,12 +37,12 @@ def pandera_schema(
     """
     import pandera.polars as pa
 
-    run, types = Run(as_of), schema_of(columns)
+    context, types = EvaluationContext(as_of), schema_of(columns)
     schemas = {other: schema_of(frame) for other, frame in (tables or {}).items()}
     checks = []
     for rule in rules:
         checked = checker.check(rule.condition, types, table=table, tables=schemas)
-        expression = compile_rule(checked, Run(run.now, rule.tolerance, tables or {}))
+        expression = compile_rule(checked, EvaluationContext(context.now, rule.tolerance, tables or {}))
         checks.append(_classes()[0](rule, expression, checked.table_level))
     declared = {column: pa.Column(dtype, nullable=True) for column, dtype in columns.items()}
     return _classes()[1](declared, checks=checks, name=name or table)

@@ -1,4 +1,4 @@
-"""Typed rules as Spark columns: columns, constants and what an operation needs of the run.
+"""Typed rules as Spark columns: columns, constants and what an operation needs of the context.
 
 The same meaning, names and shape as `polars.py`. Times need a session in UTC: `in_utc` gives one for a query.
 """
@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.rules import checker
-from mlops_assets.rules.constants import bind
-from mlops_assets.rules.run import Run
+from mlops_assets.rules.constant_folding import fold_constants
+from mlops_assets.rules.context import EvaluationContext
 from mlops_assets.rules.spark_operations import OPERATIONS, Expr, functions
 from mlops_assets.rules.typed import Apply, Checked, Column, Constant, Typed
 from mlops_assets.rules.types import Kind, Schema, Type
@@ -33,7 +33,7 @@ _KINDS: dict[str, Kind] = {
 }
 _NAMES = {"int": "bigint", "float": "double", "bool": "boolean", "null": "void"}
 _ZONE = "spark.sql.session.timeZone"
-_PLACE = "__place"
+_ROW_INDEX = "__row_index"
 
 
 def schema_of(frame: Any) -> Schema:
@@ -78,20 +78,20 @@ def expression(
     tables = tables or {}
     schemas = {name: schema_of(frame) for name, frame in tables.items()}
     checked = checker.value(text, schema, table=table, tables=schemas)
-    return compile_rule(checked, Run(as_of, tolerance, tables))
+    return compile_rule(checked, EvaluationContext(as_of, tolerance, tables))
 
 
-def verdicts(checked: Checked, frame: "DataFrame", run: Run) -> list[bool]:
+def verdicts(checked: Checked, frame: "DataFrame", context: EvaluationContext) -> list[bool]:
     """Whether each row passes, in the order of collect; a table-level rule repeats its verdict."""
-    found = compile_rule(checked, run).alias("passes")
+    found = compile_rule(checked, context).alias("passes")
     with in_utc(frame):
         if checked.table_level:
             verdict = frame.agg(found, functions().count(functions().lit(1)).alias("rows")).collect()[0]
             return [bool(verdict["passes"])] * verdict["rows"]
         # A rule that looks into another table joins it, and a join may put the rows in another order.
-        numbered = frame.withColumn(_PLACE, functions().monotonically_increasing_id())
-        rows = numbered.select(_PLACE, found).collect()
-        return [bool(row["passes"]) for row in sorted(rows, key=lambda row: row[_PLACE])]
+        numbered = frame.withColumn(_ROW_INDEX, functions().monotonically_increasing_id())
+        rows = numbered.select(_ROW_INDEX, found).collect()
+        return [bool(row["passes"]) for row in sorted(rows, key=lambda row: row[_ROW_INDEX])]
 
 
 @contextmanager
@@ -106,22 +106,22 @@ def in_utc(frame: "DataFrame") -> Iterator[None]:
         conf.set(_ZONE, before)
 
 
-def compile_rule(checked: Checked, run: Run) -> Expr:
+def compile_rule(checked: Checked, context: EvaluationContext) -> Expr:
     """A checked rule as one column; a table-level rule is an aggregate."""
-    root = bind(checked, run)
-    return _known(root, _compile(root, run))
+    root = fold_constants(checked, context)
+    return _known(root, _compile(root, context))
 
 
-def _compile(node: Typed, run: Run) -> Expr:
+def _compile(node: Typed, context: EvaluationContext) -> Expr:
     if isinstance(node, Constant):
         return _constant(node)
     if isinstance(node, Column):
         return _column(node)
-    arguments = [_compile(argument, run) for argument in node.arguments]
+    arguments = [_compile(argument, context) for argument in node.arguments]
     if node.operation not in _NAN_STAYS_WITHIN:
         arguments = [_known(n, a) for n, a in zip(node.arguments, arguments, strict=True)]
-    bound = _BOUND.get(node.operation)
-    return bound(node, run, *arguments) if bound else OPERATIONS[node.operation](*arguments, *node.options)
+    bound = _WITH_CONTEXT.get(node.operation)
+    return bound(node, context, *arguments) if bound else OPERATIONS[node.operation](*arguments, *node.options)
 
 
 def _constant(node: Constant) -> Expr:
@@ -152,25 +152,25 @@ def _known(node: Typed, value: Expr) -> Expr:
     return functions().nanvl(value, functions().lit(None).cast("double"))
 
 
-def _eq_float(node: Apply, run: Run, a: Expr, b: Expr) -> Expr:
+def _eq_float(node: Apply, context: EvaluationContext, a: Expr, b: Expr) -> Expr:
     """|a - b| <= max(1e-9 * max(|a|, |b|), tolerance), where infinities equal only themselves."""
     f = functions()
-    bound = f.greatest(f.abs(a) * 1e-9, f.abs(b) * 1e-9, f.lit(run.tolerance or 0.0))
+    bound = f.greatest(f.abs(a) * 1e-9, f.abs(b) * 1e-9, f.lit(context.tolerance or 0.0))
     difference = f.abs(a - b)
     return (a == b) | ((difference < float("inf")) & (difference <= bound))
 
 
-def _in_table(node: Apply, run: Run, a: Expr) -> Expr:
+def _in_table(node: Apply, context: EvaluationContext, a: Expr) -> Expr:
     table, _, member = node.options
     other = (
-        run.tables[table]
-        .select(_known(member, _compile(member, run)).alias("_"))
+        context.tables[table]
+        .select(_known(member, _compile(member, context)).alias("_"))
         .where(functions().col("_").isNotNull())
     )
     return functions().when(a.isNotNull(), a.isin(other))
 
 
-def _in_list(node: Apply, run: Run, a: Expr) -> Expr:
+def _in_list(node: Apply, context: EvaluationContext, a: Expr) -> Expr:
     return a.isin(*(_constant(Constant(value, node.arguments[0].type)) for value in node.options))
 
 
@@ -179,7 +179,7 @@ _NAN_STAYS = frozenset({f"{name}_float" for name in ("add", "sub", "mul", "div",
 _NAN_STAYS_WITHIN = _NAN_STAYS - {"sum_float", "mean_float"}
 
 # Operations that need the run or their own node.
-_BOUND: dict[str, Callable[..., Expr]] = {
+_WITH_CONTEXT: dict[str, Callable[..., Expr]] = {
     "eq_float": _eq_float,
     "in_list": _in_list,
     "in_table": _in_table,

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from operator import and_, or_
 from typing import Any, TypeAlias
 
-from mlops_assets.rules import moments
-from mlops_assets.rules.fold import fold
+from mlops_assets.rules import iso_time
+from mlops_assets.rules.balanced import balanced
+from mlops_assets.rules.context import SPACES
 from mlops_assets.rules.regex import Pattern
-from mlops_assets.rules.run import SPACES
 
 Expr: TypeAlias = Any  # pyspark.sql.Column, which costs seconds to import
 
@@ -42,7 +42,7 @@ def _matches(a: Expr, pattern: Pattern) -> Expr:
     return a.contains(pattern.literal) if pattern.literal is not None else a.rlike(pattern.java)
 
 
-_WHOLE = rf"\A{moments.PATTERN}\z"
+_WHOLE = rf"\A{iso_time.PATTERN}\z"
 
 
 def _part(a: Expr, group: int) -> Expr:
@@ -77,8 +77,8 @@ def _exact_sum(a: Expr) -> Expr:
 
 
 OPERATIONS: dict[str, Callable[..., Expr]] = {
-    "and": lambda *conditions: fold(and_, conditions),
-    "or": lambda *conditions: fold(or_, conditions),
+    "and": lambda *conditions: balanced(and_, conditions),
+    "or": lambda *conditions: balanced(or_, conditions),
     "not": lambda a: ~a,
     "is_null": lambda a: a.isNull(),
     "coalesce": lambda *values: functions().coalesce(*values),

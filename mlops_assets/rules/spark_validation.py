@@ -7,8 +7,8 @@ from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.rules import checker, spark, typed
-from mlops_assets.rules.fold import fold
-from mlops_assets.rules.run import Run
+from mlops_assets.rules.balanced import balanced
+from mlops_assets.rules.context import EvaluationContext
 from mlops_assets.rules.spark_operations import Expr, functions
 from mlops_assets.rules.typed import Checked
 from mlops_assets.rules.validation import FAILED_RULES, MASK, QUARANTINES, Rule, RuleOutcome, table_outcome
@@ -76,12 +76,12 @@ def _compile(
     tables: Mapping[str, Any],
     as_of: datetime | None,
 ) -> list[_Compiled]:
-    schema, now, f = spark.schema_of(frame), Run(as_of).now, functions()
+    schema, now, f = spark.schema_of(frame), EvaluationContext(as_of).now, functions()
     schemas = {name: spark.schema_of(other) for name, other in tables.items()}
     found = []
     for rule in rules:
         checked = checker.check(rule.condition, schema, table=table, tables=schemas)
-        verdict = spark.compile_rule(checked, Run(now, rule.tolerance, tables))
+        verdict = spark.compile_rule(checked, EvaluationContext(now, rule.tolerance, tables))
         found.append(_Compiled(rule, checked, verdict, ~f.coalesce(verdict, f.lit(False))))
     return found
 
@@ -129,7 +129,7 @@ def _examples(frame: "DataFrame", c: _Compiled, sensitive: frozenset[str], limit
 
 def _split(frame: "DataFrame", rules: Sequence[_Compiled], outcomes: tuple[RuleOutcome, ...]) -> SparkValidation:
     f = functions()
-    broken = fold(or_, [f.lit(False), *(c.fails for c in rules if c.rule.severity in QUARANTINES)])
+    broken = balanced(or_, [f.lit(False), *(c.fails for c in rules if c.rule.severity in QUARANTINES)])
     names = [f.when(c.fails, f.lit(c.rule.name)) for c in rules] or [f.lit(None).cast("string")]
     # Not `filter`: a rule may ask another table, and a function over an array takes no subquery.
     listed = f.array_except(f.array(*names), f.array(f.lit(None).cast("string")))

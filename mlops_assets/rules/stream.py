@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from mlops_assets.rules import checker
+from mlops_assets.rules.context import EvaluationContext
 from mlops_assets.rules.polars import compile_rule
-from mlops_assets.rules.run import Run
 from mlops_assets.rules.tree import is_table_level
 from mlops_assets.rules.types import schema_of
 from mlops_assets.rules.validation import Rule, RuleOutcome, Validation, table_outcome, validate
@@ -36,14 +36,14 @@ def validate_stream(
     Memory holds a few batches of `batch` rows and whatever `take` keeps. Table-level rules are worked out over the
     whole table first, by the streaming engine in a pass of their own. Parameters and errors as in `validate`.
     """
-    run = Run(as_of, tables=tables or {})
+    context = EvaluationContext(as_of, tables=tables or {})
     table_level = [rule for rule in rules if is_table_level(read(rule.condition))]
     by_row = [rule for rule in rules if rule not in table_level]
-    facts = iter(_facts(frame, table_level, run, table))
+    facts = iter(_facts(frame, table_level, context, table))
     found = []
     for rows in _batches(frame, batch):
         validation = validate(
-            rows, by_row, as_of=run.now, table=table, tables=tables, sensitive=sensitive, examples=examples
+            rows, by_row, as_of=context.now, table=table, tables=tables, sensitive=sensitive, examples=examples
         )
         take(validation)
         found.append(validation.outcomes)
@@ -61,14 +61,16 @@ def _batches(frame: pl.LazyFrame, size: int) -> Iterator[pl.DataFrame]:
         yield pl.DataFrame(schema=frame.collect_schema())
 
 
-def _facts(frame: pl.LazyFrame, rules: Sequence[Rule], run: Run, table: str | None) -> list[RuleOutcome]:
+def _facts(
+    frame: pl.LazyFrame, rules: Sequence[Rule], context: EvaluationContext, table: str | None
+) -> list[RuleOutcome]:
     """The verdicts of table-level rules, and the number of rows, in one pass of the streaming engine."""
     if not rules:
         return []
-    schema, schemas = schema_of(frame), {name: schema_of(other) for name, other in run.tables.items()}
+    schema, schemas = schema_of(frame), {name: schema_of(other) for name, other in context.tables.items()}
     checked = [checker.check(rule.condition, schema, table=table, tables=schemas) for rule in rules]
     verdicts = [
-        compile_rule(each, Run(run.now, rule.tolerance, run.tables)).alias(f"rule {index}")
+        compile_rule(each, EvaluationContext(context.now, rule.tolerance, context.tables)).alias(f"rule {index}")
         for index, (rule, each) in enumerate(zip(rules, checked, strict=True))
     ]
     row = frame.select(pl.len().alias("rows"), *verdicts).collect(engine="streaming").row(0, named=True)

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from mlops_assets.rules.tokens import KEYWORDS
-from mlops_assets.rules.types import MOMENTS, NUMBERS, Type, schema_of
+from mlops_assets.rules.types import NUMBERS, TEMPORAL, Type, schema_of
 from mlops_assets.rules.validation import Rule, validate
 
 FEW = 12
@@ -54,7 +54,7 @@ def _candidates(column: pl.Series, type_: Type) -> Iterator[Rule]:
         yield from _texts(known.cast(pl.String), word, name, tail)
     if type_.kind in NUMBERS:
         yield from _numbers(known, word, name, tail)
-    if type_.kind in MOMENTS:
+    if type_.kind in TEMPORAL:
         yield Rule(f"{name}_past", f"{word} <= current_timestamp(){tail}", "warning", None, "Nothing in the future")
         yield Rule(f"{name}_since", f"{word} >= '{_moment(known.min())}'{tail}", "warning", None, "First seen")
 

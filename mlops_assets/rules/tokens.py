@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     |(?P<operator><=|>=|==|!=|<>|:=|&&|\|\||\*\*|//|[-+*/%<>()\[\],.=!&|~^:;])""",
     re.X | re.S,
 )
-_HABITS = {
+_OTHER_OPERATORS = {
     "=": "write '=='",
     "<>": "write '!='",
     "&&": "write 'and'",
@@ -38,7 +38,7 @@ _HABITS = {
     ":": "lists are [a, b]; ranges are 1 <= x <= 9",
     ";": "one rule is one expression",
 }
-_WORDS = {
+_OTHER_WORDS = {
     "between": "write '18 <= age <= 65'",
     "like": "write name.str.contains('…') or name.str.startswith('…')",
     "ilike": "write name.str.lower().str.contains('…')",
@@ -86,8 +86,8 @@ def _next(text: str, position: int, before: Token | None) -> Token:
         raise _unreadable(text, position)
     kind, word = str(match.lastgroup), match.group()
     token = Token(kind, word, position, match.end())
-    if kind == "operator" and word in _HABITS:
-        raise RuleError(f"'{word}' is not an operator of rules", text, position, token.end, _HABITS[word])
+    if kind == "operator" and word in _OTHER_OPERATORS:
+        raise RuleError(f"'{word}' is not an operator of rules", text, position, token.end, _OTHER_OPERATORS[word])
     if kind == "name" and not (before and before.text == "."):
         return Token(_word_kind(word), word, position, token.end)
     return token
@@ -131,7 +131,7 @@ def _starts_value(token: Token) -> bool:
 
 def _no_operator(text: str, before: Token, token: Token) -> RuleError:
     word = token.text.lower() if token.kind == "name" else before.text.lower()
-    hint = _WORDS.get(word, "")
+    hint = _OTHER_WORDS.get(word, "")
     if before.kind == token.kind == "string":
         hint = "a quote inside a string is written \\'"
     if before.kind == "number" and before.end == token.start:

@@ -34,8 +34,8 @@ INSTANT = Type("datetime", zone="UTC")
 NULL = Type("null")
 
 NUMBERS = frozenset({"int", "float", "decimal"})
-MOMENTS = frozenset({"date", "datetime"})
-ORDERED = NUMBERS | MOMENTS | {"string"}
+TEMPORAL = frozenset({"date", "datetime"})
+ORDERED = NUMBERS | TEMPORAL | {"string"}
 
 Schema: TypeAlias = dict[str, Type]
 

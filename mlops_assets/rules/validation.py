@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from mlops_assets.rules import checker, polars, typed
-from mlops_assets.rules.run import Run
+from mlops_assets.rules.context import EvaluationContext
 from mlops_assets.rules.typed import Checked
 from mlops_assets.rules.types import schema_of
 
@@ -68,7 +68,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class _Compiled:
-    """A rule ready to run, with the column of the pass that holds its verdicts."""
+    """A rule ready to context, with the column of the pass that holds its verdicts."""
 
     rule: Rule
     checked: Checked
@@ -115,11 +115,11 @@ def _compile(
     as_of: datetime | None,
 ) -> list[_Compiled]:
     schema, schemas = schema_of(data), {name: schema_of(other) for name, other in tables.items()}
-    now = Run(as_of).now
+    now = EvaluationContext(as_of).now
     found = []
     for index, rule in enumerate(rules):
         checked = checker.check(rule.condition, schema, table=table, tables=schemas)
-        expression = polars.compile_rule(checked, Run(now, rule.tolerance, tables))
+        expression = polars.compile_rule(checked, EvaluationContext(now, rule.tolerance, tables))
         found.append(_Compiled(rule, checked, expression.alias(f"rule {index}"), f"rule {index}"))
     return found
 

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 
 from mlops_assets import rules
 from mlops_assets.rules import interpreter, polars, typed
+from mlops_assets.rules.context import EvaluationContext
 from mlops_assets.rules.polars_operations import OPERATIONS
-from mlops_assets.rules.run import Run
 from mlops_assets.rules.types import schema_of
 from mlops_assets_tests.rules.generate import AS_OF, KINDS, OTHER, POLARS_ONLY, World, cases
 
 RULES_A_FRAME = 10
 TABLES = {"other": OTHER}
 SCHEMAS = {"other": schema_of(OTHER)}
-RUN = Run(AS_OF, None, TABLES)
-PLAIN_RUN = Run(AS_OF, None, {"other": OTHER.to_dicts()})
+RUN = EvaluationContext(AS_OF, None, TABLES)
+PLAIN_RUN = EvaluationContext(AS_OF, None, {"other": OTHER.to_dicts()})
 
 
 def differences(world: World, texts: list[str], seen: Counter[str]) -> list[str]:

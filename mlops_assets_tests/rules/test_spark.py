@@ -10,8 +10,8 @@ from hypothesis import given, settings
 
 from mlops_assets.rules import check, evaluate, interpreter, spark_operations, typed
 from mlops_assets.rules import spark as engine
+from mlops_assets.rules.context import EvaluationContext
 from mlops_assets.rules.polars_operations import OPERATIONS
-from mlops_assets.rules.run import Run
 from mlops_assets_tests.rules.generate import AS_OF, KINDS, OTHER, World, cases
 from mlops_assets_tests.rules.spark_frames import to_spark
 from mlops_assets_tests.rules.test_engines_agree import PLAIN_RUN, SCHEMAS
@@ -68,8 +68,8 @@ def test_the_session_zone_does_not_change_a_verdict(spark: "SparkSession", sampl
         spark.conf.set("spark.sql.session.timeZone", "UTC")
 
 
-def answers(frame: "DataFrame", checked: list[typed.Checked], run: Run) -> list[list[Any]]:
-    compiled = [engine.compile_rule(c, run).alias(f"r{i}") for i, c in enumerate(checked)]
+def answers(frame: "DataFrame", checked: list[typed.Checked], context: EvaluationContext) -> list[list[Any]]:
+    compiled = [engine.compile_rule(c, context).alias(f"r{i}") for i, c in enumerate(checked)]
     by_row = [i for i, c in enumerate(checked) if not c.table_level]
     rows = frame.select(*(compiled[i] for i in by_row)).collect()
     whole = [i for i in range(len(checked)) if i not in by_row]
@@ -79,7 +79,7 @@ def answers(frame: "DataFrame", checked: list[typed.Checked], run: Run) -> list[
 
 
 def test_spark_agrees_with_the_interpreter_on_500_random_rules(spark: "SparkSession") -> None:
-    run = Run(AS_OF, None, {"other": to_spark(spark, OTHER).cache()})
+    run = EvaluationContext(AS_OF, None, {"other": to_spark(spark, OTHER).cache()})
     seen: Counter[str] = Counter()
 
     @settings(max_examples=25, derandomize=True, deadline=None, database=None)

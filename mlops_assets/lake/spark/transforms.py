@@ -12,7 +12,7 @@ from mlops_assets.lake import transforms
 from mlops_assets.lake.spark.types import polars_type, quoted, typed
 from mlops_assets.rules import schema_of
 from mlops_assets.rules import spark as rules
-from mlops_assets.rules.fold import fold
+from mlops_assets.rules.balanced import balanced
 from mlops_assets.rules.spark_operations import Expr, functions
 from mlops_assets.secrets import resolved
 
@@ -93,7 +93,7 @@ def _explode(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
     transforms.require_lists(step, {n: frame.schema[n].dataType.simpleString() for n in step.columns})
     f = functions()
     first, place = quoted(step.columns[0]), f.col("__at")
-    unequal = fold(or_, [f.size(quoted(name)) != f.size(first) for name in step.columns])
+    unequal = balanced(or_, [f.size(quoted(name)) != f.size(first) for name in step.columns])
     wrong = f.raise_error(f.lit(f"step explode: {', '.join(step.columns)} of one row differ in length"))
     parts = frame.select(
         "*", f.posexplode_outer(f.when(alive(), f.when(unequal, wrong).otherwise(first))).alias("__at", "__part")

@@ -10,7 +10,7 @@ SPACES = "".join(c for c in map(chr, range(0x3001)) if c.isspace())
 
 
 @dataclass(frozen=True)
-class Run:
+class EvaluationContext:
     """`as_of` is read once; `tables` maps table names to frames of the engine."""
 
     as_of: datetime | None = None

@@ -6,9 +6,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def fold(operator: Callable[[T, T], T], values: Sequence[T]) -> T:
+def balanced(operator: Callable[[T, T], T], values: Sequence[T]) -> T:
     """`operator` (associative) over one or more values, nested only log2 deep."""
     if len(values) == 1:
         return values[0]
     half = len(values) // 2
-    return operator(fold(operator, values[:half]), fold(operator, values[half:]))
+    return operator(balanced(operator, values[:half]), balanced(operator, values[half:]))
