@@ -1,4 +1,4 @@
-"""What a run writes to its log: a line a step for people, and on request a JSON object an event for machines."""
+"""What a run writes to its log: one line per step for people and, on request, a JSON object per event for machines."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,5 +1,5 @@
-"""The clock: a project's pipeline as its document says, its monitor every so many minutes, its scoring where that has a
-job of its own.
+"""A project's schedules: its pipeline as the document says, its monitor every so many minutes, and scoring where that
+has a job of its own.
 """
 
 import dagster as dg

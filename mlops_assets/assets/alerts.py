@@ -1,4 +1,4 @@
-"""The monitor's voice as an asset: what is in alarm is told once in every channel, and so is its end.
+"""Alerts as an asset: each alarm, and its end, is sent once to every channel.
 
 A channel that is down fails nothing: the check `delivered` names it, and the next run tries it again.
 """
@@ -46,7 +46,7 @@ SHOWN = 20
 
 
 def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
-    """A row an alert and channel, and the messages themselves."""
+    """One row per alert and channel, and the messages themselves."""
     document = documents.monitoring
     assert document is not None
     key = monitoring_key(project, "alerts")
@@ -59,7 +59,7 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
             for what in ("drift", "performance", *(["quality"] if watches_quality(document.config) else []))
         ],
         check_specs=[
-            dg.AssetCheckSpec(DELIVERED, asset=key, description="Whether every channel took what it was to be told.")
+            dg.AssetCheckSpec(DELIVERED, asset=key, description="Whether every channel took what was sent to it.")
         ],
         description="Alarms and their ends, told once in each channel of the document.",
         **shared(project, "monitoring", ["delta", "monitoring"]),

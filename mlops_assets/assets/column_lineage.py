@@ -1,4 +1,4 @@
-"""Which source columns each column of a table came from, followed through the documents: `dagster/column_lineage`."""
+"""Column lineage (`dagster/column_lineage`): the source columns of each column, followed through the documents."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

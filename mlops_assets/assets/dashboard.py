@@ -1,6 +1,4 @@
-"""The monitor's page as an asset: one HTML file that shows drift, performance, alarms and versions on one axis of
-time.
-"""
+"""The monitoring dashboard as an asset: one HTML file with drift, performance, alarms and versions over time."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -65,7 +63,7 @@ def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDef
             versions = registry.versions(documents.model)
         data = dashboard_data(project, documents, config, lake, champion, versions)
         file.parent.mkdir(parents=True, exist_ok=True)
-        # Who has the page open never reads half of it.
+        # A reader never sees half a page.
         fresh = file.with_suffix(".new")
         fresh.write_text(render(data), encoding="utf-8")
         fresh.replace(file)

@@ -63,7 +63,7 @@ def source_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
 
 
 def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsDefinition:
-    """The source as it arrived: one row a source row, plus file, time and place of its arrival."""
+    """The source as it arrived: one row per source row, plus file, time and place of its arrival."""
     config = document.config
     key = table_key(project, "bronze", document.name)
 

@@ -1,4 +1,4 @@
-"""Errors that a user can mend, as failures that say so and are not tried again."""
+"""User errors as Dagster failures: one sentence, and no retry."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from mlops_assets.secrets import SecretError
 
 @contextmanager
 def as_failure(*kinds: type[Exception]) -> Iterator[None]:
-    """Turn what the documents or the data are to blame for into a Failure with its one sentence."""
+    """Raise an error that a user can mend as a Failure with its one sentence."""
     mendable: tuple[type[Exception], ...] = (LakeError, RuleError, SecretError, *kinds)
     try:
         yield

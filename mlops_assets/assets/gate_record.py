@@ -1,4 +1,4 @@
-"""What the event log says of a model's gate: how often in a row a retraining did not help."""
+"""Refusals of a model's gate in a row, read from Dagster's event log."""
 
 import dagster as dg
 from dagster import AssetCheckEvaluation

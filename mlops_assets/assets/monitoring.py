@@ -1,4 +1,4 @@
-"""Monitoring documents as assets: drift, performance, and the page that shows both.
+"""Monitoring documents as assets: drift and performance of a model.
 
 The check `alarm` records what the sensor reads.
 """
@@ -26,7 +26,7 @@ LAUNCH_FIELDS = ["min_sample", "consecutive_windows", "fdr", "severe_threshold"]
 
 
 def monitoring_assets(project: Project, documents: ModelDocuments) -> list[dg.AssetsDefinition]:
-    """Drift, performance and, where it is asked for, data quality of one model, and what is told of them."""
+    """Drift, performance and, where it is asked for, data quality of one model, and its alerts."""
     assert documents.monitoring is not None
     quality = [quality_asset(project, documents)] if watches_quality(documents.monitoring.config) else []
     watched = [drift_asset(project, documents), performance_asset(project, documents)]
@@ -34,7 +34,7 @@ def monitoring_assets(project: Project, documents: ModelDocuments) -> list[dg.As
 
 
 def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
-    """A verdict a window, champion and feature: has it drifted from what the champion learned from."""
+    """One verdict per window, champion and feature: has it drifted from what the champion learned from."""
     document = documents.monitoring
     assert document is not None
     key = monitoring_key(project, "drift")
@@ -65,7 +65,7 @@ def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
 
 
 def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
-    """A value a window, version and metric, of the champion and of the first model, never retrained."""
+    """One value per window, version and metric, of the champion and of the first model, which is never retrained."""
     document = documents.monitoring
     assert document is not None
     key = monitoring_key(project, "performance")

@@ -1,4 +1,4 @@
-"""Predictions as a table: every new row of the feature table, scored once by the champion of that moment."""
+"""Batch predictions as an asset: every new row of the feature table, scored once by the champion of that moment."""
 
 from collections.abc import Iterator
 
@@ -21,8 +21,8 @@ from mlops_assets.steps.shown import table_metadata
 
 def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
     """One row a feature row that the champion had not learned from: its keys, prediction, probability, version,
-    request, time. Parted like the runs of the table that the features are made from, where that is parted by time: the
-    run of a partition scores its rows again, as the champion of that time would have.
+    request, time. Partitioned like the table that the features are made from, where that is partitioned by time:
+    the run of a partition scores its rows again, as the champion of that time would have.
     """
     key = table_key(project, "gold", documents.predictions)
     environments = [document.config.environment for document in documents.deployments]
@@ -74,7 +74,7 @@ def scoring_of(project: Project, documents: ModelDocuments, lake: Warehouse, reg
 
 
 def parted_source(project: Project, documents: ModelDocuments) -> Document[DataConfig] | None:
-    """The document whose table the features are made from, where its runs are parted by time."""
+    """The document whose table the features are made from, where that is partitioned by time."""
     found = source_document(project, documents.features)
     parts = found.config.partitions if found else None
     return found if parts is not None and parts.timed else None

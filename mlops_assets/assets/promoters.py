@@ -1,4 +1,4 @@
-"""Who may deploy to an environment: the list of the deployment document against what started the run."""
+"""Who may deploy to an environment: the deployment document's promoters against what started the run."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Whether new data is whole, as an asset: one row a window and finding, and the check that alerts read.
+"""Data quality as an asset: one row per window and finding, and the check that alerts read.
 
 It trains nothing: a model that learns from broken data is worse than one that is old.
 """
@@ -19,7 +19,7 @@ from mlops_assets.steps.quality import WHOLE
 
 
 def quality_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
-    """A row a champion, window and finding."""
+    """One row per champion, window and finding."""
     document = documents.monitoring
     assert document is not None
     config = document.config

@@ -1,4 +1,4 @@
-"""An asset whose step runs in a workspace; key, checks, dependencies and the Launchpad's fields stay what they are."""
+"""Assets whose steps run in a Databricks workspace; keys, checks, dependencies and run configuration stay the same."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The job that lets quarantined rows into silver: after a rule was mended, with a repair, or by a person's verdict."""
+"""The job that replays quarantined rows into silver: after a rule was mended, repaired, or released by a person."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A step's report as Dagster's own: metadata values, check results, materializations."""
+"""Step results as Dagster's own: metadata values, check results, materializations."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""From a deployment document and a version to what is served: an endpoint's rollout, or a probe of batch scoring."""
+"""Rolling out a version as a deployment document says: to an endpoint, or as a probe of batch scoring."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

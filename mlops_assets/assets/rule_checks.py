@@ -1,4 +1,4 @@
-"""The rules of a table as asset checks: one a rule, and two for what the table as a whole may not break.
+"""The rules of a table as asset checks: one per rule, and two for the table as a whole.
 
 A row that breaks an error rule is in quarantine and stops nothing, so its check fails as a warning; what must stop
 everything downstream fails as an error and blocks.

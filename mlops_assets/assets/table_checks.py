@@ -1,4 +1,4 @@
-"""Which checks a silver table has as a whole: its declared columns, and that its key is one."""
+"""Asset checks of a silver table as a whole: its declared columns, and that its key is unique."""
 
 import dagster as dg
 

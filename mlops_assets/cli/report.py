@@ -1,4 +1,4 @@
-"""What the demo shows at its end, read from the tables and the registry: a month a line, and what to open next."""
+"""The demo's report, read from the tables and the registry: one line per month, and what to open next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

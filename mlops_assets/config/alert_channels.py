@@ -1,4 +1,4 @@
-"""Where alerts go; every secret is masked wherever a channel is shown."""
+"""Notification channels of alerts; every secret is masked wherever a channel is shown."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What documents must not say twice, and the order in which a project is checked."""
+"""Cross-checks of a project's documents: all checks in order, and the names that must not be given twice."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What is wrong between two fields of a data document."""
+"""Contradictions between fields of a data document."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

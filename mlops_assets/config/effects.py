@@ -1,4 +1,4 @@
-"""What a deployment document says that has no effect beside the rest of it: accepted, and told when it is loaded."""
+"""Fields of a deployment document that have no effect beside its other fields: accepted, with a warning at load."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""What an endpoint has to pass over HTTP before anything relies on it."""
+"""Endpoint tests: what an endpoint has to pass over HTTP before anything relies on it."""
 
 from typing import Annotated, Any, Literal
 

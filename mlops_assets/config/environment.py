@@ -1,4 +1,4 @@
-"""Where things are, read from the process environment at the moment of asking, never at import."""
+"""MLOPS_HOME, MLOPS_CONFIGS and MLOPS_PLATFORM, read from the process environment when asked, never at import."""
 
 import os
 import tempfile

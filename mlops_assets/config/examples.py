@@ -1,4 +1,4 @@
-"""What the example projects write in each field, for the JSON Schemas: an editor shows it beside the description."""
+"""Example values of each field, taken from the example projects: editors show them beside the description."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a challenger has to show before it may take the champion's place."""
+"""The gate's settings: what a challenger has to show before it may take the champion's place."""
 
 from typing import Annotated, Literal
 

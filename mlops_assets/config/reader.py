@@ -1,4 +1,4 @@
-"""How the text of a source is read."""
+"""Reader options of text sources (CSV, JSON)."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""How traffic moves to a new version, and the criteria that it is watched by."""
+"""Rollout settings: how traffic moves to a new version, and the criteria that it is watched by."""
 
 from typing import Annotated, Literal, Self
 

@@ -1,4 +1,4 @@
-"""What the rule language refuses, at the place of the token in its document."""
+"""Errors of the rule language as problems of a document, at the place of the token."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The ranges that a search takes hyperparameters from."""
+"""Search spaces: the ranges that a search takes hyperparameters from."""
 
 from typing import Annotated, Any, Literal, Self
 

@@ -1,4 +1,4 @@
-"""A project's documents as plain data for a step on another machine, and back; variables are filled in."""
+"""A project's documents packed for a step on another machine, and unpacked there; variables are filled in."""
 
 import json
 from collections.abc import Mapping

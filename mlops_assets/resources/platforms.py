@@ -1,4 +1,4 @@
-"""What each platform gives to the assets. The only place that asks which platform it is."""
+"""The resources of each platform. The only place that asks which platform it is."""
 
 import os
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""A long chain of conditions as a shallow tree: engines walk expressions recursively."""
+"""Balanced reduction: a long chain of conditions becomes a shallow tree, since engines walk expressions recursively."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar

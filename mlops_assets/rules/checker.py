@@ -1,4 +1,4 @@
-"""Types of a rule against its table: every name resolved, every operand of a type its operator takes."""
+"""The type checker: every name resolved against the table, every operand of a type that its operator takes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which values may be compared, and the casts that bring both sides to one type."""
+"""Typing of comparisons: which values may be compared, and the casts that bring both sides to one type."""
 
 from mlops_assets.rules import iso_time
 from mlops_assets.rules.names import Scope

@@ -1,4 +1,4 @@
-"""The parts of a rule that no row changes, worked out once before an engine sees the rule."""
+"""Constant folding: the parts of a rule that no row changes are computed once, before an engine sees the rule."""
 
 from mlops_assets.rules import interpreter
 from mlops_assets.rules.context import EvaluationContext

@@ -1,4 +1,4 @@
-"""What a rule needs at run time beside its rows: the instant, the tolerance, the other tables."""
+"""The context that a rule is evaluated in: the instant, the tolerance, the other tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

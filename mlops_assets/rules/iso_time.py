@@ -1,4 +1,4 @@
-"""Dates and instants written as strings: the one form of ISO 8601 that every engine reads alike.
+"""ISO 8601 dates and instants in strings, in the one form that every engine reads alike.
 
 `YYYY-MM-DD`, optionally followed by `T` or a blank, `HH:MM`, seconds with up to nine decimals (six are
 kept) and `Z` or an offset. Years run from 0001 to 9999. Without an offset a time is UTC.

@@ -1,4 +1,4 @@
-"""What a number or a string in a rule's text stands for."""
+"""Number and string literals: their text as values."""
 
 import math
 import re

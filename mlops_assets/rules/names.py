@@ -1,4 +1,4 @@
-"""What a name in a rule stands for: a column, a struct's field, or a column of a table."""
+"""Name resolution: a name in a rule is a column, a struct's field, or a column of a table."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

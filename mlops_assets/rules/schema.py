@@ -1,4 +1,4 @@
-"""Rules as a Pandera schema, for a user's own tests: real Pandera, and still one pass over the rows.
+"""Rules as a Pandera schema for a user's own tests, evaluated in one pass over the rows.
 
 Pandera evaluates a schema's checks one by one, about three queries each. The schema made here has a backend
 of its own that evaluates all its rules in one select.

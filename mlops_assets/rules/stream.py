@@ -1,4 +1,4 @@
-"""Rules over a table that is larger than memory: batch by batch, the figures added up."""
+"""Validation of a table larger than memory: batch by batch, with the figures added up."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace

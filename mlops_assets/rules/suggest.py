@@ -1,4 +1,4 @@
-"""Rules that a table already keeps, as a first draft for its document."""
+"""Suggested rules: what a table's rows already satisfy, as a first draft for its document."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What can be said of a rule without its table: its words and patterns exist, and it has one level."""
+"""Checks of a rule without its table: its functions and patterns exist, and it has one level."""
 
 from collections.abc import Iterator
 

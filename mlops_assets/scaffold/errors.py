@@ -1,4 +1,4 @@
-"""What keeps a project from being written."""
+"""The error of a project that cannot be written."""
 
 
 class ScaffoldError(Exception):

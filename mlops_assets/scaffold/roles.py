@@ -1,4 +1,4 @@
-"""What each column of a table is for: the target, the key, the time, the features; and why the others are none."""
+"""Roles of a table's columns: target, key, time and features, and why the others are none of these."""
 
 import re
 from collections.abc import Iterator, Mapping

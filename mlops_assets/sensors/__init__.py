@@ -1,4 +1,4 @@
-"""What starts runs and tells people by itself: alarms, other pipelines' successes, and runs that start or end."""
+"""A project's sensors: retraining on alarms, runs after other pipelines, approved deployments, mail about runs."""
 
 from collections.abc import Sequence
 

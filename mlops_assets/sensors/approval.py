@@ -1,4 +1,4 @@
-"""A deployment that waits for a person goes on when the person has approved: once a version."""
+"""The approval sensor: a deployment that waits for a person goes on, once per version, when the person has approved."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""A pipeline that runs after others: once for every success of each."""
+"""The dependency sensor: a pipeline runs after others, once for every success of each."""
 
 from collections.abc import Sequence
 

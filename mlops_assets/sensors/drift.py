@@ -1,4 +1,4 @@
-"""The loop's eye: reads what the monitoring checks recorded and asks for a retraining, once a cause.
+"""The drift sensor: asks for a retraining, once per cause, when the monitoring checks have recorded an alarm.
 
 The work was done in a run; a tick reads two records and decides. A cause is a window of data and the champion that was
 judged on it: drift and performance of the same window ask for one run, and the run's key holds for ever. Three brakes

@@ -1,4 +1,4 @@
-"""Mail about a project's runs: that they started, succeeded or failed, each told once.
+"""The notification sensor: one mail for each run that started, succeeded or failed.
 
 A mail server that is down is tried again at the next ticks, five times a mail; then the mail is given up in the
 sensor's log, and those behind it go on. A mail that some people have is not sent again for those who have it not.

@@ -23,7 +23,7 @@ from mlops_assets.steps.tables import path_of, source_location, tables_of
 
 
 def bronze(project: Project, document: Document[DataConfig], lake: Warehouse) -> StepResult:
-    """The source as it arrived: one row a source row, plus file, time and place of its arrival.
+    """The source as it arrived: one row per source row, plus file, time and place of its arrival.
 
     Raises:
         LakeError: the source cannot be read as declared.

@@ -1,6 +1,4 @@
-"""The rows that monitoring looks at: new predictions with their features, predictions with the labels that have
-arrived.
-"""
+"""Rows that monitoring reads: new predictions with their features, predictions with the labels that have arrived."""
 
 from datetime import datetime, timedelta
 

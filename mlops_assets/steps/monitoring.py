@@ -30,7 +30,7 @@ def drift(
     registry: ModelRegistry,
     say: Say,
 ) -> StepResult:
-    """A verdict a window, champion and feature. `say` takes a logger's warning.
+    """One verdict per window, champion and feature. `say` takes a logger's warning.
 
     Raises:
         LakeError, RegistryError: the documents do not fit the tables, or no version is champion.

@@ -32,7 +32,7 @@ from mlops_assets.steps.shown import markdown_table, table_metadata
 def performance(
     project: Project, documents: ModelDocuments, config: MonitoringConfig, lake: Warehouse, registry: ModelRegistry
 ) -> StepResult:
-    """A value a window, version and metric, of the champion and of the first model, never retrained.
+    """One value per window, version and metric, of the champion and of the first model, never retrained.
 
     Raises:
         LakeError, RegistryError: the documents do not fit the tables, or there is no first model.

@@ -1,4 +1,4 @@
-"""Whether new data is whole: one finding a window and look, and the check that alerts read."""
+"""Monitoring documents: data quality of new rows, one finding per window and check, and the check that alerts read."""
 
 from datetime import UTC, timedelta
 from typing import Any
@@ -38,7 +38,7 @@ SHOWN = 20
 def quality(
     project: Project, documents: ModelDocuments, config: MonitoringConfig, lake: Warehouse, registry: ModelRegistry
 ) -> StepResult:
-    """A row a champion, window and finding.
+    """One row per champion, window and finding.
 
     Raises:
         LakeError, RegistryError: the documents do not fit the tables, or no version is champion.

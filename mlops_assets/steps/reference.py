@@ -1,4 +1,4 @@
-"""The rows that new ones are held against: the document's reference dataset, or what the champion learned from."""
+"""Reference rows of the drift monitor: the document's reference dataset, or what the champion learned from."""
 
 from collections.abc import Callable
 

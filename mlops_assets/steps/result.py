@@ -1,4 +1,4 @@
-"""What a step reports: metadata, checks, and why it wrote nothing where it did not."""
+"""The result of a step: metadata, checks, and the reasons where it wrote nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Which rows a training that an alarm asked for learns from: all, the newest, or those since the drift began."""
+"""Rows that a retraining learns from: all, the newest, or those since the drift began."""
 
 from collections.abc import Mapping
 from datetime import UTC

@@ -1,4 +1,4 @@
-"""The outcomes of a table's rules as checks: one a rule, and two for what the table as a whole may not break."""
+"""Rule outcomes as checks: one per rule, and two for the table as a whole."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the UI shows of a step: schemas with constraints, row counts, rule outcomes, tables, plots."""
+"""Metadata that the UI shows of a step: schemas with constraints, row counts, rule outcomes, tables, plots."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence

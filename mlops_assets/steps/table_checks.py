@@ -1,4 +1,4 @@
-"""Checks of a silver table as a whole, read from the table itself: its declared columns, and that its key is one."""
+"""Checks of a silver table as a whole, read from the table: its declared columns, and that its key is unique."""
 
 from collections.abc import Iterator
 from typing import Any

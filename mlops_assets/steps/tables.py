@@ -1,4 +1,4 @@
-"""From the names that documents use for tables to where they lie."""
+"""Paths of the tables that documents name."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The tables that a step has written, as Unity Catalog is told of them."""
+"""Registers the tables that a step has written in Unity Catalog."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
