@@ -21,7 +21,7 @@ def build_definitions(projects: Sequence[Project], resources: Mapping[str, objec
     layers = remote.layers if isinstance(remote, RemoteSteps) else ()
     return dg.Definitions.merge(
         project_definitions(projects, layers),
-        # Starting a process a step would cost more than most steps do.
+        # Starting a process for each step would cost more than most steps do.
         dg.Definitions(resources=resources, executor=dg.in_process_executor),
     )
 

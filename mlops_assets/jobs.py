@@ -59,7 +59,7 @@ def _job(project: Project, name: str, keys: list[dg.AssetKey], description: str)
         selection=dg.AssetSelection.assets(*keys),
         description=description,
         tags=run_tags(project),
-        # Starting a process a step would cost more than most steps do.
+        # Starting a process for each step would cost more than most steps do.
         executor_def=dg.in_process_executor,
         hooks={step_line},
     )

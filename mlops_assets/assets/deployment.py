@@ -63,7 +63,7 @@ def deployment_asset(
             for name, told in _checks(config).items()
         ],
         description=f"{config.model_name} in {config.environment}, {_where(config)}.",
-        # One writer an endpoint, where the instance limits pools.
+        # One writer per endpoint, where the instance limits pools.
         **shared(project, "deployment", ["mlflow", config.environment], config.tags, config.endpoint_name),
     )
     def deployment(

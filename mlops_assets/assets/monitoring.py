@@ -47,7 +47,7 @@ def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
             table_key(project, "gold", documents.features.name),
         ],
         check_specs=[_alarm_spec(key, "drift")],
-        description="New rows against the champion's training rows: one verdict a window and feature.",
+        description="New rows against the champion's training rows: one verdict per window and feature.",
         **shared(project, "monitoring", ["delta", "monitoring"]),
     )
     def drift(

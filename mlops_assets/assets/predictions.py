@@ -20,7 +20,7 @@ from mlops_assets.steps.shown import table_metadata
 
 
 def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
-    """One row a feature row that the champion had not learned from: its keys, prediction, probability, version,
+    """One row per feature row that the champion had not learned from: its keys, prediction, probability, version,
     request, time. Partitioned like the table that the features are made from, where that is partitioned by time:
     the run of a partition scores its rows again, as the champion of that time would have.
     """

@@ -14,7 +14,7 @@ from mlops_assets.steps.rule_checks import ACCOUNT, SHARE, stops_everything
 
 
 def rule_check_specs(asset: dg.AssetKey, config: DataConfig) -> list[dg.AssetCheckSpec]:
-    """One check a rule, the share of quarantined rows, and that every row is accounted for."""
+    """One check per rule, the share of quarantined rows, and that every row is accounted for."""
     rules = [
         dg.AssetCheckSpec(
             rule.name,

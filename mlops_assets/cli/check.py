@@ -8,7 +8,7 @@ from mlops_assets.training.estimators import check_hyperparameters
 
 
 def check_projects() -> Iterator[str]:
-    """A line a project.
+    """One line per project.
 
     Raises:
         ConfigError: with every problem of every document.

@@ -66,7 +66,7 @@ def compile_rule(checked: Checked, context: EvaluationContext) -> Expr:
 
 
 def verdicts(frame: pl.LazyFrame, rules: Sequence[Expr]) -> pl.DataFrame:
-    """One column a rule and one row a row of the frame, in one pass of the streaming engine.
+    """One column per rule and one row per row of the frame, in one pass of the streaming engine.
 
     Its morsels stay in the processor's cache, where whole columns of intermediate values would not. A column more
     than the rules stretches those that read none to the frame's height.

@@ -25,7 +25,7 @@ def table_checks(document: Document[DataConfig], path: str) -> Iterator[Check]:
 
 
 def key_may_repeat(config: DataConfig) -> bool:
-    """A merge keeps one row a key by itself."""
+    """A merge keeps one row per key by itself."""
     return bool(config.primary_keys) and config.mode not in ("merge", "scd2")
 
 

@@ -17,11 +17,11 @@ SILVER = "What the rules of its document let through."
 QUARANTINE = "Rows that broke error rules, as they arrived."
 MONITORED = {
     "drift": {
-        "drift": "A verdict a window, champion and feature.",
+        "drift": "One verdict per window, champion and feature.",
         "references": "What each champion learned from, as profiles.",
         "profiles": "New rows by window and champion, as profiles that add up.",
     },
-    "quality": {"quality": "A finding of data quality a champion, window and look."},
+    "quality": {"quality": "One finding of data quality per champion, window and check."},
     "alerts": {"alerts": "An alarm or its end, and what came of it in a channel."},
 }
 
@@ -119,6 +119,6 @@ def _monitored(project: Project, name: str) -> Iterator[Written]:
         if name == "performance":
             tracking, table = config.model_performance_tracking, performance_name(config)
             named = (tracking.metrics_table if tracking else None) or ""
-            yield Written(table, "A value a window, version and metric, as labels arrive.", named)
+            yield Written(table, "One value per window, version and metric, as labels arrive.", named)
             yield Written(errors_of(table), "The champion's errors in the order of time.")
             yield Written(revisions_of(table), "Every measurement of a metric, with when it was known.")
