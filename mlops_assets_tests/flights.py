@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from mlops_assets.cli.session import QUIET
+from mlops_assets.cli.session import Session
 from mlops_assets.config import Project, load_project
 from mlops_assets.definitions import build_definitions
 from mlops_assets.lake.locations import Warehouse
@@ -34,12 +34,7 @@ class Flights:
         self, job: str, ops: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None
     ) -> dg.ExecuteInProcessResult:
         """Run `<project>_<job>`."""
-        return self.definitions.resolve_job_def(f"{self.project.name}_{job}").execute_in_process(
-            run_config={**QUIET, "ops": dict(ops or {})},
-            instance=self.instance,
-            tags=dict(tags or {}),
-            raise_on_error=False,
-        )
+        return Session(self.instance, self.definitions).run(f"{self.project.name}_{job}", ops, tags)
 
     def path(self, layer: str, table: str) -> str:
         """Where a table lies."""
