@@ -13,7 +13,7 @@ from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.refine import DataTables, Refined, refine
 from mlops_assets.lake.rowcount import RowCount
 from mlops_assets.lake.stretches import Scope, partitions_since
-from mlops_assets.rules.stream import added
+from mlops_assets.rules.outcome import added
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig

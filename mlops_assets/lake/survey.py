@@ -10,7 +10,7 @@ from mlops_assets.lake.batch import Batch
 from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.stretches import Stretch
 from mlops_assets.rules import Rule, RuleOutcome, is_table_level, parse
-from mlops_assets.rules.stream import added
+from mlops_assets.rules.outcome import added
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig

@@ -7,10 +7,11 @@ from mlops_assets.rules import polars
 from mlops_assets.rules.checker import check, infer, value
 from mlops_assets.rules.errors import RuleError
 from mlops_assets.rules.evaluation import evaluate
+from mlops_assets.rules.outcome import Rule, RuleOutcome, Severity
 from mlops_assets.rules.tree import Tree, columns, foreign_columns, is_table_level
 from mlops_assets.rules.typed import Checked
 from mlops_assets.rules.types import Schema, Type, schema_of
-from mlops_assets.rules.validation import Rule, RuleOutcome, Severity, Validation, validate
+from mlops_assets.rules.validation import Validation, validate
 from mlops_assets.rules.vocabulary import read as parse
 
 __all__ = [

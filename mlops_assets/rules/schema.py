@@ -14,9 +14,9 @@ import polars as pl
 
 from mlops_assets.rules import checker
 from mlops_assets.rules.context import EvaluationContext
+from mlops_assets.rules.outcome import QUARANTINES, Rule
 from mlops_assets.rules.polars import compile_rule
 from mlops_assets.rules.types import schema_of
-from mlops_assets.rules.validation import QUARANTINES, Rule
 
 SHOWN = 100
 

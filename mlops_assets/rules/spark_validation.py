@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from mlops_assets.rules import checker, spark, typed
 from mlops_assets.rules.balanced import balanced
 from mlops_assets.rules.context import EvaluationContext
+from mlops_assets.rules.outcome import FAILED_RULES, MASK, QUARANTINES, Rule, RuleOutcome, table_outcome
 from mlops_assets.rules.spark_operations import Expr, functions
 from mlops_assets.rules.typed import Checked
-from mlops_assets.rules.validation import FAILED_RULES, MASK, QUARANTINES, Rule, RuleOutcome, table_outcome
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row

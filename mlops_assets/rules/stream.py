@@ -1,7 +1,6 @@
 """Validation of a table larger than memory: batch by batch, with the figures added up."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +8,11 @@ import polars as pl
 
 from mlops_assets.rules import checker
 from mlops_assets.rules.context import EvaluationContext
+from mlops_assets.rules.outcome import Rule, RuleOutcome, added, table_outcome
 from mlops_assets.rules.polars import compile_rule
 from mlops_assets.rules.tree import is_table_level
 from mlops_assets.rules.types import schema_of
-from mlops_assets.rules.validation import Rule, RuleOutcome, Validation, table_outcome, validate
+from mlops_assets.rules.validation import Validation, validate
 from mlops_assets.rules.vocabulary import read
 
 BATCH = 250_000
@@ -76,18 +76,3 @@ def _facts(
     row = frame.select(pl.len().alias("rows"), *verdicts).collect(engine="streaming").row(0, named=True)
     pairs = enumerate(zip(rules, checked, strict=True))
     return [table_outcome(rule, each, row["rows"], row[f"rule {index}"]) for index, (rule, each) in pairs]
-
-
-def added(outcomes: Sequence[RuleOutcome], examples: int) -> RuleOutcome:
-    """One rule's figures over all batches."""
-    shown = [row for outcome in outcomes for row in outcome.examples][:examples]
-    rows = sum(outcome.rows for outcome in outcomes)
-    return replace(
-        outcomes[0],
-        rows=rows,
-        failed_rows=sum(outcome.failed_rows for outcome in outcomes),
-        unknown_rows=sum(outcome.unknown_rows for outcome in outcomes),
-        examples=tuple(shown),
-        passed=all(outcome.passed for outcome in outcomes),
-        empty=rows == 0,
-    )

@@ -7,9 +7,10 @@ from typing import Any
 
 import polars as pl
 
+from mlops_assets.rules.outcome import Rule
 from mlops_assets.rules.tokens import KEYWORDS
 from mlops_assets.rules.types import NUMBERS, TEMPORAL, Type, schema_of
-from mlops_assets.rules.validation import Rule, validate
+from mlops_assets.rules.validation import validate
 
 FEW = 12
 ROWS_A_VALUE = 20

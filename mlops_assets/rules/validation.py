@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,46 +11,9 @@ import pyarrow as pa
 
 from mlops_assets.rules import checker, polars, typed
 from mlops_assets.rules.context import EvaluationContext
+from mlops_assets.rules.outcome import FAILED_RULES, MASK, QUARANTINES, Rule, RuleOutcome, table_outcome
 from mlops_assets.rules.typed import Checked
 from mlops_assets.rules.types import schema_of
-
-Severity = Literal["info", "warning", "error", "critical"]
-QUARANTINES = frozenset({"error", "critical"})
-FAILED_RULES = "_failed_rules"
-MASK = "***"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A named condition; `tolerance` is absolute and widens the equality of floats."""
-
-    name: str
-    condition: str
-    severity: Severity = "error"
-    tolerance: float | None = None
-    description: str = ""
-
-
-@dataclass(frozen=True)
-class RuleOutcome:
-    """A rule's figures over one table. `unknown_rows` are part of `failed_rows`.
-
-    A table-level rule has one verdict and no rows. `empty` says that it passed only because there was no row.
-    """
-
-    rule: Rule
-    rows: int
-    failed_rows: int
-    unknown_rows: int
-    examples: tuple[dict[str, Any], ...]
-    passed: bool
-    table_level: bool
-    empty: bool
-
-    @property
-    def share(self) -> float:
-        """Failed rows as a share of all rows; 0 for a table-level rule or an empty table."""
-        return self.failed_rows / self.rows if self.rows else 0.0
 
 
 @dataclass(frozen=True)
@@ -204,9 +167,3 @@ def _row_outcome(c: _Compiled, rows: int, failing: pl.Series, unknown: int, show
         table_level=False,
         empty=rows == 0,
     )
-
-
-def table_outcome(rule: Rule, checked: Checked, rows: int, verdict: bool | None) -> RuleOutcome:
-    """On a table without rows, a rule on columns passes; one that reads only the counts says what it says."""
-    empty = rows == 0 and bool(typed.columns(checked))
-    return RuleOutcome(rule, rows, 0, 0, (), passed=empty or bool(verdict), table_level=True, empty=empty)
