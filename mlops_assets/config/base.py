@@ -140,6 +140,17 @@ Environment = Annotated[
     str, BeforeValidator(normal_environment), WithJsonSchema({"type": "string", "enum": list(_ENVIRONMENTS)})
 ]
 
+
+def unique_name(base: str, taken: set[str]) -> str:
+    """`base`, or `base_2`, `base_3` and so on where that is taken; the name is added to `taken`."""
+    name, number = base, 1
+    while name in taken:
+        number += 1
+        name = f"{base}_{number}"
+    taken.add(name)
+    return name
+
+
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EXTENSION = re.compile(r"\.(delta|parquet|csv|json|jsonl|ndjson)(\.gz)?$", re.IGNORECASE)
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from mlops_assets.config.base import Name, Number, StrictModel
+from mlops_assets.config.base import Name, Number, StrictModel, unique_name
 
 Severity = Literal["info", "warning", "error", "critical"]
 
@@ -52,12 +52,6 @@ def named_rules(rules: list[Any]) -> list[Any]:
     named: list[Any] = []
     for rule in rules:
         if isinstance(rule, str) and rule:
-            name = base = rule_name(rule)
-            count = 1
-            while name in taken:
-                count += 1
-                name = f"{base}_{count}"
-            taken.add(name)
-            rule = {"name": name, "condition": rule}
+            rule = {"name": unique_name(rule_name(rule), taken), "condition": rule}
         named.append(rule)
     return named

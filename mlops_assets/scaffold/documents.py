@@ -1,6 +1,5 @@
 """The documents of a new project, as plain data in the order in which a person reads them."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,29 +38,6 @@ class Plan:
     def time(self) -> str:
         """The timestamp: the table's own, or when a row arrived."""
         return self.roles.time or ARRIVED
-
-
-def plain_name(column: str) -> str:
-    """The name of a column in letters, digits and underscores, no digit first: `mean radius (cm)` is
-    `mean_radius_cm`.
-    """
-    plain = re.sub(r"\W+", "_", column.strip(), flags=re.ASCII).strip("_") or "column"
-    return f"_{plain}" if plain[0].isdigit() else plain
-
-
-def plain_names(columns: list[str]) -> dict[str, str]:
-    """Old to new name of the columns that need one; names stay unique."""
-    taken = {name for name in columns if plain_name(name) == name}
-    renamed: dict[str, str] = {}
-    for name in (each for each in columns if each not in taken):
-        new = base = plain_name(name)
-        number = 1
-        while new in taken:
-            number += 1
-            new = f"{base}_{number}"
-        taken.add(new)
-        renamed[name] = new
-    return renamed
 
 
 def data_document(plan: Plan) -> Fields:

@@ -12,8 +12,9 @@ import yaml
 
 from mlops_assets.config import load_project
 from mlops_assets.scaffold import documents
-from mlops_assets.scaffold.documents import Fields, Plan, plain_names
+from mlops_assets.scaffold.documents import Fields, Plan
 from mlops_assets.scaffold.errors import ScaffoldError
+from mlops_assets.scaffold.names import plain_names
 from mlops_assets.scaffold.roles import Roles, roles_of
 from mlops_assets.scaffold.table import read_table
 
