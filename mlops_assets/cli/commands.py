@@ -13,9 +13,10 @@ from mlops_assets.config import ConfigError
 @contextmanager
 def _exit_on(*kinds: type[Exception]) -> Iterator[None]:
     """What a person can mend is one message and exit code 1, no traceback."""
+    mendable: tuple[type[Exception], ...] = (ConfigError, *kinds)
     try:
         yield
-    except (ConfigError, *kinds) as error:
+    except mendable as error:
         click.echo(str(error), err=True)
         sys.exit(1)
 
