@@ -25,12 +25,15 @@ class Load(NamedTuple):
 
 
 class LogCost(NamedTuple):
-    """What logging costs: the share of the throughput, and of the CPU time of a request; and that time in ms."""
+    """What logging costs: the share of the throughput, and of the CPU time of a request, and that time in ms; the
+    pairs' least and greatest share of the throughput.
+    """
 
     throughput: float
     cpu: float
     gateway_ms: float
     writer_ms: float
+    pairs: tuple[float, float]
 
 
 def load(url: str, script: Path, connections: int, seconds: int = SECONDS) -> Load:
@@ -82,18 +85,20 @@ def cpu_per_request(
     return found
 
 
-def log_cost(urls: tuple[str, str], script: Path, connections: int, gateway: psutil.Process, rounds: int) -> LogCost:
+def log_cost(urls: tuple[str, str], script: Path, connections: int, gateway: psutil.Process, count: int) -> LogCost:
     """What the log costs: medians over pairs of a load without and one with it, each pair the other way round than the
     last. A load is longer than the writer waits, and after one with the log the writer is let finish.
     """
     pairs = []
-    for each in range(rounds):
+    for each in range(count):
         order = urls if each % 2 else urls[::-1]
         found = {url: _loaded(url, script, connections, gateway, url == urls[1]) for url in order}
         (rate, spent, _), (logged_rate, logged_spent, writer) = found[urls[0]], found[urls[1]]
         more = logged_spent - spent
         pairs.append((1 - logged_rate / rate, (more + writer) / spent, more, writer))
-    return LogCost(*(median(column) for column in zip(*pairs, strict=True)))
+    shares = [throughput for throughput, *_ in pairs]
+    throughput, cpu, gateway_ms, writer_ms = (median(column) for column in zip(*pairs, strict=True))
+    return LogCost(throughput, cpu, gateway_ms, writer_ms, (min(shares), max(shares)))
 
 
 def _loaded(

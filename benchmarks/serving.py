@@ -4,12 +4,14 @@ The pipeline scales ten numbers, one-hot encodes five texts and ends in gradient
 wrk asks each server in turn with 1 and with 16 connections; ratios are taken in the same run, best of ROUNDS short
 rounds, because other load on the machine moves absolute figures. CPU is that of a server and all its children, the
 writer of the log included, until what a last load has left is written. What the log costs is told twice, as throughput
-and as CPU time, each the median of pairs of rounds without and with it.
+and as CPU time, each the median of pairs of rounds without and with it, and the range of the pairs.
 Answers are compared with scikit-learn's to the bit first.
+
+    python benchmarks/serving.py [--rounds ROUNDS] [--pairs PAIRS] [--only log]
 """
 
+import argparse
 import json
-import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -25,8 +27,6 @@ from _serving_servers import NUMBERS, ROW, TEXTS, deploy, free_port, peers, save
 from mlops_assets.serving import gateway_process
 from mlops_assets.serving.endpoints import GatewayEndpoints
 from mlops_assets.serving.model import load_served_model
-
-ROUNDS = int(os.environ.get("ROUNDS", "8"))
 
 
 def differing(gateway: GatewayEndpoints, models: Mapping[str, Path]) -> None:
@@ -48,49 +48,61 @@ def differing(gateway: GatewayEndpoints, models: Mapping[str, Path]) -> None:
 
 def main() -> None:
     """Measure, then print a table and the ratios."""
+    parser = argparse.ArgumentParser(description="What serving a row costs.")
+    parser.add_argument("--rounds", type=int, default=8, help="Short rounds of each server, of which the best counts.")
+    parser.add_argument("--pairs", type=int, default=5, help="Pairs of loads without and with the log.")
+    parser.add_argument("--only", choices=["log"], help="What the log costs, without the peers.")
+    given = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        models = save_models(folder)
-        home = folder / "home"
+        models, home = save_models(folder), folder / "home"
         address = gateway_process.ensure_running(home, port=0)
         stack.callback(gateway_process.stop, home)
-        token = address.token_file.read_text().strip()
-        script = folder / "post.lua"
-        lines = ['wrk.method = "POST"', f"wrk.body = [[{json.dumps({'dataframe_records': [ROW]})}]]"]
-        lines += [f'wrk.headers["{name}"] = "{value}"' for name, value in _headers(token).items()]
-        script.write_text("\n".join(lines))
-        sizes: dict[str, psutil.Process] = {}
-        with GatewayEndpoints.of(address.url, home) as gateway:
-            urls = deploy(gateway, address.url, models, folder)
-            differing(gateway, models)
-            for name in ("linear-logged", "linear", "boosting"):
-                gateway.delete(name)
-            gateway.ask("boosting-logged", pd.DataFrame([ROW]), "boosting-1")
-            time.sleep(SETTLE_SECONDS)
-            largest, together = memory(psutil.Process(address.pid))
-            print(f"gateway with one logged endpoint: largest process {largest:.0f} MB, all {together:.0f} MB (PSS)")
-            deploy(gateway, address.url, models, folder)
-        for name, command, ready, environment in peers(folder, models):
-            port = free_port()
-            process = stack.enter_context(
-                served_by([part.replace("PORT", str(port)) for part in command], port, ready, **environment)
-            )
-            sizes[name], urls[name] = process, f"http://127.0.0.1:{port}/invocations"
-        gateway_itself = psutil.Process(address.pid)
-        servers = {**{name: gateway_itself for name in urls if name not in sizes}, **sizes}
-        rates, cpu = measured(urls, script, ROUNDS), cpu_per_request(urls, script, servers)
-        pairs = {name: (urls[f"gateway {name}"], urls[f"gateway {name}-logged"]) for name in models}
-        costs = {
-            (name, connections): log_cost(pair, script, connections, gateway_itself, ROUNDS // 2)
-            for name, pair in pairs.items()
-            for connections in (1, 16)
-        }
-        for name, process in sizes.items():
-            largest, together = memory(process)
-            print(f"{name:26} {largest:5.0f} MB largest, {together:5.0f} MB all (PSS)")
-    report(rates, cpu)
-    for (name, connections), cost in costs.items():
-        tell(name, connections, cost)
+        script, gateway = _script(folder, address.token_file.read_text().strip()), psutil.Process(address.pid)
+        with GatewayEndpoints.of(address.url, home) as endpoints:
+            urls = deploy(endpoints, address.url, models, folder)
+            if given.only is None:
+                differing(endpoints, models)
+                small(endpoints, gateway)
+                deploy(endpoints, address.url, models, folder)
+        if given.only is None:
+            compare(stack, folder, models, urls, script, gateway, given.rounds)
+        for name in models:
+            for connections in (1, 16):
+                pair = urls[f"gateway {name}"], urls[f"gateway {name}-logged"]
+                tell(name, connections, log_cost(pair, script, connections, gateway, given.pairs))
+
+
+def small(endpoints: GatewayEndpoints, gateway: psutil.Process) -> None:
+    """Memory with one logged endpoint; the others are deleted."""
+    for name in ("linear-logged", "linear", "boosting"):
+        endpoints.delete(name)
+    endpoints.ask("boosting-logged", pd.DataFrame([ROW]), "boosting-1")
+    time.sleep(SETTLE_SECONDS)
+    largest, together = memory(gateway)
+    print(f"gateway with one logged endpoint: largest process {largest:.0f} MB, all {together:.0f} MB (PSS)")
+
+
+def compare(
+    stack: ExitStack,
+    folder: Path,
+    models: Mapping[str, Path],
+    urls: Mapping[str, str],
+    script: Path,
+    gateway: psutil.Process,
+    rounds: int,
+) -> None:
+    """The gateway's endpoints and the peers, side by side; the peers run until `stack` ends."""
+    peer: dict[str, psutil.Process] = {}
+    for name, command, ready, environment in peers(folder, models):
+        port = free_port()
+        made = served_by([part.replace("PORT", str(port)) for part in command], port, ready, **environment)
+        peer[name], urls = stack.enter_context(made), {**urls, name: f"http://127.0.0.1:{port}/invocations"}
+    servers = {**dict.fromkeys(urls, gateway), **peer}
+    report(measured(urls, script, rounds), cpu_per_request(urls, script, servers))
+    for name, process in peer.items():
+        largest, together = memory(process)
+        print(f"{name:26} {largest:5.0f} MB largest, {together:5.0f} MB all (PSS)")
 
 
 def report(rates: Mapping[tuple[str, int], Load], cpu: Mapping[tuple[str, int], float]) -> None:
@@ -109,15 +121,23 @@ def report(rates: Mapping[tuple[str, int], Load], cpu: Mapping[tuple[str, int], 
 
 def tell(name: str, connections: int, cost: LogCost) -> None:
     """What the log costs, both ways."""
+    least, most = cost.pairs
     print(
-        f"{name} at {connections}: the log costs {100 * cost.throughput:.1f} % of throughput,"
-        f" {100 * cost.cpu:.1f} % of CPU ({1000 * cost.gateway_ms:.0f} us a request in the gateway,"
-        f" {1000 * cost.writer_ms:.0f} us in its writer)"
+        f"{name} at {connections}: the log costs {100 * cost.throughput:.1f} % of throughput"
+        f" ({100 * least:.1f} to {100 * most:.1f}), {100 * cost.cpu:.1f} % of CPU"
+        f" ({1000 * cost.gateway_ms:.0f} us a request in the gateway, {1000 * cost.writer_ms:.0f} us in its writer)",
+        flush=True,
     )
 
 
-def _headers(token: str) -> dict[str, str]:
-    return {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+def _script(folder: Path, token: str) -> Path:
+    """What wrk sends: one row, with the token."""
+    script = folder / "post.lua"
+    lines = ['wrk.method = "POST"', f"wrk.body = [[{json.dumps({'dataframe_records': [ROW]})}]]"]
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    lines += [f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items()]
+    script.write_text("\n".join(lines))
+    return script
 
 
 if __name__ == "__main__":

@@ -16,20 +16,18 @@ from mlops_assets.assets.launchpad import launch_config, with_launch_config
 from mlops_assets.assets.promoters import require_promoter
 from mlops_assets.assets.rollouts import DEPLOY, SCORES, graph_figures
 from mlops_assets.assets.rule_checks import block
+from mlops_assets.assets.verdicts import ROLLOUT, check_of, is_watched, version_before, watched, why
 from mlops_assets.config import DeploymentConfig, Document, Project
 from mlops_assets.config.lineage import training_set_name
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
 from mlops_assets.resources.serving import Serving
-from mlops_assets.serving.endpoint_tests import TestResult
 from mlops_assets.serving.errors import ServingError
-from mlops_assets.serving.rollout import RolledOut
 from mlops_assets.serving.signature import SignatureError
 from mlops_assets.steps.shown import numbers
 
 ORDER = ("development", "staging", "production")
-ROLLOUT = "rollout"
 
 
 def deployment_assets(project: Project) -> list[dg.AssetsDefinition]:
@@ -83,20 +81,20 @@ def deployment_asset(
             there = chosen.registered_as or registry.name_in(chosen.environment, version.name)
             served = registry.copied(version, there)
             done = DEPLOY[chosen.deployment_type](project, chosen, served, lake, registry, serving)
-        results = [*done.tests, *_watched(chosen, done)]
-        checks = [_check(key, result) for result in results]
+        results = [*done.tests, *watched(chosen, done)]
+        checks = [check_of(key, result) for result in results]
         if not done.passed:
             yield from checks
-            raise block(key, _why(done, served))
+            raise block(key, why(done, served))
         moved = _promote(registry, chosen, version, served)
-        context.log.info("%s: version %s (before: %s)", _where(chosen), served.version, _before(done, served))
+        context.log.info("%s: version %s (before: %s)", _where(chosen), served.version, version_before(done, served))
         yield dg.MaterializeResult(
             metadata={
                 **(_address(serving, chosen) if chosen.deployment_type == "serving_endpoint" else {}),
                 **graph_figures(chosen, served, lake, registry),
                 "model": served.name,
                 "version": served.version,
-                "version_before": _before(done, served),
+                "version_before": version_before(done, served),
                 "changed": done.before != (served.name, served.version),
                 "champion_moved": moved,
                 **{
@@ -133,8 +131,8 @@ def _checks(config: DeploymentConfig) -> dict[str, str | None]:
     """Name and meaning of each blocking check. Batch deployments have no endpoint to ask."""
     if config.deployment_type != "serving_endpoint":
         return {SCORES: "The version gives a prediction for every probed row."}
-    watched = {} if config.rollout.strategy == "all_at_once" else {ROLLOUT: "The success criteria held at every share."}
-    return {test.type: type(test).__doc__ for test in config.tests} | watched
+    rollout = {ROLLOUT: "The success criteria held at every share."} if is_watched(config) else {}
+    return {test.type: type(test).__doc__ for test in config.tests} | rollout
 
 
 def _address(serving: Serving, config: DeploymentConfig) -> dict[str, Any]:
@@ -155,41 +153,3 @@ def _promote(registry: ModelRegistry, config: DeploymentConfig, version: ModelVe
         return False
     registry.promote(version)
     return True
-
-
-def _check(key: dg.AssetKey, result: TestResult) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=result.passed,
-        asset_key=key,
-        check_name=result.name,
-        description=result.description,
-        metadata=numbers(result.figures),
-    )
-
-
-def _watched(config: DeploymentConfig, done: RolledOut) -> list[TestResult]:
-    """The rollout as a check: what was seen of the new version while it took traffic, where it came so far."""
-    if ROLLOUT not in _checks(config):
-        return []
-    if not done.evidence:
-        told = "there was no version before" if done.passed else "a test failed before it took traffic"
-        return [TestResult(ROLLOUT, done.passed, told)]
-    told = "; ".join(done.broken) or "every criterion held"
-    return [TestResult(ROLLOUT, not done.broken, f"at {done.share} % of the requests: {told}", done.evidence)]
-
-
-def _before(done: RolledOut, served: ModelVersion) -> str:
-    """The version that was served before, with its model where that is another one."""
-    if done.before is None:
-        return "none"
-    return done.before.version if done.before.model_name == served.name else " ".join(done.before)
-
-
-def _why(done: RolledOut, served: ModelVersion) -> list[str]:
-    failed = [f"{result.name}: {result.description}" for result in done.tests if not result.passed]
-    broken = [f"at {done.share} % of the requests {each}" for each in done.broken]
-    to = (
-        f"rolled back to version {_before(done, served)}" if done.before else "there was none before: nothing is served"
-    )
-    back = [to] if done.rolled_back else []
-    return [*failed, *broken, *back]

@@ -15,7 +15,7 @@ from mlops_assets.resources.serving import Serving
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.endpoint_tests import Probe, TestResult, run_tests
 from mlops_assets.serving.model import ServedModel, load_served_model
-from mlops_assets.serving.onnx import converted, known, with_onnx
+from mlops_assets.serving.onnx import OnnxModel, converted, known, with_onnx
 from mlops_assets.serving.rollout import RolledOut, Rollout
 from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, Version
 from mlops_assets.serving.watching import Watch
@@ -74,11 +74,20 @@ def _graphs(lake: Warehouse) -> Path:
     return lake.home.resolve() / "gateway" / "onnx"
 
 
+def _graph(config: DeploymentConfig, path: Path, lake: Warehouse) -> OnnxModel | None:
+    """The version's graph where the document asks for one and it is within the tolerance.
+
+    A version before that has none is served as it was, by scikit-learn.
+    """
+    graph = known(path, _graphs(lake)) if config.serving_engine == "onnx" else None
+    return graph if graph and graph.deviation <= config.onnx_tolerance else None
+
+
 def graph_figures(
     config: DeploymentConfig, version: ModelVersion, lake: Warehouse, registry: ModelRegistry
 ) -> dict[str, float | str]:
     """What was measured of the version's graph, where the document asks for one."""
-    graph = known(registry.local_path(version), _graphs(lake)) if config.serving_engine == "onnx" else None
+    graph = _graph(config, registry.local_path(version), lake)
     if graph is None:
         return {}
     figures = {"onnx_deviation": graph.deviation, "onnx_labels_differing": graph.labels_differing}
@@ -117,14 +126,13 @@ def _spec(
 ) -> EndpointSpec:
     scales, logged = config.autoscaling_enabled, config.inference_log
     path = registry.local_path(version)
-    graph = known(path, _graphs(lake)) if config.serving_engine == "onnx" else None
+    graph = _graph(config, path, lake)
     least = config.min_replicas if scales else max(1, config.min_replicas)
     return EndpointSpec(
         name=config.endpoint_name,
         model_name=version.name,
         version=version.version,
         model_path=str(path),
-        # A version before that was never converted is served as it was, by scikit-learn.
         onnx_path=graph.file if graph else None,
         environment_variables=serving.environment(config.environment_variables),
         tags=config.tags,

@@ -73,7 +73,8 @@ class DatabricksConfig(StrictModel):
     permissions: dict[Name, Literal["CAN_QUERY", "CAN_VIEW", "CAN_MANAGE"]] = Field(
         default={},
         description="Who may do what with endpoints: an e-mail, group:<name> or service_principal:<application id>. "
-        "Left as they are in the workspace if not given; {} takes all away.",
+        "Left as they are in the workspace if not given. They replace what was granted on an endpoint itself, {} all "
+        "of it; who deploys keeps CAN_MANAGE.",
     )
     inference_schema: str | None = Field(
         default=None,

@@ -196,6 +196,11 @@ class ModelRegistry:
         made = self.client.copy_model_version(f"models:/{version.name}/{version.version}", name)
         return self.version(name, str(made.version))
 
+    def twins(self, version: ModelVersion) -> list[ModelVersion]:
+        """The version, and those of other models that are copies of it or that it is a copy of."""
+        found = map(self.server.read, self.server.of_run(version.run_id)) if version.run_id else ()
+        return [version, *(each for each in found if each.name != version.name)]
+
     def promote(self, version: ModelVersion) -> None:
         """Move the alias `champion` to a version; the first time and the last MOST_REIGNS times it happens are kept."""
         now, reigns = datetime.now(UTC).isoformat(), version.tag("champion_since").split()

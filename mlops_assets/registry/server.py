@@ -89,10 +89,18 @@ class MlflowServer:
         return dict(found.aliases) if found else {}
 
     def found(self, name: str) -> Iterator[Any]:
-        """MLflow's versions of a model. Unity Catalog's search leaves tags out: each is asked for."""
+        """MLflow's versions of a model."""
+        return self._search(f"name = '{self.full(name)}'")
+
+    def of_run(self, run_id: str) -> Iterator[Any]:
+        """MLflow's versions, of any model, that a run made. Unity Catalog knows no such search."""
+        return self._search(f"run_id = '{run_id}'")
+
+    def _search(self, wanted: str) -> Iterator[Any]:
+        """Unity Catalog's search leaves tags out: each version is asked for."""
         token = None
         while True:
-            page = self.client.search_model_versions(f"name = '{self.full(name)}'", page_token=token)
+            page = self.client.search_model_versions(wanted, page_token=token)
             for each in page:
                 yield self.client.get_model_version(each.name, each.version) if self.unity else each
             token = page.token

@@ -12,6 +12,7 @@ from mlops_assets.resources.workspace import workspace
 from mlops_assets.secrets import VARIABLE as SECRET_STORE
 from mlops_assets.serving.databricks import MAX_TIMEOUT_SECONDS, DatabricksEndpoints, EndpointOptions
 from mlops_assets.serving.errors import ServingError
+from mlops_assets.serving.watching import LOOKS
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -47,6 +48,7 @@ class DatabricksServing:
             raise ServingError(f"{field}: '{name}' is no Unity Catalog name; write catalog.schema.model or model")
         if "timeout_seconds" in deployment.model_fields_set and deployment.timeout_seconds > 300:
             raise ServingError(f"timeout_seconds: Databricks ends a request after {MAX_TIMEOUT_SECONDS} s")
+        _require_room(deployment)
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         """The variables with secrets as references to secret scopes: an endpoint's config is there for many to read.
@@ -59,6 +61,24 @@ class DatabricksServing:
     def endpoints(self) -> DatabricksEndpoints:
         """The workspace's endpoints, to be made, changed and asked."""
         return DatabricksEndpoints(self._workspace, self._options, poll_seconds=self._poll_seconds)
+
+
+def _require_room(deployment: "DeploymentConfig") -> None:
+    """AI Gateway tells a deployment's own requests from no caller's: refuse a limit that they alone would exceed."""
+    limit = deployment.requests_per_minute
+    if limit is None or deployment.deployment_type != "serving_endpoint":
+        return
+    counted = "AI Gateway counts a deployment's own requests too"
+    if any(test.type == "load" for test in deployment.tests):
+        raise ServingError(f"tests: {counted}: a load test needs an endpoint without requests_per_minute")
+    asked = max((test.requests for test in deployment.tests if test.type == "latency"), default=0)
+    if asked > limit:
+        raise ServingError(f"requests_per_minute: {counted}: its latency test asks {asked}, of {limit} allowed")
+    minutes = max(1.0, deployment.rollout.evaluation_period.total_seconds() / 60)
+    looks = round(2 * LOOKS / minutes)
+    if deployment.rollout.strategy != "all_at_once" and looks > limit:
+        told = f"watching for {minutes:g} minutes asks {looks} in one, of {limit} allowed; watch longer"
+        raise ServingError(f"requests_per_minute: {counted}: {told}")
 
 
 def _by_reference(name: str, value: str) -> str:

@@ -1,4 +1,4 @@
-"""`python -m mlops_assets.serving predict|status|logs|rollback|stop`: endpoints from a command line, for people and CI.
+"""`python -m mlops_assets.serving predict|status|logs|rollback|delete|stop`: endpoints from a command line.
 
 They are those of this home's gateway, or of a workspace where `--workspace` names one.
 """
@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from mlops_assets.registry import RegistryError
 from mlops_assets.serving import gateway_process
+from mlops_assets.serving.credentials import checked_url
 from mlops_assets.serving.endpoints import GatewayEndpoints
 from mlops_assets.serving.errors import ServingError
-from mlops_assets.serving.home import GatewayHome, home_from_environment, read_token
+from mlops_assets.serving.home import GatewayHome, TokenFileError, home_from_environment, read_token
 from mlops_assets.serving.rollback import roll_back
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Place:
         from mlops_assets.serving import AuthType, EndpointCredentials, TabularModelClient
 
         if self.workspace:
-            return TabularModelClient(self.workspace, EndpointCredentials(auth_type=AuthType.ENVIRONMENT))
+            with _workspace():
+                return TabularModelClient(self.workspace, EndpointCredentials(auth_type=AuthType.ENVIRONMENT))
         credentials = EndpointCredentials.model_validate({"token": read_token(self.home)})
         return TabularModelClient(self.gateway.url, credentials)
 
@@ -59,7 +61,8 @@ class Place:
 
         from mlops_assets.serving.databricks import DatabricksEndpoints
 
-        return DatabricksEndpoints(WorkspaceClient(host=self.workspace))
+        with _workspace():
+            return DatabricksEndpoints(WorkspaceClient(host=checked_url(self.workspace)))
 
 
 @contextmanager
@@ -67,8 +70,17 @@ def told() -> Iterator[None]:
     """A mistake of the place or the registry as one line and exit code 1."""
     try:
         yield
-    except (ServingError, RegistryError) as error:
+    except (ServingError, RegistryError, TokenFileError) as error:
         raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def _workspace() -> Iterator[None]:
+    """What is no address, or no credentials for it, as a mistake of the option."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(f"--workspace: {str(error).split('. Config: ')[0]}") from None
 
 
 @click.group()
@@ -85,7 +97,7 @@ def main(context: click.Context, home: Path | None, workspace: str | None) -> No
 @click.argument("rows", type=click.File("rb"), default="-")
 @click.pass_obj
 def predict(place: Place, endpoint: str, rows: BinaryIO) -> None:
-    """Predict ROWS (JSON: a list of objects, or one per line; - is standard input) with ENDPOINT."""
+    """Predict ROWS (JSON: objects, in a list or one per line; - is standard input) with ENDPOINT."""
     import pandas as pd
 
     with told():
@@ -108,7 +120,7 @@ def status(place: Place) -> None:
 
 @main.command()
 @click.argument("endpoint", required=False)
-@click.option("--lines", default=50, show_default=True, help="How many of the last lines.")
+@click.option("--lines", type=click.IntRange(1), default=50, show_default=True, help="How many of the last lines.")
 @click.pass_obj
 def logs(place: Place, endpoint: str | None, lines: int) -> None:
     """What the processes behind ENDPOINT printed lately; without one, the whole gateway."""
@@ -129,8 +141,20 @@ def rollback(place: Place, endpoint: str, number: str | None) -> None:
     if place.workspace is not None:
         raise click.UsageError("in a workspace, move the alias 'champion' back and run the deployment's asset")
     with told(), GatewayEndpoints(place.gateway.url, read_token(place.home)) as endpoints:
-        left, back = roll_back(endpoints, embedded_registry(place.home.root), endpoint, number)
-    click.echo(f"{endpoint} serves version {back} again, instead of {left}.")
+        done = roll_back(endpoints, embedded_registry(place.home.root), endpoint, number)
+    click.echo(f"{endpoint} serves version {done.back} again, instead of {done.left}.")
+    if done.without_graph:
+        click.echo("It was never converted to ONNX: scikit-learn serves it until its deployment runs again.")
+
+
+@main.command()
+@click.argument("endpoint")
+@click.pass_obj
+def delete(place: Place, endpoint: str) -> None:
+    """Serve nothing at ENDPOINT any more: one that no document names, since it was renamed or left out, is kept."""
+    with told(), place.endpoints() as endpoints:
+        endpoints.delete(endpoint)
+    click.echo(f"{endpoint} is deleted.")
 
 
 @main.command()
@@ -152,14 +176,24 @@ def _logs_of(place: Place, endpoint: str) -> list[str]:
 
 
 def _records(text: bytes) -> list[dict[str, object]]:
-    """Rows from one JSON list or from one object per line."""
+    """Rows from one JSON list, from one object or from one per line."""
     try:
-        if text.lstrip().startswith(b"["):
-            rows: list[dict[str, object]] = json.loads(text)
-            return rows
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-    except json.JSONDecodeError as error:
+        rows = _parsed(text)
+    except ValueError as error:
         raise click.ClickException(f"ROWS is not JSON: {error}.") from None
+    for place, row in enumerate(rows):
+        if not isinstance(row, dict):
+            kind = type(row).__name__
+            raise click.ClickException(f"ROWS: row {place} is a {kind}; objects of column names and values are wanted.")
+    return rows
+
+
+def _parsed(text: bytes) -> list[Any]:
+    try:
+        whole = json.loads(text)
+    except json.JSONDecodeError:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    return whole if isinstance(whole, list) else [whole]
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Changes:
         record.config_update, record.message = "IN_PROGRESS", ""
         record.last_updated_timestamp = now()
         self.save(endpoint)
-        endpoint.change = self._spawn(self._change(endpoint, config))
+        endpoint.change = self._spawn(self._change(endpoint, config, endpoint.change))
 
     def resume(self, endpoint: Endpoint) -> None:
         """Begin to serve what was deployed before the gateway was restarted."""
@@ -59,8 +59,14 @@ class Changes:
         path = self.home.endpoints / f"{endpoint.record.name}.json"
         write_atomically(path, endpoint.record.model_dump_json(indent=2))
 
-    async def _change(self, endpoint: Endpoint, config: EndpointConfig) -> None:
-        """Start what is new, then swap in one step, then drain what is old."""
+    async def _change(
+        self, endpoint: Endpoint, config: EndpointConfig, under_way: asyncio.Task[None] | None = None
+    ) -> None:
+        """Start what is new, then swap in one step, then drain what is old; once what a restart is still bringing back
+        is there, which would be swapped in over it.
+        """
+        if under_way is not None:
+            await asyncio.gather(under_way, return_exceptions=True)
         before = endpoint.serving.versions if endpoint.serving else ()
         kept = {version.entity.name: version for version in before if version.entity in config.served_entities}
         added = [Replicas(entity, self.nursery) for entity in config.served_entities if entity.name not in kept]

@@ -22,10 +22,11 @@ DEFAULT_TIMEOUT_SECONDS = 60.0
 CONNECTIONS = 8
 ENDPOINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 Answer = TypeVar("Answer")
+_STARTING = threading.Lock()
 
 
 class AsyncTabularModelClient:
-    """Predictions for pandas frames from named endpoints of one workspace or gateway, within one event loop."""
+    """Predictions for pandas frames from named endpoints of one workspace or gateway, in one event loop at a time."""
 
     def __init__(
         self,
@@ -165,7 +166,9 @@ class TabularModelClient:
 
 def wait_for(call: Coroutine[Any, Any, Answer]) -> Answer:
     """The result of a coroutine, run on this process's loop for clients."""
-    return asyncio.run_coroutine_threadsafe(call, _loop(os.getpid())).result()
+    with _STARTING:  # threads whose first calls meet would each start a loop
+        loop = _loop(os.getpid())
+    return asyncio.run_coroutine_threadsafe(call, loop).result()
 
 
 @cache

@@ -29,8 +29,9 @@ class EndpointOptions(BaseModel):
     """What a workspace adds to a deployment: who may do what with an endpoint, and its limits.
 
     `permissions` maps a user's e-mail, `group:<name>` or `service_principal:<application id>` to CAN_QUERY, CAN_VIEW or
-    CAN_MANAGE; `inference_schema` is the `catalog.schema` that AI Gateway logs requests to. What is None is left as it
-    is in the workspace; no permissions, and an empty text, take away what is there.
+    CAN_MANAGE, and replaces what was granted on the endpoint itself; who deploys always keeps CAN_MANAGE.
+    `inference_schema` is the `catalog.schema` that AI Gateway logs requests to. What is None is left as it is in the
+    workspace; no permissions, and an empty text, take away what is there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,7 +53,7 @@ class DatabricksEndpoints:
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         """Connect nothing yet. `poll_seconds` is the time between two looks at a change under way."""
-        self._api, self._rest = workspace.serving_endpoints, workspace.api_client
+        self._api, self._rest, self._users = workspace.serving_endpoints, workspace.api_client, workspace.current_user
         self._options, self._poll_seconds = options or EndpointOptions(), poll_seconds
 
     def __enter__(self) -> Self:
@@ -175,7 +176,7 @@ class DatabricksEndpoints:
         if self._options.permissions is None:
             return
         with told("The endpoint's permissions were not set"):
-            wanted = bodies.permissions(self._options.permissions)
+            wanted = bodies.permissions(self._options.permissions, str(self._users.me().user_name))
             self._api.set_permissions(identity, access_control_list=wanted)
 
     def _settled(self, name: str) -> "ServingEndpointDetailed":

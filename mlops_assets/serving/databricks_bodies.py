@@ -1,5 +1,6 @@
 """Between this package's endpoint specifications and the SDK's dataclasses."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from mlops_assets.serving.databricks import EndpointOptions
 
+_APPLICATION_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 COMPARED = ("name", "entity_name", "entity_version", "workload_size", "workload_type", "scale_to_zero_enabled")
 
 
@@ -101,12 +103,17 @@ def _inference_table(endpoint: str, place: str) -> "AiGatewayInferenceTableConfi
     return AiGatewayInferenceTableConfig(catalog, True, schema, endpoint.replace("-", "_"))
 
 
-def permissions(wanted: Mapping[str, str]) -> "list[ServingEndpointAccessControlRequest]":
-    """One entry a principal: an e-mail, `group:<name>` or `service_principal:<application id>`."""
+def permissions(wanted: Mapping[str, str], deployer: str) -> "list[ServingEndpointAccessControlRequest]":
+    """One entry a principal: an e-mail, `group:<name>` or `service_principal:<application id>`.
+
+    They replace what is there, so the one who asks for it keeps CAN_MANAGE: the endpoint could not be changed again.
+    """
     from databricks.sdk.service.serving import ServingEndpointAccessControlRequest, ServingEndpointPermissionLevel
 
+    me = f"service_principal:{deployer}" if _APPLICATION_ID.fullmatch(deployer) else deployer
+    others = {each: level for each, level in wanted.items() if each.lower() != me.lower()}
     made = []
-    for principal, level in wanted.items():
+    for principal, level in {**others, me: "CAN_MANAGE"}.items():
         kind, _, name = principal.rpartition(":")
         field = {"group": "group_name", "service_principal": "service_principal_name"}.get(kind, "user_name")
         allowed = ServingEndpointPermissionLevel(level)

@@ -11,7 +11,7 @@ import httpx
 from mlops_assets.serving.endpoint_answers import error_of, is_changing, matches, sent, status_of
 from mlops_assets.serving.errors import DeadlineExceeded, DeploymentFailed, EndpointNotFound, EndpointUnavailable
 from mlops_assets.serving.home import GatewayHome, read_token
-from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersion, Traffic
+from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersion, Traffic, Version
 
 if TYPE_CHECKING:
     import pandas
@@ -97,13 +97,17 @@ class GatewayEndpoints:
             found += self._send("POST", path, content=chunk.body)["predictions"]
         return pd.DataFrame(found, index=rows.index)
 
-    def switch(self, name: str, version: str, model_path: str) -> None:
-        """Serve another version of the same model at an endpoint, all else as it is, but with scikit-learn: a graph is
-        that of one version. Raises EndpointNotFound.
-        """
+    def graph(self, name: str) -> Path | None:
+        """The ONNX graph that an endpoint serves; None where scikit-learn predicts. Raises EndpointNotFound."""
+        found = self._send("GET", f"{PATH}/{name}")["config"]["served_entities"][0].get("onnx_path")
+        return Path(found) if found else None
+
+    def switch(self, name: str, version: Version, model_path: str, onnx_path: str | None = None) -> None:
+        """Serve another version at an endpoint, all else as it is. Raises EndpointNotFound."""
         found = self._send("GET", f"{PATH}/{name}")["config"]["served_entities"][0]
-        entity = {key: value for key, value in found.items() if key not in ("state", "name", "onnx_path")}
-        entity |= {"entity_version": version, "model_path": model_path}
+        entity = {key: value for key, value in found.items() if key not in ("state", "name")}
+        entity |= {"entity_name": version.model_name, "entity_version": version.version}
+        entity |= {"model_path": model_path, "onnx_path": onnx_path}
         self._send("PUT", f"{PATH}/{name}/config", {"served_entities": [entity]})
 
     def traffic(self, name: str) -> Mapping[str, Traffic]:

@@ -27,7 +27,7 @@ log = getLogger("mlops_assets.gateway")
 
 
 class LoggedRequest(NamedTuple):
-    """What is kept of an answered request beside body and answer; `columns` only for values by position."""
+    """What is kept of an answered request beside body and answer; `columns` unless the body begins with them."""
 
     request_id: str
     time_us: int
@@ -43,8 +43,10 @@ class LoggedRequest(NamedTuple):
     def line(self, body: bytes, answer: bytes) -> bytes:
         """A spool's line: these facts, the body and the answer, with tabs between.
 
-        JSON has tabs and line breaks only where they mean nothing.
+        JSON has tabs and line breaks only where they mean nothing, and zero bytes only in another encoding than UTF-8.
         """
+        if b"\0" in body:
+            body = body.decode(json.detect_encoding(body), "replace").encode()
         columns = json.dumps(self.columns) if self.columns else ""
         masked = json.dumps([self.hashed, self.dropped]) if self.hashed or self.dropped else ""
         facts = (

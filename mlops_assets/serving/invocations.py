@@ -1,6 +1,7 @@
 """One request's way through the gateway: to a version by share and back, within the endpoint's time."""
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass
 from random import random
@@ -11,6 +12,9 @@ from mlops_assets.serving.payload import error_body
 from mlops_assets.serving.protocol import ServedEntity
 from mlops_assets.serving.replicas import Replicas
 from mlops_assets.serving.worker_link import WorkerGone
+
+# How a body begins whose rows bring their columns' names.
+_NAMED = re.compile(rb'\s*\{\s*"dataframe_(?:records"|split"\s*:\s*\{\s*"columns")')
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def record(into: InferenceLog, endpoint: Endpoint, given: Answer, body: bytes, r
     if settings.inference_table is None or (settings.logged_fraction < 1 and random() >= settings.logged_fraction):
         return
     version = given.version
-    by_position = version is not None and b'"dataframe_' not in body
+    unnamed = version is not None and _NAMED.match(body) is None
     request = LoggedRequest(
         request_id=request_id,
         time_us=time.time_ns() // 1000,
@@ -72,7 +76,7 @@ def record(into: InferenceLog, endpoint: Endpoint, given: Answer, body: bytes, r
         served_model_name=version.entity.name if version else "",
         latency_ms=seconds * 1000,
         status_code=given.status,
-        columns=tuple(each.name for each in version.columns) if version and by_position else (),
+        columns=tuple(each.name for each in version.columns) if version and unnamed else (),
         hashed=settings.hashed_columns,
         dropped=settings.dropped_columns,
     )

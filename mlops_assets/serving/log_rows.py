@@ -11,13 +11,11 @@ body is JSON, and without further braces and brackets it can be cut in one way o
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from hashlib import blake2b
 from io import BytesIO
 from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mlops_assets.serving.payload import PayloadError, parse, table
+from mlops_assets.serving.log_parsing import rows_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -72,34 +70,6 @@ def table_rows(lines: bytes, hash_key: bytes = b"") -> "pl.DataFrame":
     plain = pl.Series(range(requests.height), dtype=cut["place"].dtype).is_in(cut["place"].unique().implode())
     parsed = [row for each in requests.filter(~plain).iter_rows(named=True) for row in rows_of(each, hash_key)]
     return pl.concat([_columns(cut), pl.DataFrame(parsed, schema=_types())])
-
-
-def rows_of(request: Mapping[str, str], hash_key: bytes = b"") -> Iterator[dict[str, Any]]:
-    """The rows of one line of the spool, of whatever form: parsed."""
-    payload, inputs = _inputs(request)
-    status = int(request["status_code"])
-    predictions = json.loads(request["answer"])["predictions"] if status == 200 else [{}] * len(inputs)
-    hashed, dropped = json.loads(request["masked"]) if request["masked"] else ((), ())
-    shared = {
-        "request_id": request["request_id"],
-        "client_request_id": _text(payload.get("client_request_id")),
-        "time": int(request["time"]),
-        "endpoint": request["endpoint"],
-        "version": request["version"] or None,
-        "served_model_name": request["served_model_name"] or None,
-        "latency_ms": float(request["latency_ms"]),
-        "status_code": status,
-    }
-    for row, (cells, prediction) in enumerate(zip(inputs, predictions, strict=True)):
-        value = prediction.get("prediction")
-        yield {
-            **shared,
-            "row": row,
-            "inputs": None if cells is None else json.dumps(_masked(cells, hashed, dropped, hash_key)),
-            "prediction": float(value) if isinstance(value, (int, float)) else None,
-            "label": _text(value) if "probability" in prediction or isinstance(value, (str, bool)) else None,
-            "probability": prediction.get("probability"),
-        }
 
 
 def _cut(requests: "pl.DataFrame") -> "pl.DataFrame":
@@ -164,36 +134,3 @@ def _types() -> "dict[str, pl.DataType]":
     return {
         name: pl.Datetime("us", "UTC") if kind == "Datetime" else getattr(pl, kind)() for name, kind in COLUMNS.items()
     }
-
-
-def _masked(cells: Mapping[str, Any], hashed: Sequence[str], dropped: Sequence[str], key: bytes) -> Mapping[str, Any]:
-    """The row without its dropped columns; a hashed one keeps only whether two values are equal."""
-    if not hashed and not dropped:
-        return cells
-    return {
-        name: _hashed(value, key) if name in hashed and value is not None else value
-        for name, value in cells.items()
-        if name not in dropped
-    }
-
-
-def _hashed(value: Any, key: bytes) -> str:
-    return blake2b(json.dumps(value).encode(), key=key, digest_size=16).hexdigest()
-
-
-def _inputs(request: Mapping[str, str]) -> tuple[dict[str, Any], list[dict[str, Any] | None]]:
-    """The request's JSON object and its rows; a single None where the body is no table."""
-    payload: dict[str, Any] = {}
-    try:
-        payload = parse(request["body"].encode())
-        columns, rows = table(payload, json.loads(request["columns"]) if request["columns"] else [])
-    except PayloadError:
-        return payload, [None]
-    return payload, [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text.encode(errors="replace").decode()

@@ -103,14 +103,14 @@ class Writer:
 
 def write(spooled: Spooled, hash_key: bytes = b"") -> tuple[int, int]:
     """Append to the table what is not in it yet: how many bytes of the spool are in it then, and how many requests came
-    now.
+    now. What arrives meanwhile waits for the next time: it would be a commit of a few requests after the other.
     """
     from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
     exists = DeltaTable.is_deltatable(spooled.table)
     done = (DeltaTable(spooled.table).transaction_version(spooled.folder.name) or 0) if exists else 0
-    requests = 0
-    while (found := spooled.lines(done, FLUSH_BYTES)) is not None:
+    requests, end = 0, spooled.end()
+    while done < end and (found := spooled.lines(done, FLUSH_BYTES)) is not None:
         lines, done = found
         requests += lines.count(b"\n")
         transaction = Transaction(app_id=spooled.folder.name, version=done)

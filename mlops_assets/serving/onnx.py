@@ -85,35 +85,39 @@ def with_onnx(model: ServedModel, file: str) -> ServedModel:
 
 
 def converted(model: ServedModel, model_path: Path, rows: "pandas.DataFrame", folder: Path, most: float) -> OnnxModel:
-    """The model's estimator as a graph in `folder`; converted and measured once, then found again.
+    """The model's estimator as a graph in `folder`; converted and measured once, then found again. One that deviates
+    too much is not kept.
 
     It is measured on rows like `rows` (raw features), of which there are made ROWS where they are fewer.
 
     Raises:
         DeploymentFailed: there is no converter for it, or it deviates by more than `most`.
     """
-    found = known(model_path, folder)
+    found, graph = known(model_path, folder), b""
     if found is None:
-        file = folder / f"{_fingerprint(model_path)}.onnx"
         asked = _enough(rows[list(model.inputs)])
         found, graph = min(((_measured(model, graph, asked), graph) for graph in _graphs(model)), key=_deviation)
-        folder.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(graph)
-        found = replace(found, file=str(file))
-        write_atomically(file.with_suffix(".json"), json.dumps(asdict(found)))
     if not found.deviation <= most:
         raise DeploymentFailed(
             f"onnx_tolerance: as ONNX in {found.precision} the model deviates from scikit-learn's by "
             f"{found.deviation:.3g} on {found.rows} rows, and {most:g} is allowed; allow it, or serve it with "
             "serving_engine: scikit-learn"
         )
-    return found
+    return _kept(found, graph, folder / f"{_fingerprint(model_path)}.onnx") if graph else found
 
 
 def known(model_path: Path, folder: Path) -> OnnxModel | None:
     """What was measured when the model was converted; None where it never was."""
     file = folder / f"{_fingerprint(model_path)}.json"
     return OnnxModel(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
+
+
+def _kept(measured: OnnxModel, graph: bytes, file: Path) -> OnnxModel:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(graph)
+    made = replace(measured, file=str(file))
+    write_atomically(file.with_suffix(".json"), json.dumps(asdict(made)))
+    return made
 
 
 def _graphs(model: ServedModel) -> list[bytes]:

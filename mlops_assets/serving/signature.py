@@ -27,6 +27,8 @@ _AS_IT_IS = {
     "datetime": ("datetime64[ns]",),
 }
 
+_NO_MOMENT = "is no ISO 8601 date or time between 1678 and 2261"
+
 
 class Column(NamedTuple):
     """One input of a model: its name, its MLflow type and whether a request must carry it."""
@@ -69,6 +71,8 @@ def _series(frame: "pandas.DataFrame", column: Column) -> "pandas.Series[Any]":
         nulls = column.required and column.type not in NULL_TYPES and found.hasnans
         if str(found.dtype) in _AS_IT_IS.get(column.type, ()) and not nulls:
             return pd.Series(found.to_numpy(dtype=_AS_IT_IS[column.type][0]), index=frame.index)
+        if column.type == "datetime" and found.dtype.kind == "M" and not nulls:
+            return _moments(found, column)
         values = [None if missing else value for value, missing in zip(found.tolist(), found.isna(), strict=True)]
     if column.required and column.type not in NULL_TYPES and None in values:
         raise SignatureError(column.name, f"row {values.index(None)} is null and the column is required")
@@ -151,16 +155,29 @@ def _datetimes(values: list[Any], column: Column) -> "pandas.Series[Any]":
     import pandas as pd
 
     _refuse(values, column, lambda value: isinstance(value, (str, datetime)))
-    moments = pd.Series([None] * len(values), dtype="datetime64[ns]")
+    moments: list[Any] = []
     for row, value in enumerate(values):
-        if value is None:
-            continue
         try:
-            moment = pd.Timestamp(datetime.fromisoformat(value) if isinstance(value, str) else value)
-            moments.iloc[row] = (moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment).as_unit("ns")
+            moments.append(None if value is None else _moment(value))
         except (ValueError, OverflowError):
-            raise SignatureError(column.name, f"row {row} is no ISO 8601 date or time between 1678 and 2261") from None
-    return moments
+            raise SignatureError(column.name, f"row {row} {_NO_MOMENT}") from None
+    return pd.Series(moments, dtype="datetime64[ns]")
+
+
+def _moment(value: str | datetime) -> "pandas.Timestamp":
+    import pandas as pd
+
+    moment = pd.Timestamp(datetime.fromisoformat(value) if isinstance(value, str) else value)
+    return (moment.tz_convert("UTC").tz_localize(None) if moment.tzinfo else moment).as_unit("ns")
+
+
+def _moments(found: "pandas.Series[Any]", column: Column) -> "pandas.Series[Any]":
+    """A column of timestamps in any unit and zone, as a whole."""
+    plain = found if found.dt.tz is None else found.dt.tz_convert("UTC").dt.tz_localize(None)
+    try:
+        return plain.astype("datetime64[ns]")
+    except (ValueError, OverflowError):
+        raise SignatureError(column.name, f"a row {_NO_MOMENT}") from None
 
 
 _CONVERSIONS: Mapping[str, Callable[[list[Any], Column], "pandas.Series[Any]"]] = {

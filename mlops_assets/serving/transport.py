@@ -57,17 +57,18 @@ class Deadline:
 
 
 class Transport:
-    """Requests to one host from one event loop."""
+    """Requests to one host from one event loop at a time."""
 
     def __init__(self, config: "Config", connections: int) -> None:
         """Connect nothing yet; at most `connections` requests are on their way at once."""
         self.config, self.connections = config, connections
         self._client: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def close(self) -> None:
         """Close the connections; the next request opens new ones."""
         client, self._client = self._client, None
-        if client is not None:
+        if client is not None and self._loop is asyncio.get_running_loop():
             await client.aclose()
 
     async def send(self, endpoint: str, method: str, path: str, until: Deadline, body: bytes | None = None) -> Any:
@@ -108,7 +109,9 @@ class Transport:
             raise _transient(EndpointUnavailable(f"{where} answered {kind}, which is not JSON.")) from None
 
     def _connected(self) -> httpx.AsyncClient:
-        if self._client is None:
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:  # connections end with the loop that made them
+            self._loop = loop
             url = str(self.config.host)
             limits = httpx.Limits(max_connections=self.connections, max_keepalive_connections=self.connections)
             # The environment's proxy is for other machines.

@@ -119,6 +119,9 @@ def test_a_pipelines_tables_and_models_go_to_the_schema_of_its_environment(platf
         ({"enable_access_control": False}, "enable_access_control"),
         ({"model_name": "ml.churn"}, "model_name"),
         ({"timeout_seconds": 400}, "timeout_seconds"),
+        ({"requests_per_minute": 49}, "requests_per_minute: AI Gateway counts .* asks 50, of 49 allowed"),
+        ({"requests_per_minute": 39, "tests": [], "rollout": {"strategy": "canary"}}, "asks 40 in one, of 39 allowed"),
+        ({"requests_per_minute": 9999, "tests": [{"type": "load"}]}, "tests: AI Gateway counts"),
     ],
 )
 def test_model_serving_refuses_what_it_does_not_do(fields: dict[str, object], field: str) -> None:
@@ -128,7 +131,7 @@ def test_model_serving_refuses_what_it_does_not_do(fields: dict[str, object], fi
     standard["deployment_type"] = "serving_endpoint"
     serving = DatabricksServing(WorkspaceClient(host="https://x.example", token="t"), EndpointOptions(), 1.0)
 
-    serving.require(DeploymentConfig.model_validate({**standard, "timeout_seconds": 300}))
+    serving.require(DeploymentConfig.model_validate({**standard, "timeout_seconds": 300, "requests_per_minute": 50}))
     with pytest.raises(ServingError, match=field):
         serving.require(DeploymentConfig.model_validate({**standard, **fields}))
 

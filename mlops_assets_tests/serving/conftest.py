@@ -34,7 +34,7 @@ Saver = Callable[[Any, Any, pd.DataFrame, list[str]], Path]
 
 @pytest.fixture(scope="session")
 def save_model(tmp_path_factory: pytest.TempPathFactory) -> Saver:
-    """Fits an encoder of the contract and a classifier, and logs them to a sqlite store, as training does."""
+    """Fits an encoder of the contract and a classifier, and saves them as the MLflow model that training logs."""
 
     def save(encoder: Any, classifier: Any, rows: pd.DataFrame, labels: list[str]) -> Path:
         import mlflow
@@ -57,20 +57,16 @@ def save_model(tmp_path_factory: pytest.TempPathFactory) -> Saver:
                 ColSpec("datetime", "signed", required=False),
             ]
         )
-        home = tmp_path_factory.mktemp("mlflow")
-        mlflow.set_tracking_uri(f"sqlite:///{home}/mlflow.db")
-        experiment = mlflow.create_experiment("churn", artifact_location=(home / "artifacts").as_uri())
-        with mlflow.start_run(experiment_id=experiment):
-            logged = mlflow.sklearn.log_model(
-                model,
-                name="model",
-                serialization_format="skops",
-                skops_trusted_types=trusted_types_of(model),
-                pip_requirements=["scikit-learn"],
-                signature=ModelSignature(inputs, Schema([ColSpec("string")])),
-            )
-        mlflow.artifacts.download_artifacts(logged.model_uri, dst_path=str(home / "model"))
-        return home / "model"
+        path = tmp_path_factory.mktemp("mlflow") / "model"
+        mlflow.sklearn.save_model(
+            model,
+            str(path),
+            serialization_format="skops",
+            skops_trusted_types=trusted_types_of(model),
+            pip_requirements=["scikit-learn"],
+            signature=ModelSignature(inputs, Schema([ColSpec("string")])),
+        )
+        return path
 
     return save
 

@@ -33,3 +33,32 @@ def test_a_change_that_fails_in_an_unforeseen_way_is_told_and_the_next_one_is_ta
         return told
 
     assert asyncio.run(life()) == ["UPDATE_FAILED: ValueError: plan is broken"] * 2
+
+
+def test_a_change_right_after_a_restart_is_what_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[str] = []
+
+    async def the_first_slowly(versions: Sequence[Replicas]) -> None:
+        await asyncio.sleep(0.05 if versions[0].entity.entity_version == "1" else 0)
+
+    async def stop(version: Replicas, drain_seconds: float) -> None:
+        stopped.append(version.entity.entity_version)
+
+    monkeypatch.setattr(changes, "_start_all", the_first_slowly)
+    monkeypatch.setattr(Replicas, "stop", stop)
+    one, two = ({"entity_name": "m", "entity_version": each, "model_path": "/nowhere"} for each in ("1", "2"))
+
+    async def life() -> tuple[list[str], list[str]]:
+        fleet = Fleet(GatewayHome(tmp_path))
+        made = fleet.create(CreateEndpoint.model_validate({"name": "e", "config": {"served_entities": [one]}}))
+        await asyncio.gather(made.change or asyncio.sleep(0))
+        again = Fleet(GatewayHome(tmp_path))
+        again.restore()
+        changed = again.update("e", UpdateConfig.model_validate({"served_entities": [two]})).change
+        await asyncio.gather(changed or asyncio.sleep(0))
+        await asyncio.sleep(0)
+        serving = again.get("e").serving
+        found = [each.entity.entity_version for each in serving.versions] if serving else []
+        return found, [*stopped]
+
+    assert asyncio.run(life()) == (["2"], ["1"])

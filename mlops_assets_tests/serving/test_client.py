@@ -1,7 +1,10 @@
+import asyncio
 import datetime
 import json
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import numpy as np
@@ -10,6 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 from mlops_assets.serving import AuthType, EndpointCredentials, TabularModelClient
+from mlops_assets.serving import client as client_module
+from mlops_assets.serving.client import AsyncTabularModelClient
 from mlops_assets.serving.credentials import checked_url
 from mlops_assets.serving.encoding import chunks
 from mlops_assets.serving.errors import (
@@ -40,6 +45,35 @@ def test_predictions_keep_the_order_and_index_of_the_features(
     expected = pd.DataFrame(load_served_model(model_path).predict(shuffled), index=shuffled.index)
     pd.testing.assert_frame_equal(predictions, expected)
     assert list(predictions) == ["prediction", "probability"]
+
+
+def test_threads_that_are_the_first_to_ask_share_one_loop(
+    shared: GatewayAddress, churn: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, new = [], asyncio.new_event_loop
+
+    def slowly() -> asyncio.AbstractEventLoop:
+        time.sleep(0.05)
+        made.append(new())
+        return made[-1]
+
+    monkeypatch.setattr("mlops_assets.serving.client.asyncio.new_event_loop", slowly)
+    client_module._loop.cache_clear()
+    client = TabularModelClient(shared.url, EndpointCredentials(token=token_of(shared)))
+    with ThreadPoolExecutor(8) as threads:
+        asked = list(threads.map(lambda row: client.predict("churn", churn.iloc[[row]]), range(16)))
+
+    assert len(made) == 1
+    assert [each.index[0] for each in asked] == list(range(16))
+
+
+def test_an_async_client_may_be_used_in_one_loop_after_another(shared: GatewayAddress, churn: pd.DataFrame) -> None:
+    client = AsyncTabularModelClient(shared.url, EndpointCredentials(token=token_of(shared)))
+
+    first, second = (asyncio.run(client.predict("churn", churn)) for _ in range(2))
+
+    assert first.equals(second)
+    asyncio.run(client.close())
 
 
 def test_an_empty_frame_asks_nothing(client: TabularModelClient, churn: pd.DataFrame) -> None:

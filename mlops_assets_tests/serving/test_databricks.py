@@ -104,7 +104,7 @@ def test_permissions_go_by_id_and_the_gateway_gets_table_and_limit(
     there: Workspace, spec: Callable[..., EndpointSpec]
 ) -> None:
     options = {
-        "permissions": {"someone@example.com": "CAN_QUERY", "group:ml": "CAN_MANAGE"},
+        "permissions": {"Someone@example.com": "CAN_QUERY", "group:ml": "CAN_QUERY"},
         "inference_schema": "main.logs",
     }
     deployed = endpoints(there, **options)
@@ -114,8 +114,8 @@ def test_permissions_go_by_id_and_the_gateway_gets_table_and_limit(
 
     made = there.serving.endpoints["churn"]
     assert {each.get("user_name") or each["group_name"]: each["permission_level"] for each in made.permissions} == {
-        "someone@example.com": "CAN_QUERY",
-        "ml": "CAN_MANAGE",
+        "someone@example.com": "CAN_MANAGE",  # who deploys, and could not deploy again without it
+        "ml": "CAN_QUERY",
     }
     assert made.gateway is not None
     assert made.gateway.as_dict() == {
@@ -145,11 +145,12 @@ def test_what_is_asked_for_no_more_is_taken_away_and_what_never_was_is_left(
 
     assert made.gateway.rate_limits in (None, [])
     assert made.gateway.inference_table_config is not None
-    assert (made.gateway.inference_table_config.enabled, len(made.permissions)) == (True, 1)
+    assert (made.gateway.inference_table_config.enabled, len(made.permissions)) == (True, 2)
 
     endpoints(there, permissions={}, inference_schema="").apply(spec())
 
-    assert (made.gateway.inference_table_config.enabled, made.permissions) == (False, [])
+    assert not made.gateway.inference_table_config.enabled
+    assert made.permissions == [{"user_name": "someone@example.com", "permission_level": "CAN_MANAGE"}]
     assert made.gateway.usage_tracking_config == AiGatewayUsageTrackingConfig(enabled=True)
     there.requests.clear()
     endpoints(there, inference_schema="").apply(spec())

@@ -77,6 +77,7 @@ def spooled(tmp_path: Path, *requests: Answered) -> Spooled:
 
 
 ONE = request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]})
+ONE_MORE = request({"instances": [{"a": 1}]}, {"predictions": [{"prediction": 1.0}]}, request_id="r2")
 
 
 def test_each_row_of_a_request_is_a_row_of_the_table(tmp_path: Path) -> None:
@@ -169,11 +170,56 @@ def test_values_by_position_get_the_models_column_names(tmp_path: Path) -> None:
     assert rows["inputs"].to_list() == ['{"a": 1, "b": 2}']
 
 
+TWO = b'{"dataframe_split": {"data": [["\xc3\xa9", 1], [null, 2]]}}'
+
+
+@pytest.mark.parametrize("body", [TWO, TWO.decode().encode("utf-16"), TWO.decode().encode("utf-16-le")])
+def test_a_body_without_names_or_in_another_encoding_is_a_row_a_prediction(body: bytes) -> None:
+    answer = {"predictions": [{"prediction": 1.0}, {"prediction": 2.0}]}
+
+    rows = logged(request(body, answer, columns=("a", "b")))
+
+    assert [json.loads(each) for each in rows["inputs"]] == [{"a": "é", "b": 1}, {"a": None, "b": 2}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"dataframe_split": {"columns": ["a"], "data": [[1]]}, "dataframe_split": {"data": [[1], [2]]}}',
+        b'{"instances": [[' + b"[" * 990 + b"]" * 990 + b"], [1]]}",
+        b'{"client_request_id": ' + b"[" * 990 + b"]" * 990 + b', "instances": [{}, {}]}',
+    ],
+)
+def test_a_body_that_cannot_be_read_again_keeps_no_other_request_from_its_table(body: bytes) -> None:
+    answer = {"predictions": [{"prediction": 1.0}, {"prediction": 2.0}]}
+
+    rows = logged(request(body, answer), ONE_MORE)
+
+    assert rows.select("request_id", "prediction").rows() == [("r1", 1.0), ("r1", 2.0), ("r2", 1.0)]
+    assert rows["inputs"].is_null().to_list() == [True, True, False]
+
+
 def test_what_was_committed_and_not_deleted_is_not_committed_again(tmp_path: Path) -> None:
     left = spooled(tmp_path, ONE)
     assert write(left) == (left.end(), 1)
 
     assert through_a_gateway(tmp_path).height == 1
+
+
+def test_what_arrives_while_the_table_is_written_waits_for_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool.begun(tmp_path / "spool", "busy", str(tmp_path / "log"))
+    spool.append(ONE.line())
+
+    def while_another_arrives(lines: bytes, hash_key: bytes) -> pl.DataFrame:
+        spool.append(ONE.line())
+        return table_rows(lines, hash_key)
+
+    monkeypatch.setattr("mlops_assets.serving.log_writer.table_rows", while_another_arrives)
+    left = Spooled(spool.folder)
+
+    assert [write(left)[1] for _ in range(3)] == [1, 1, 1]
 
 
 def test_a_line_torn_by_a_crash_is_left_out_and_the_others_are_kept_and_counted(

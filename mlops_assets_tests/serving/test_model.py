@@ -165,3 +165,36 @@ def test_a_whole_number_column_with_a_null_is_refused_where_it_is_required() -> 
 def test_a_whole_number_beyond_every_float_is_told_and_no_crash() -> None:
     with pytest.raises(SignatureError, match="row 0 does not fit in 64 bits"):
         conform(pd.DataFrame({"n": [10**400, 2.0]}, dtype=object), [Column("n", "long", True)])
+
+
+MOMENTS = pd.Series(pd.to_datetime(["2024-03-31 01:30:00.123456", None]))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        MOMENTS.dt.as_unit("us"),
+        MOMENTS.dt.tz_localize("UTC").dt.tz_convert("Europe/Madrid"),
+        pd.Series(["2024-03-31T01:30:00.123456", None]),
+        pd.Series(["2024-03-31T03:30:00.123456+02:00", None]),
+    ],
+)
+def test_times_of_any_unit_and_zone_are_the_same_moments(given: "pd.Series[object]") -> None:
+    conformed = conform(pd.DataFrame({"t": given}), [Column("t", "datetime", False)])
+
+    pd.testing.assert_series_equal(conformed["t"], MOMENTS.astype("datetime64[ns]"), check_names=False)
+    with pytest.raises(SignatureError, match="field 't': row 1 is null"):
+        conform(pd.DataFrame({"t": given}), [Column("t", "datetime", True)])
+
+
+@pytest.mark.parametrize("given", [pd.Series(["1066-10-14"]), pd.Series(["1066-10-14"]).astype("datetime64[s]")])
+def test_a_time_before_what_a_model_takes_is_told(given: "pd.Series[object]") -> None:
+    with pytest.raises(SignatureError, match="between 1678 and 2261"):
+        conform(pd.DataFrame({"t": given}), [Column("t", "datetime", True)])
+
+
+def test_a_million_times_in_another_unit_are_taken_as_a_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops_assets.serving.signature._moment", None)
+    times = pd.Series(pd.date_range("2024-01-01", periods=1_000_000, freq="min", tz="UTC")).dt.as_unit("us")
+
+    assert len(conform(pd.DataFrame({"t": times}), [Column("t", "datetime", True)])) == len(times)

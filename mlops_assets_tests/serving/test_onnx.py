@@ -56,6 +56,7 @@ def test_trees_deviate_and_are_refused_beyond_the_tolerance(
 
     with pytest.raises(DeploymentFailed, match=r"onnx_tolerance: as ONNX in float\d\d .* deviates .* 0 is allowed"):
         converted(model, path, churn, tmp_path, 0)
+    assert known(path, tmp_path) is None
     graph = converted(model, path, churn, tmp_path, 1)
 
     assert 0 < graph.deviation <= 1
