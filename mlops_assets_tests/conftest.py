@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from mlops_assets_tests.mlflow_databases import migrate_once
 from mlops_assets_tests.redis_server import redis_server
 from mlops_assets_tests.spark_session import session
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 NEEDS = {"spark": ("java", "Java is not installed"), "browser": ("chromium", "Chromium is not installed")}
+# The files that take minutes, the longest first: begun last, one would keep one worker busy while the others are idle.
+LONGEST = (
+    *("test_flights_year.py", "ui/test_dagster_ui.py", "test_left_alone.py", "test_engines.py", "test_platforms.py"),
+    *("deploy/test_dagster_dev.py", "lake/test_clusters.py", "test_flights_on_databricks.py", "docs/test_tutorial.py"),
+)
 _skipped: Counter[str] = Counter()
 
 
@@ -51,7 +57,13 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("everywhere")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    migrate_once()
     for marker, (program, reason) in NEEDS.items():
         if item.get_closest_marker(marker) and shutil.which(program) is None:
             pytest.skip(reason)
