@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from mlops_assets.monitoring import charts, panels
+from mlops_assets.monitoring import charts, panels, tiles
 from mlops_assets.monitoring.alarm import Alarm
 from mlops_assets.monitoring.bins import Bins, Floats, NumericBins
 from mlops_assets.monitoring.directions import canonical
@@ -140,7 +140,7 @@ def _page(data: DashboardData) -> dict[str, object]:
         "quality": panels.quality_map(windows, data.quality),
         "gains": panels.gains(data.retrainings),
         "histograms": [panels.histogram(one) for one in data.distributions],
-        "tiles": panels.tiles(windows, champion, baseline, metric, data.drift),
+        "tiles": tiles.tiles(windows, champion, baseline, metric, data.drift),
         "numbers": [(window, champion.get(window), baseline.get(window)) for window in windows],
     }
 

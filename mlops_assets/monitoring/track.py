@@ -14,15 +14,14 @@ import polars as pl
 from mlops_assets.lake import delta
 from mlops_assets.monitoring import windowed
 from mlops_assets.monitoring.any_metric import Classes
+from mlops_assets.monitoring.breaches import Breach, performance_alarm
 from mlops_assets.monitoring.error_stream import Change, changes
+from mlops_assets.monitoring.measures import window_performance
 from mlops_assets.monitoring.performance import (
-    Breach,
     MetricValue,
     WindowPerformance,
-    performance_alarm,
     performance_frame,
     performance_from_frame,
-    window_performance,
 )
 from mlops_assets.monitoring.windows import Clock, end_of, of_length
 

@@ -13,9 +13,10 @@ from mlops_assets.monitoring.alarm import Alarm, WindowVerdict
 from mlops_assets.monitoring.alert_log import tell
 from mlops_assets.monitoring.alert_table import Entry, read_log
 from mlops_assets.monitoring.alerts import Alert, Standing, alarm_message, standing
+from mlops_assets.monitoring.breaches import Breach
 from mlops_assets.monitoring.delivery import Delivery
 from mlops_assets.monitoring.message import Message
-from mlops_assets.monitoring.performance import Breach, WindowPerformance
+from mlops_assets.monitoring.performance import WindowPerformance
 from mlops_assets.monitoring.track import Tracked
 from mlops_assets.monitoring.verdict import FeatureDrift
 from mlops_assets.monitoring.watch import Watched

@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 import sklearn.metrics
 
-from mlops_assets.monitoring.performance import window_performance
+from mlops_assets.monitoring.measures import window_performance
 
 WEATHER = ["drizzle", "rain", "sun"]
 

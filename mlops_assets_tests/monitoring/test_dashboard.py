@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from mlops_assets.monitoring import charts, panels
+from mlops_assets.monitoring import charts, panels, tiles
 from mlops_assets.monitoring.alarm import Alarm
 from mlops_assets.monitoring.dashboard import Announcement, DashboardData, Retraining, distribution, render
 from mlops_assets.monitoring.error_stream import Change
@@ -149,7 +149,7 @@ def test_where_errors_rose_stands_on_the_axis_of_time_and_in_words():
 
 def test_a_gain_within_the_interval_is_neither_good_nor_bad():
     first, second = {"a": measured("a", 0.7081)}, {"a": measured("a", 0.7072)}
-    (tile,) = [tile for tile in panels.tiles(["a"], first, second, "roc_auc", {}) if tile.name.startswith("Against")]
+    (tile,) = [tile for tile in tiles.tiles(["a"], first, second, "roc_auc", {}) if tile.name.startswith("Against")]
     assert (tile.value, tile.tone) == ("+0.001", "plain")
 
 
@@ -333,13 +333,13 @@ def test_times_are_named_as_times():
 )
 def test_the_gain_over_the_baseline_knows_which_way_is_better(metric, champion, baseline, tone):
     first, second = ({"a": measured("a", value, name=metric)} for value in (champion, baseline))
-    found = panels.tiles(["a"], first, second, metric, {})
+    found = tiles.tiles(["a"], first, second, metric, {})
     assert [tile.tone for tile in found if tile.name == "Against the baseline"] == [tone]
 
 
 def test_a_window_with_too_few_rows_is_not_reported_as_free_of_drift():
     drift = {"a": [judged("x", 0.3, "severe")], "b": [judged("x", 0.0, "insufficient_data")]}
-    tile = panels.tiles(["a", "b"], {}, {}, "roc_auc", drift)[0]
+    tile = tiles.tiles(["a", "b"], {}, {}, "roc_auc", drift)[0]
     assert (tile.value, tile.note, tile.tone) == ("1 of 1", "in a", "bad")
 
 

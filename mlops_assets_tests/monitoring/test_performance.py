@@ -4,15 +4,11 @@ import pytest
 import sklearn.metrics
 
 from mlops_assets.monitoring.bootstrap import bootstrap_interval
+from mlops_assets.monitoring.breaches import performance_alarm
 from mlops_assets.monitoring.estimates import ESTIMATES, estimate
+from mlops_assets.monitoring.measures import window_performance
 from mlops_assets.monitoring.metrics import METRICS, Outcomes, score
-from mlops_assets.monitoring.performance import (
-    PERFORMANCE_SCHEMA,
-    performance_alarm,
-    performance_frame,
-    performance_from_frame,
-    window_performance,
-)
+from mlops_assets.monitoring.performance import PERFORMANCE_SCHEMA, performance_frame, performance_from_frame
 
 CLASSIFIER = [name for name, metric in METRICS.items() if metric.classifier]
 

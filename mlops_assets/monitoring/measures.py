@@ -1,0 +1,139 @@
+"""How well a model did, window by window, once labels arrive."""
+
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mlops_assets.monitoring.any_metric import Classes, any_metric
+from mlops_assets.monitoring.bins import Floats
+from mlops_assets.monitoring.bootstrap import bootstrap_interval
+from mlops_assets.monitoring.directions import canonical, higher_is_better
+from mlops_assets.monitoring.estimates import PREFIX, estimate
+from mlops_assets.monitoring.metrics import METRICS, Outcomes, score, undefined
+from mlops_assets.monitoring.performance import MetricValue, WindowPerformance
+from mlops_assets.training.metrics import KINDS
+from mlops_assets.training.metrics import metric as metric_of
+
+
+def window_performance(
+    frame: pl.DataFrame,
+    *,
+    label: str,
+    metrics: Sequence[str],
+    classes: Callable[[str], Classes] | None = None,
+    estimates: Sequence[str] = (),
+    window: str = "window",
+    version: str = "version",
+    prediction: str = "prediction",
+    probability: str = "probability",
+    samples: int = 200,
+    seed: int = 0,
+) -> list[WindowPerformance]:
+    """Metrics per window and version, in their order; the first of `metrics` has a bootstrap interval.
+
+    `frame` has a row per prediction: window, version, prediction, `probability` of the positive class for
+    classifiers (of the predicted one where there are more than two), and the label, null where it has not arrived.
+    `classes` gives the labels that a version tells apart, ascending, the positive one last where there are two; without
+    it they are 0 and 1. `estimates` name metrics that are also estimated without labels.
+    ValueError for a missing column, an unknown metric, or labels of a version that does not say its classes.
+    """
+    _require_columns(frame, [window, version, prediction, label])
+    directions = [higher_is_better(name) for name in metrics]
+    is_classifier = bool(estimates) or any(_classifies(name) for name in metrics)
+    shown = [pl.col(prediction).alias("prediction"), pl.col(label).alias("label")]
+    given = pl.col(probability).cast(pl.Float64) if probability in frame.columns else pl.lit(None, pl.Float64)
+    found = frame.select(pl.col(window).alias("window"), pl.col(version).alias("version"), *shown, probability=given)
+    described = []
+    for key, rows in sorted(found.group_by("window", "version"), key=lambda item: _sortable(item[0])):
+        told = _classes(rows["label"], label, str(key[1]), classes) if is_classifier else None
+        known = rows.drop_nulls(["label", "prediction"])
+        measured = [
+            _measure(canonical(name), better, known, told, (0 if index else samples, seed))
+            for index, (name, better) in enumerate(zip(metrics, directions, strict=True))
+        ]
+        measured += [_estimated(name, rows, told or ()) for name in estimates]
+        described.append(WindowPerformance(str(key[0]), str(key[1]), rows.height, known.height, tuple(measured)))
+    return described
+
+
+def _classifies(name: str) -> bool:
+    return metric_of(canonical(name)).of in KINDS["classification"]
+
+
+def _classes(labels: pl.Series, column: str, version: str, classes: Callable[[str], Classes] | None) -> Classes:
+    """What a version tells apart; 0 and 1 where it does not say so and the labels are those."""
+    known = classes(version) if classes else ()
+    seen = labels.drop_nulls().unique().sort().to_list()
+    if known or set(seen) <= {0, 1}:
+        return known or (0, 1)
+    raise ValueError(
+        f"column '{column}' holds {seen[:5]}, and version {version} does not say which classes it tells apart: "
+        "an earlier package trained it; train it again"
+    )
+
+
+def _measure(
+    name: str, better: bool, known: pl.DataFrame, classes: Classes | None, bootstrap: tuple[int, int]
+) -> MetricValue:
+    samples, seed = bootstrap
+    quick = METRICS.get(name)
+    if quick is None or not _two(known["label"], classes):
+        value, (lower, upper), reason = any_metric(name, known, classes, samples=samples, seed=seed)
+        return MetricValue(name, value, lower, upper, better, reason)
+    outcomes = _outcomes(known, classes)
+    if (reason := undefined(quick, outcomes)) is not None:
+        return MetricValue(name, None, higher_is_better=better, reason=reason)
+    interval = bootstrap_interval(quick, outcomes, samples=samples, seed=seed) if samples else None
+    lower, upper = interval or (None, None)
+    return MetricValue(name, score(quick, outcomes), lower, upper, better)
+
+
+def _two(labels: pl.Series, classes: Classes | None) -> bool:
+    """Whether the labels are a regression's, or of two classes and no other."""
+    return classes is None or (len(classes) == 2 and set(labels.unique().to_list()) <= set(classes))
+
+
+def _estimated(metric: str, rows: pl.DataFrame, classes: Classes) -> MetricValue:
+    name, better = PREFIX + canonical(metric), higher_is_better(metric)
+    outcomes = _outcomes(rows.drop_nulls("prediction"), classes)
+    if outcomes.probability is None:
+        return MetricValue(name, None, higher_is_better=better, reason="no probabilities")
+    if len(classes) > 2 and canonical(metric) != "accuracy":
+        return MetricValue(name, None, higher_is_better=better, reason="no estimate for more than two classes")
+    # Of more than two classes the probability is the predicted one's: each row is predicted "positive".
+    predicted = outcomes.prediction if len(classes) == 2 else np.ones_like(outcomes.probability)
+    value = estimate(metric, outcomes.probability, predicted)
+    reason = "undefined for these probabilities" if value is None else None
+    return MetricValue(name, value, higher_is_better=better, reason=reason)
+
+
+def _outcomes(rows: pl.DataFrame, classes: Classes | None) -> Outcomes:
+    given = rows["probability"].null_count() < rows.height
+    rows = rows.drop_nulls("probability") if given else rows
+    positive = classes[-1] if classes else None
+    known = rows["probability"].to_numpy() if given else None
+    return Outcomes(_numbers(rows["label"], positive), _numbers(rows["prediction"], positive), known)
+
+
+def _numbers(series: pl.Series, positive: Any) -> Floats:
+    if positive is None:
+        return np.asarray(series.cast(pl.Float64).to_numpy())
+    if isinstance(positive, bool | int | float):
+        series, positive = series.cast(pl.Float64), float(positive)
+    return np.asarray((series == positive).cast(pl.Float64).to_numpy())
+
+
+def _sortable(key: tuple[Any, ...]) -> tuple[Any, int, str]:
+    version = str(key[1])
+    return key[0], int(version) if version.isdigit() else 0, version
+
+
+def _require_columns(frame: pl.DataFrame, columns: Sequence[str]) -> None:
+    for name in columns:
+        if name not in frame.columns:
+            nearest = get_close_matches(name, frame.columns, n=1)
+            hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are {', '.join(frame.columns)}"
+            raise ValueError(f"there is no column {name!r} to measure performance on; {hint}")
