@@ -41,6 +41,12 @@ def test_a_cause_asks_for_one_run_and_never_again() -> None:
     assert isinstance(again, dg.SkipReason)
 
 
+def test_of_several_models_the_one_that_drifted_is_trained() -> None:
+    own = [dg.AssetKey(["flights", "model", "late"])]
+    (request,) = asked(decide("flights", [DRIFT], Cursor(), monitor(), NOW, only=own))
+    assert request.asset_selection == own
+
+
 def test_drift_and_performance_of_one_window_ask_for_one_run_with_both_reasons() -> None:
     lost = Alarm("performance", "2013-04", "1", "roc_auc 0.65 is below 0.7")
     (request,) = asked(decide("flights", [DRIFT, lost], Cursor(), monitor(), NOW))

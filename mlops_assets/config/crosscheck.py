@@ -12,7 +12,6 @@ from mlops_assets.config.document import Document
 from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.join_columns import join_problems
 from mlops_assets.config.learned_columns import column_problems
-from mlops_assets.config.metric_names import METRICS_OF, MONITOR_METRICS, is_model_metric
 from mlops_assets.config.metric_problems import metric_problems
 from mlops_assets.config.monitoring import MonitoringConfig
 from mlops_assets.config.monitors import monitor_problems
@@ -67,8 +66,6 @@ def project_problems(project: Project) -> list[Problem]:
         join_problems(project),
         monitor_problems(project),
         type_problems(project),
-        _detectors_without_classes(project),
-        _metrics_of_other_models(project),
     )
     return [problem for check in checks for problem in check]
 
@@ -122,25 +119,6 @@ def _thresholds_without_metric(document: Document[MonitoringConfig]) -> Iterator
         if name not in metrics:
             hint = did_you_mean(name, metrics) or "add it to metrics"
             yield document.problem(("alert_thresholds", name), f"'{name}' is not among the metrics", hint)
-
-
-def _detectors_without_classes(project: Project) -> Iterator[Problem]:
-    classes = any(each.config.model_type == "classification" for each in project.training)
-    for document in project.monitoring:
-        tracking = document.config.model_performance_tracking
-        if tracking and "ddm" in tracking.detectors and not classes:
-            path = ("model_performance_tracking", "detectors")
-            yield document.problem(path, "'ddm' takes errors of classifiers only", "adwin or page_hinkley would do")
-
-
-def _metrics_of_other_models(project: Project) -> Iterator[Problem]:
-    kinds = sorted({each.config.model_type for each in project.training})
-    for document in project.monitoring:
-        for place, name in enumerate(document.config.metrics):
-            fits = any(is_model_metric(name.removeprefix("model_"), METRICS_OF[kind]) for kind in kinds)
-            if kinds and name not in MONITOR_METRICS and not fits:
-                told = f"'{name}' is no metric of {' or '.join(kinds)}"
-                yield document.problem(("metrics", place), told, f"these are: {', '.join(METRICS_OF[kinds[0]])}")
 
 
 def _circular_pipelines(projects: Sequence[Project]) -> Iterator[Problem]:

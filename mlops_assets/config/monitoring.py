@@ -30,7 +30,9 @@ _TABLES = ("references", "profiles", "drift", "alerts", "quality")
 class DataDriftConfig(StrictModel):
     """How a window of data is compared with the reference."""
 
-    method: DriftMethod = Field(default="ks_test", description="Test (ks_test, chi_square, mmd) or distance.")
+    method: DriftMethod = Field(
+        default="ks_test", description="Test (ks_test, chi_square, mmd) or distance, of one feature at a time."
+    )
     reference_dataset: str | None = Field(
         default=None,
         description="Table or path to compare with, in the feature table's columns; the champion's training rows if "
@@ -144,7 +146,9 @@ class MonitoringConfig(StrictModel):
         default=0.5, description="An alarm is over where the largest effect is at most this share of its limit, 0 to 1."
     )
     slices: list[Name] = Field(
-        default=[], description="Columns whose commonest levels are watched for drift on their own as well."
+        default=[],
+        description="Columns of the feature table whose commonest levels are watched on their own as well: drift of "
+        "features, prediction and labels, nulls, unseen levels, broken rules and volume.",
     )
     sensitive_features: list[Name] = Field(
         default=[], description="Features whose values are shown neither on the dashboard nor in an alert."

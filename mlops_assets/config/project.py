@@ -4,7 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ def load_project(folder: Path | str) -> Project:
     """Reads and checks every YAML file below a folder; raises ConfigError with all problems."""
     from mlops_assets.config.crosscheck import document_problems, project_problems
     from mlops_assets.config.effects import without_effect
+    from mlops_assets.config.monitors import watching_nothing
 
     root = Path(os.path.abspath(folder))
     problems: list[Problem] = []
@@ -71,7 +72,7 @@ def load_project(folder: Path | str) -> Project:
     project = Project(root.name, root, pipeline, **by_kind, warnings=tuple(warnings))
     if problems := project_problems(project):
         raise ConfigError(problems)
-    return project
+    return replace(project, warnings=(*project.warnings, *watching_nothing(project)))
 
 
 def _documents(root: Path, problems: list[Problem], warnings: list[str]) -> dict[str, list[Document[Any]]]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlops_assets.monitoring import slices
 from mlops_assets.monitoring.directions import higher_is_better
 from mlops_assets.monitoring.estimates import PREFIX
 from mlops_assets.monitoring.performance import WindowPerformance
@@ -23,7 +24,7 @@ class Breach:
 def performance_alarm(
     history: Sequence[WindowPerformance], thresholds: Mapping[str, float], *, min_labelled: int = 1
 ) -> list[Breach]:
-    """Every metric of `history` beyond its threshold.
+    """Every metric of `history` beyond its threshold, that of a slice too.
 
     Below it where higher is better, above it where lower is.
 
@@ -31,14 +32,12 @@ def performance_alarm(
     `min_labelled` labels, are no breach; an estimate is held only against a threshold that names it
     (`estimated_roc_auc`).
     """
-    breaches = []
-    for performance in history:
-        for name, threshold in thresholds.items():
-            value = performance.value(name)
-            enough = name.startswith(PREFIX) or performance.labelled >= min_labelled
-            if value is None or not enough:
-                continue
-            better = higher_is_better(name)
-            if value < threshold if better else value > threshold:
-                breaches.append(Breach(performance.window, performance.version, name, value, threshold, better))
-    return breaches
+    return [
+        Breach(one.window, one.version, slices.told(name, slices.untold(found.name)[1]), found.value, threshold, better)
+        for one in history
+        for name, threshold in thresholds.items()
+        if name.startswith(PREFIX) or one.labelled >= min_labelled
+        for better in [higher_is_better(name)]
+        for found in one.named(name)
+        if found.value is not None and (found.value < threshold if better else found.value > threshold)
+    ]

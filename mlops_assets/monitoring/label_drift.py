@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from mlops_assets.monitoring import slices
 from mlops_assets.monitoring.performance import MetricValue
 from mlops_assets.monitoring.profile import fit_reference, summarise
 from mlops_assets.monitoring.verdict import feature_drift
@@ -9,18 +10,19 @@ from mlops_assets.monitoring.verdict import feature_drift
 LABEL_DRIFT = "label_drift"
 
 
-def label_drift(labels: pl.Series, learned: pl.Series, *, classes: bool, least: int) -> MetricValue:
+def label_drift(
+    labels: pl.Series, learned: pl.Series, *, classes: bool, least: int, part: str = slices.WHOLE
+) -> MetricValue:
     """The debiased PSI of the labels that are known against those `learned`, by class (a number or a text) or by
-    quantiles of the latter; no value below `least` labels.
+    quantiles of the latter; no value below `least` labels. Those of a slice are told as `label_drift [origin=EWR]`.
     """
     then, now = (_frame(side, classes=classes) for side in (learned, labels))
     reference = fit_reference(then, [LABEL_DRIFT])
     (found,) = feature_drift(reference.profile, summarise(now, reference), min_sample=least)
+    name = slices.told(LABEL_DRIFT, part)
     if found.verdict == "insufficient_data":
-        return MetricValue(
-            LABEL_DRIFT, None, higher_is_better=False, reason=f"{now.height} labels are too few to judge"
-        )
-    return MetricValue(LABEL_DRIFT, found.psi_debiased, higher_is_better=False)
+        return MetricValue(name, None, higher_is_better=False, reason=f"{now.height} labels are too few to judge")
+    return MetricValue(name, found.psi_debiased, higher_is_better=False)
 
 
 def _frame(labels: pl.Series, *, classes: bool) -> pl.DataFrame:

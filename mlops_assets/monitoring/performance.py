@@ -10,6 +10,7 @@ import polars as pl
 
 from mlops_assets.monitoring.directions import canonical
 from mlops_assets.monitoring.estimates import PREFIX
+from mlops_assets.monitoring.slices import WHOLE, untold
 
 PERFORMANCE_SCHEMA = pl.Schema(
     {
@@ -61,9 +62,13 @@ class WindowPerformance:
 
     def value(self, metric: str) -> float | None:
         """The value of a metric by any of its names; None where it is undefined or was not asked for."""
+        return next((one.value for one in self.named(metric) if untold(one.name)[1] == WHOLE), None)
+
+    def named(self, metric: str) -> list[MetricValue]:
+        """A metric by any of its names, of the whole window and of its slices."""
         estimated = metric.startswith(PREFIX)
         wanted = (PREFIX if estimated else "") + canonical(metric)
-        return next((one.value for one in self.metrics if one.name == wanted), None)
+        return [one for one in self.metrics if untold(one.name)[0] == wanted]
 
 
 def performance_frame(history: Sequence[WindowPerformance]) -> pl.DataFrame:

@@ -47,7 +47,7 @@ class Quality:
     def told(self) -> str:
         """The finding as a sentence's part with its numbers."""
         if self.check == VOLUMES:
-            return f"volume: {self.value:,.0f} rows, usually {self.expected:,.0f}"
+            return f"volume: {self.value:,.0f} {self.subject}, usually {self.expected:,.0f}"
         if self.check == AGE:
             return f"freshness: the newest row is {self.value:,.1f} h old, at most {self.limit:,.1f} h are allowed"
         name = self.check.replace("_", " ")
@@ -56,24 +56,25 @@ class Quality:
 
 @dataclass(frozen=True)
 class Arrived:
-    """Rows of a window's source, and how many of them are in quarantine."""
+    """Rows of a window's source (of a slice, as far as it has the column), and how many of them are in quarantine."""
 
     table: str
     rows: int
     quarantined: int
+    part: str = slices.WHOLE
 
 
 def window_quality(
     reference: Mapping[str, Profile],
     current: Mapping[str, Profile],
-    arrived: Arrived | None,
+    arrived: Sequence[Arrived],
     before: pl.DataFrame,
     config: "MonitoringConfig",
     *,
     over: bool,
 ) -> list[Quality]:
-    """What is to be said of a window: nulls and unseen levels beside the reference's (by slice), the rest beside the
-    median of the windows `before` (columns check, value). A window that is not `over` may still grow.
+    """What is to be said of a window and its slices: nulls and unseen levels beside the reference's, the rest beside
+    the median of the windows `before` (columns check, subject, value). A window that is not `over` may still grow.
     """
     tolerance = 1 - config.alert_thresholds.get("data_quality", THRESHOLD)
     found = [
@@ -81,13 +82,12 @@ def window_quality(
         for part, profile in current.items()
         for one in _of_columns(reference[part], profile, part, tolerance, config.min_sample)
     ]
-    rows = current[slices.WHOLE].rows if slices.WHOLE in current else 0
-    if arrived is not None:
-        usual = _usual(before, BROKEN) or 0.0
-        share = arrived.quarantined / arrived.rows if arrived.rows else 0.0
-        found.append(_share(BROKEN, arrived.table, share, usual, tolerance, arrived.rows >= config.min_sample))
+    for one in arrived:
+        subject, share = slices.told(one.table, one.part), one.quarantined / one.rows if one.rows else 0.0
+        usual = _usual(before, BROKEN, subject) or 0.0
+        found.append(_share(BROKEN, subject, share, usual, tolerance, one.rows >= config.min_sample))
     if over:
-        found.append(_volume(rows, _usual(before, VOLUMES)))
+        found += [_volume(profile.rows, part, before, config.min_sample) for part, profile in current.items()]
     return found
 
 
@@ -141,15 +141,15 @@ def _by_window(stored: pl.DataFrame) -> dict[str, list[Quality]]:
 
 
 def windows_before(table: str, version: str, window: str, length: str) -> pl.DataFrame:
-    """Columns check and value of the windows of a length before one, as many as tell what is usual."""
+    """Columns check, subject and value of the windows of a length before one, as many as tell what is usual."""
 
     def enough(rows: pl.DataFrame) -> bool:
         return rows["window"].n_unique() >= WINDOWS_BEFORE
 
     earlier = windowed.read_back(table, enough, of_length(length) & (pl.col("window") < window), version)
     found = _by_window(windowed.last(earlier, WINDOWS_BEFORE))
-    told = [(one.check, one.value) for each in found.values() for one in each]
-    return pl.DataFrame(told, schema={"check": pl.String, "value": pl.Float64}, orient="row")
+    told = [(one.check, one.subject, one.value) for each in found.values() for one in each]
+    return pl.DataFrame(told, schema={"check": pl.String, "subject": pl.String, "value": pl.Float64}, orient="row")
 
 
 def is_over(window: str, clock: Clock) -> bool:
@@ -174,14 +174,17 @@ def _share(check: str, subject: str, value: float, expected: float, tolerance: f
     return Quality(check, subject, value, expected, limit, verdict)
 
 
-def _volume(rows: int, usual: float | None) -> Quality:
-    if usual is None:
-        return Quality(VOLUMES, ROWS, float(rows), float(rows), 0.0, "insufficient_data")
+def _volume(rows: int, part: str, before: pl.DataFrame, least: int) -> Quality:
+    """A slice of few rows has half or twice as many by chance: it says nothing."""
+    subject = slices.told(ROWS, part)
+    usual = _usual(before, VOLUMES, subject)
+    if usual is None or (part and max(rows, usual) < least):
+        return Quality(VOLUMES, subject, float(rows), float(rows if usual is None else usual), 0.0, "insufficient_data")
     sound = VOLUME * usual <= rows <= usual / VOLUME
     limit = VOLUME * usual if rows < usual else usual / VOLUME
-    return Quality(VOLUMES, ROWS, float(rows), usual, limit, "ok" if sound else "failed")
+    return Quality(VOLUMES, subject, float(rows), usual, limit, "ok" if sound else "failed")
 
 
-def _usual(before: pl.DataFrame, check: str) -> float | None:
-    values = before.filter(pl.col("check") == check)["value"].to_list()
+def _usual(before: pl.DataFrame, check: str, subject: str) -> float | None:
+    values = before.filter((pl.col("check") == check) & (pl.col("subject") == subject))["value"].to_list()
     return median(values) if values else None

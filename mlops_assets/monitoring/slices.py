@@ -30,16 +30,22 @@ def parts(rows: pl.DataFrame, columns: Sequence[str], *, at_least: int) -> dict[
         levels = rows.select(pl.col(column).cast(pl.String).alias("level")).drop_nulls().to_series()
         counted = levels.value_counts(name="rows").sort(["rows", "level"], descending=[True, False]).head(MOST_LEVELS)
         for level in counted.filter(pl.col("rows") >= at_least)["level"]:
-            found[f"{column}={level}"] = _of(rows, f"{column}={level}")
+            found[f"{column}={level}"] = of(rows, f"{column}={level}")
     return found
 
 
 def profiles(rows: pl.DataFrame, references: Mapping[str, Reference]) -> dict[str, Profile]:
     """The rows of each slice that has a reference, counted into that reference's bins."""
-    return {name: summarise(_of(rows, name), reference) for name, reference in references.items()}
+    return {name: summarise(of(rows, name), reference) for name, reference in references.items()}
 
 
-def _of(rows: pl.DataFrame, part: str) -> pl.DataFrame:
+def column_of(part: str) -> str | None:
+    """The column that a slice is cut by; None of the whole."""
+    return part.partition("=")[0] or None
+
+
+def of(rows: pl.DataFrame, part: str) -> pl.DataFrame:
+    """The rows of a slice."""
     if not part:
         return rows
     column, _, level = part.partition("=")

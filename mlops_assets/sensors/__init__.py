@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from mlops_assets.assets.keys import model_key
+from mlops_assets.assets.keys import deployment_key, model_key, table_key
 from mlops_assets.config import Project
 from mlops_assets.config.lineage import model_documents
 from mlops_assets.sensors.approval import approval_sensor
@@ -40,4 +40,10 @@ def _drift(project: Project, jobs: Sequence[str]) -> list[dg.SensorDefinition]:
     first = watched[0]
     assert first.monitoring is not None
     config = first.monitoring.config
-    return [drift_sensor(project, config, model_key(project, first.training.name))] if config.retraining.enabled else []
+    if not config.retraining.enabled:
+        return []
+    model = model_key(project, first.training.name)
+    others = len(project.training) > 1
+    environments = (deployment_key(project, each.config.environment) for each in first.deployments)
+    own = [table_key(project, "gold", first.training_set), model, *environments]
+    return [drift_sensor(project, config, model, own if others else [])]

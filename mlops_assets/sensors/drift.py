@@ -6,6 +6,7 @@ hold a new cause back: the cool-down, the budget of a period, and retrainings th
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
@@ -65,8 +66,12 @@ class Cursor:
         return sum(datetime.fromisoformat(time) > moment for time in self.requests)
 
 
-def drift_sensor(project: Project, monitor: MonitoringConfig, model: dg.AssetKey) -> dg.SensorDefinition:
-    """The sensor that turns an alarm into one run of `<project>_retrain`, which trains `model`."""
+def drift_sensor(
+    project: Project, monitor: MonitoringConfig, model: dg.AssetKey, only: Sequence[dg.AssetKey] = ()
+) -> dg.SensorDefinition:
+    """The sensor that turns an alarm into one run of `<project>_retrain`, which trains `model`; of the job's assets
+    `only` some, where it trains other models too.
+    """
 
     @dg.sensor(
         name=f"{project.name}_drift_sensor",
@@ -79,16 +84,24 @@ def drift_sensor(project: Project, monitor: MonitoringConfig, model: dg.AssetKey
         alarms = [alarm for what in monitor.retraining.on if (alarm := latest_alarm(context.instance, project, what))]
         stop_after = monitor.retraining.stop_after_refusals
         refused = refusals_in_a_row(context.instance, model) if alarms and stop_after else 0
-        return decide(project.name, alarms, Cursor.read(context.cursor), monitor, datetime.now(UTC), refused=refused)
+        cursor, now = Cursor.read(context.cursor), datetime.now(UTC)
+        return decide(project.name, alarms, cursor, monitor, now, refused=refused, only=only)
 
     return sensor
 
 
 def decide(
-    project: str, alarms: list[Alarm], cursor: Cursor, monitor: MonitoringConfig, now: datetime, *, refused: int = 0
+    project: str,
+    alarms: list[Alarm],
+    cursor: Cursor,
+    monitor: MonitoringConfig,
+    now: datetime,
+    *,
+    refused: int = 0,
+    only: Sequence[dg.AssetKey] = (),
 ) -> dg.SensorResult | dg.SkipReason:
-    """One run request for a cause that is new, or the reason why there is none; `refused` retrainings in a row did not
-    help.
+    """One run request for a cause that is new, of `only` these assets where there are any, or the reason why there is
+    none; `refused` retrainings in a row did not help.
     """
     if not alarms:
         return dg.SkipReason("The latest monitoring checks raise no alarm.")
@@ -103,6 +116,7 @@ def decide(
     same = [alarm for alarm in alarms if alarm.cause == newest.cause]
     request = dg.RunRequest(
         run_key=f"{project}:retrain:{newest.cause}",
+        asset_selection=list(only) or None,
         tags={
             "mlops/cause": tag_value(newest.cause.replace(":", "_")),
             "mlops/window": tag_value(newest.window),

@@ -14,17 +14,17 @@ from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring.directions import canonical
 from mlops_assets.monitoring.error_stream import keep_errors
 from mlops_assets.monitoring.estimates import ESTIMATES
-from mlops_assets.monitoring.label_drift import LABEL_DRIFT, label_drift
+from mlops_assets.monitoring.label_drift import LABEL_DRIFT
 from mlops_assets.monitoring.loss_estimates import has_loss_estimate, loss_estimates
 from mlops_assets.monitoring.performance import MetricValue
 from mlops_assets.monitoring.track import Tracked, track
 from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.model import load_served_model
+from mlops_assets.steps.labels import anomaly_label, as_anomalies, drift_of_labels
 from mlops_assets.steps.monitored_rows import labelled_before, labelled_rows
 from mlops_assets.steps.monitoring import alarm_check
 from mlops_assets.steps.monitoring_tables import clock, performance_table
-from mlops_assets.steps.reference import learned_labels
 from mlops_assets.steps.result import Check, StepResult
 from mlops_assets.steps.shown import markdown_table, table_metadata
 
@@ -39,19 +39,20 @@ def performance(
     """
     table = performance_table(project, config, lake)
     rows, transactions = labelled_rows(project, documents, config, lake, table)
-    rows = _as_labels(rows, documents)
+    label = documents.training.config.target_column
+    anomaly = anomaly_label(project, documents, rows, lake)
+    rows = as_anomalies(rows, label, anomaly)
 
     def baseline(frame: pl.DataFrame) -> pl.DataFrame:
         first = registry.baseline(documents.model, _baseline_run(config))
         model = load_served_model(registry.local_path(first))
         old = frame.drop("prediction", "probability", "version", "request_id", "time")
         scored = score(model, frame, version=first.version, keep=[])
-        return pl.concat([old, _as_labels(scored, documents)], how="horizontal")
+        return pl.concat([old, as_anomalies(scored, label, anomaly)], how="horizontal")
 
-    label = documents.training.config.target_column
     if config.model_performance_tracking and config.model_performance_tracking.detectors:
         time = documents.features.config.timestamp_column
-        keep_errors(table, rows, label=label, at=time, classifier=_is_classifier(documents))
+        keep_errors(table, rows, label=label, at=time, classifier=_has_classes(documents))
     found = track(
         table,
         rows,
@@ -59,7 +60,7 @@ def performance(
         metrics=model_metrics(config),
         estimates=estimated_metrics(documents, config),
         classes=cache(lambda version: registry.version(documents.model, version).classes),
-        more=_more(project, documents, config, lake, registry, rows),
+        more=_more(project, documents, config, lake, registry, rows, anomaly),
         baseline=baseline,
         transactions=transactions,
         config=config,
@@ -69,13 +70,6 @@ def performance(
     return StepResult(_performance_metadata(table, found, rows.height), [check], log=check.description)
 
 
-def _as_labels(rows: pl.DataFrame, documents: ModelDocuments) -> pl.DataFrame:
-    """Predictions as labels have it: scikit-learn's detectors call an anomaly -1, a label says 1."""
-    if documents.training.config.model_type != "anomaly_detection" or rows.is_empty():
-        return rows
-    return rows.with_columns(prediction=(pl.col("prediction") == -1).cast(pl.Float64))
-
-
 def _more(
     project: Project,
     documents: ModelDocuments,
@@ -83,18 +77,20 @@ def _more(
     lake: Warehouse,
     registry: ModelRegistry,
     rows: pl.DataFrame,
+    anomaly: int | None,
 ) -> Callable[[pl.DataFrame], list[MetricValue]]:
     """What is said of a window beside its metrics: the drift of its labels, the losses that a regression expects."""
-    label, classes = documents.training.config.target_column, _is_classifier(documents)
-    losses = [] if classes else [name for name in model_metrics(config) if has_loss_estimate(name)]
-    known: list[pl.Series] = []
+    label = documents.training.config.target_column
+    losses = [name for name in model_metrics(config) if has_loss_estimate(name)]
+    drifts: list[Callable[[pl.DataFrame], list[MetricValue]]] = []
     if LABEL_DRIFT in config.metrics and rows.height:
-        known = [learned_labels(project, documents, registry.require_champion(documents.model), lake)]
+        champion = registry.require_champion(documents.model)
+        drifts = [drift_of_labels(project, documents, config, champion, lake, anomaly)]
     earlier = labelled_before(project, documents, config, lake, rows) if losses and rows.height else rows
     time, features = documents.features.config.timestamp_column, _inputs(documents, rows)
 
     def more(window: pl.DataFrame) -> list[MetricValue]:
-        found = [label_drift(window[label], each, classes=classes, least=config.min_sample) for each in known]
+        found = [one for drift in drifts for one in drift(window)]
         if losses:
             before = pl.concat([earlier, rows.filter(pl.col("window") < window["window"][0])]).sort(time)
             own = before.filter(pl.col("version") == window["version"][0])
@@ -128,6 +124,11 @@ def estimated_metrics(documents: ModelDocuments, config: MonitoringConfig) -> li
 
 def _is_classifier(documents: ModelDocuments) -> bool:
     return documents.training.config.model_type == "classification"
+
+
+def _has_classes(documents: ModelDocuments) -> bool:
+    """Whether an error is 0 or 1: a label was met or missed."""
+    return documents.training.config.model_type != "regression"
 
 
 def _baseline_run(config: MonitoringConfig) -> str | None:

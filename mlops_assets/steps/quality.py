@@ -1,18 +1,12 @@
 """Monitoring documents: data quality of new rows, one finding per window and check, and the check that alerts read."""
 
-from datetime import UTC, timedelta
 from typing import Any
-
-import polars as pl
 
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.lineage import ModelDocuments
-from mlops_assets.config.tables import resolve_table
-from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring import store, windowed
 from mlops_assets.monitoring.quality import (
-    Arrived,
     Quality,
     freshness,
     is_over,
@@ -23,8 +17,9 @@ from mlops_assets.monitoring.quality import (
     write_quality,
 )
 from mlops_assets.monitoring.references import basis
-from mlops_assets.monitoring.windows import end_of, of_length, whole_windows
+from mlops_assets.monitoring.windows import of_length
 from mlops_assets.registry import ModelRegistry
+from mlops_assets.steps.arrived import arrived
 from mlops_assets.steps.monitored_rows import newest_prediction
 from mlops_assets.steps.monitoring_tables import clock, drift_tables, quality_table
 from mlops_assets.steps.result import Check, StepResult
@@ -65,9 +60,9 @@ def judge_new_windows(
         current = store.read_profiles(tables.profiles, version, [window], references)
         if not current:  # profiled against a reference that the document asked for before
             continue
-        arrived = _arrived(project, documents, config, lake, window)
+        came = arrived(project, documents, config, lake, window, list(current))
         before = windows_before(table, version, window, config.window)
-        found = window_quality(against, current, arrived, before, config, over=is_over(window, time))
+        found = window_quality(against, current, came, before, config, over=is_over(window, time))
         if window in last[-1:]:
             found += freshness(newest_prediction(project, documents, lake), time.now, config)
         write_quality(table, version, {window: found})
@@ -77,34 +72,6 @@ def _last_two(table: str, version: str, config: MonitoringConfig) -> list[str]:
     """The last windows with a verdict, oldest first."""
     read = windowed.read_back(table, lambda rows: rows["window"].n_unique() > 1, of_length(config.window), version)
     return read["window"].unique().sort().to_list()[-2:] if read.height else []
-
-
-def _arrived(
-    project: Project, documents: ModelDocuments, config: MonitoringConfig, lake: Warehouse, window: str
-) -> Arrived | None:
-    """Rows of the feature table's source in a window, those in quarantine included; None where it is not a table of
-    rules, or has no such time.
-    """
-    features = documents.features.config
-    ref = resolve_table(project, features.source_table)
-    if ref is None or ref.layer != "silver":
-        return None
-    counts = []
-    for name in (ref.table, f"{ref.table}_quarantine"):
-        path = lake.table(project.name, ref.layer, name)
-        counts.append(_rows_in(path, features.timestamp_column, config, project.timezone, window))
-    silver, quarantined = counts
-    return None if silver is None else Arrived(ref.table, silver + (quarantined or 0), quarantined or 0)
-
-
-def _rows_in(path: str, time: str, config: MonitoringConfig, zone: str, window: str) -> int | None:
-    if not delta.exists(path) or not delta.schema(path).get(time, pl.Null()).is_temporal():
-        return None
-    last = pl.Series([end_of(window, zone).astimezone(UTC) - timedelta(microseconds=1)])
-    if not getattr(delta.schema(path)[time], "time_zone", None):
-        last = last.dt.replace_time_zone(None)
-    own = delta.scan(path).filter(whole_windows(time, last, config.window, zone))
-    return int(own.select(pl.len()).collect().item())
 
 
 def _whole(found: dict[str, list[Quality]]) -> Check:

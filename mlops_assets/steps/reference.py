@@ -1,12 +1,13 @@
 """Reference rows of the drift monitor: the document's reference dataset, or what the champion learned from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
 from mlops_assets.config import Project
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.config.tables import resolve_table
+from mlops_assets.features.table import identity
 from mlops_assets.lake import delta
 from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.locations import Warehouse
@@ -39,22 +40,32 @@ def reference_rows(
         LakeError: the reference dataset is not there and cannot be made, or lacks a column.
     """
     named = _named(documents)
+    wanted = list(dict.fromkeys([*names, *model.inputs]))
     rows = (
         _dataset(project, documents, champion, named, lake, say)
         if named
-        else _learned(project, documents, champion, lake)
+        else learned_rows(project, documents, champion, wanted, lake)
     )
-    missing = [name for name in dict.fromkeys([*names, *model.inputs]) if name not in rows.columns]
+    missing = [name for name in wanted if name not in rows.columns]
     if missing:
-        raise LakeError(
-            f"reference_dataset {named} has no column {', '.join(missing)}; it has {', '.join(rows.columns)}"
-        )
+        where = f"reference_dataset {named}" if named else f"the feature table {documents.features.name}"
+        raise LakeError(f"{where} has no column {', '.join(missing)}; it has {', '.join(rows.columns)}")
     return with_output(rows, score(model, rows, version=champion.version, keep=[]), names, model)
 
 
-def learned_labels(project: Project, documents: ModelDocuments, champion: ModelVersion, lake: Warehouse) -> pl.Series:
-    """The labels that the champion learned from."""
-    return _learned(project, documents, champion, lake)[documents.training.config.target_column]
+def learned_rows(
+    project: Project, documents: ModelDocuments, champion: ModelVersion, names: Sequence[str], lake: Warehouse
+) -> pl.DataFrame:
+    """The champion's training rows, with those columns of `names` besides that it did not learn from, as the feature
+    table has them now.
+    """
+    rows = _learned(project, documents, champion, lake)
+    features = delta.scan(lake.table(project.name, "gold", documents.features.name))
+    besides = [name for name in features.collect_schema() if name in names and name not in rows.columns]
+    if not besides:
+        return rows
+    keys = identity(documents.features.config)
+    return rows.join(features.select(*keys, *besides).collect(), on=keys, how="left", maintain_order="left")
 
 
 def _named(documents: ModelDocuments) -> str | None:

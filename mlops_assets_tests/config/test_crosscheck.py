@@ -315,12 +315,33 @@ def test_pipelines_that_wait_for_each_other_are_refused(write: Write) -> None:
         load_projects(folder.parent)
 
 
-def test_a_detector_of_classes_is_refused_where_no_model_has_any(load: Load) -> None:
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("regression", "'ddm' takes errors of classifiers only; adwin or page_hinkley would do"),
+        ("clustering", "a clustering has no errors to follow; leave them out"),
+    ],
+)
+def test_a_detector_of_errors_that_a_model_has_not_is_refused(load: Load, kind: str, problem: str) -> None:
     watched = "metrics: [feature_drift]\nmodel_performance_tracking: {detectors: [adwin, ddm]}\n"
     assert load({**WHOLE, "monitoring.yaml": watched}).warnings == ()
-    regression = documents.TRAINING.replace("classification", "regression")
-    with pytest.raises(ConfigError, match="'ddm' takes errors of classifiers only; adwin or page_hinkley would do"):
-        load({**WHOLE, "training.yaml": regression, "monitoring.yaml": watched})
+    other = documents.TRAINING.replace("classification", kind)
+    with pytest.raises(ConfigError, match=problem):
+        load({**WHOLE, "training.yaml": other, "monitoring.yaml": watched})
+
+
+def test_a_monitor_of_what_nobody_deploys_is_told(load: Load) -> None:
+    (told,) = load({**WHOLE, "deployment.yaml": None}).warnings
+    assert told.startswith("air/monitoring.yaml:1:1: metrics: has no effect: no document deploys 'late'; what is dep")
+
+
+def test_of_several_models_the_one_that_a_monitor_names_is_watched(load: Load) -> None:
+    other = documents.TRAINING.replace("classification", "regression").replace("model_name: late", "model_name: delay")
+    both = {**WHOLE, "training.yaml": None, "training/late.yaml": documents.TRAINING, "training/delay.yaml": other}
+    named = "model_name: late\nmetrics: [feature_drift, roc_auc]\n"
+    assert load({**both, "monitoring.yaml": named}).warnings == ()
+    with pytest.raises(ConfigError, match=r"metrics.1: 'mae' is no metric of classification"):
+        load({**both, "monitoring.yaml": named.replace("roc_auc", "mae")})
 
 
 def test_a_second_monitor_would_write_over_the_first(load: Load) -> None:

@@ -80,6 +80,32 @@ def test_a_score_below_its_threshold_raises_an_alarm(life: Life, least: float, r
     assert alarms(watched(life, alert_thresholds={"accuracy": least}))["performance"] == raised
 
 
+@pytest.mark.parametrize(
+    ("least", "severity"),
+    [(0.15, dg.AssetCheckSeverity.ERROR), (9.0, dg.AssetCheckSeverity.WARN)],
+    ids=["severe", "not severe"],
+)
+def test_severe_drift_is_an_error_where_the_document_says_so_and_stops_nothing(
+    life: Life, least: float, severity: dg.AssetCheckSeverity
+) -> None:
+    result = watched(life, check_severity="error", severe_threshold=least)
+    checks = {each.asset_check_key.to_user_string(): each for each in result.get_asset_check_evaluations()}
+    found = checks["shop/monitoring/drift:alarm"]
+    assert (found.passed, found.severity, found.blocking) == (False, severity, False)
+    made = {key.path[-1] for each in result.get_asset_materialization_events() if (key := each.asset_key)}
+    assert made == {"drift", "performance", "alerts", "dashboard"}
+
+
+def test_a_slice_by_a_column_that_the_model_does_not_take_is_judged_by_itself(life: Life) -> None:
+    slices = {"slices": ["contract"], "metrics": ["feature_drift", "accuracy", "label_drift", "data_quality"]}
+    watched(life, **slices, alert_thresholds={"label_drift": 9.0})
+    contracts = {f"[contract={level}]" for level in ("monthly", "yearly")}
+    assert {f"charges {each}" for each in contracts} <= drifted(life)
+    measured = life.read("monitoring", "performance").filter(pl.col("role") == "champion").drop_nulls("value")
+    assert {f"label_drift {each}" for each in contracts} <= set(measured["metric"])
+    assert {f"rows {each}" for each in contracts} <= set(life.read("monitoring", "quality")["subject"])
+
+
 def test_labels_that_are_not_those_learned_from_are_told_and_raise_an_alarm_where_a_threshold_says_so(
     life: Life,
 ) -> None:

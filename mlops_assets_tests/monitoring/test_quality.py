@@ -20,13 +20,15 @@ from mlops_assets.monitoring.quality import (
     windows_before,
     write_quality,
 )
+from mlops_assets.monitoring.slices import told
 from mlops_assets.monitoring.track import Tracked
 from mlops_assets.monitoring.watch import Watched
 from mlops_assets.monitoring.windows import Clock
 
 TRAINING = pl.DataFrame({"x": [1.0, 2.0, 3.0, None] * 250, "kind": ["a", "b"] * 500})
 CLOCK = Clock("UTC", datetime(2024, 2, 1, tzinfo=UTC))
-NOTHING_BEFORE = pl.DataFrame(schema={"check": pl.String, "value": pl.Float64})
+NOTHING_BEFORE = pl.DataFrame(schema={"check": pl.String, "subject": pl.String, "value": pl.Float64})
+SUBJECTS = {"failed_rules": "flights", "volume": "rows"}
 
 
 def config(**fields: Any) -> MonitoringConfig:
@@ -37,17 +39,20 @@ def look(
     rows: pl.DataFrame,
     *,
     arrived: Arrived | None = None,
+    part: str = "",
     before: pl.DataFrame = NOTHING_BEFORE,
     over: bool = True,
     **fields: Any,
 ) -> list[Quality]:
     reference = fit_reference(TRAINING, ["x", "kind"])
     current = summarise(rows, reference)
-    return window_quality({"": reference.profile}, {"": current}, arrived, before, config(**fields), over=over)
+    came = [arrived] if arrived else []
+    return window_quality({part: reference.profile}, {part: current}, came, before, config(**fields), over=over)
 
 
-def usual(**values: float) -> pl.DataFrame:
-    return pl.DataFrame({"check": list(values), "value": list(values.values())})
+def usual(part: str = "", **values: float) -> pl.DataFrame:
+    subjects = [told(SUBJECTS[check], part) for check in values]
+    return pl.DataFrame({"check": list(values), "subject": subjects, "value": list(values.values())})
 
 
 def failed(found: list[Quality]) -> list[str]:
@@ -83,6 +88,17 @@ def test_half_the_usual_rows_or_twice_as_many_are_told_once_the_window_is_over()
     assert failed(look(TRAINING, before=usual(volume=490))) == ["volume: 1,000 rows, usually 490"]
     assert failed(look(TRAINING, before=usual(volume=1500))) == []
     assert failed(look(TRAINING, before=usual(volume=2100), over=False)) == []
+
+
+def test_a_slice_has_rows_and_broken_rules_of_its_own() -> None:
+    part, broken = "origin=EWR", Arrived("flights", 1000, 300, "origin=EWR")
+    before = pl.concat([usual(volume=1000, failed_rules=0.3), usual(part, volume=2100, failed_rules=0.1)])
+    assert failed(look(TRAINING, arrived=broken, part=part, before=before)) == [
+        "failed rules of flights [origin=EWR]: 30.0% of the rows, usually 10.0%",
+        "volume: 1,000 rows [origin=EWR], usually 2,100",
+    ]
+    thin = look(TRAINING.head(60), part=part, before=usual(part, volume=20))
+    assert [(one.check, one.verdict) for one in thin if one.check == "volume"] == [("volume", "insufficient_data")]
 
 
 def test_too_few_rows_fail_nothing() -> None:
