@@ -84,7 +84,10 @@ def track(
 
 def known(table: str, config: "MonitoringConfig", clock: Clock) -> Tracked:
     """What the table says of the newest windows, and the breaches of the champion's newest whose labels are due."""
-    read = windowed.read_back(table, lambda rows: bool(_judged(rows, config, clock)), of_length(config.window))
+    labelled = pl.col("max.labelled").fill_null(config.min_sample) >= config.min_sample
+    read = windowed.read_back(
+        table, lambda rows: bool(_judged(rows, config, clock)), of_length(config.window), telling=labelled
+    )
     if read.is_empty():
         return Tracked(pl.DataFrame())
     performance = read.sort("window", "version", "role")

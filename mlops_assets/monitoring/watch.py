@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlops_assets.config import MonitoringConfig
 
 PREDICTION = "prediction"  # the model's output, watched as a feature
+MOST_WINDOWS = 100  # that an alarm is told from: what began before them counts as begun with them
 
 
 @dataclass(frozen=True)
@@ -85,19 +86,19 @@ def _profiled(
 
 
 def history(tables: DriftTables, version: str, config: "MonitoringConfig", clock: Clock, *, rows: int = 0) -> Watched:
-    """What the drift table says of a champion's newest windows, back to one that no alarm outlasts.
+    """What the drift table says of a champion's newest windows, back to one that no alarm outlasts, but MOST_WINDOWS.
 
     The hours that a day has had so far are unlike the whole day: what it says before it is over is no verdict.
     """
 
     def calm(found: pl.DataFrame) -> bool:
         oldest = _verdicts(version, store.read_verdicts(found.filter(pl.col("window") == found["window"][0])))
-        return settled(oldest[0], config.hysteresis)
+        return settled(oldest[0], config.hysteresis) or found["window"].n_unique() >= MOST_WINDOWS
 
     stored = windowed.read_back(tables.drift, calm, are_over(config.window, clock), version)
     if stored.is_empty():
         return Watched(version, (), Alarm(), {}, rows)
-    found = store.read_verdicts(stored)
+    found = store.read_verdicts(windowed.last(stored, MOST_WINDOWS))
     windows = _verdicts(version, found)
     now = alarm(windows, consecutive=config.consecutive_windows, hysteresis=config.hysteresis)
     return Watched(version, windows, now, found, rows)

@@ -14,9 +14,9 @@ from mlops_assets.lake.maintenance import maintain
 from mlops_assets.lake.writing import quoted
 
 PERIOD = "period"
-FIRST_READ = 2
+FIRST_READ, FURTHER = 2, 4  # windows that are read first, and how many times as many next
 FEW = 8  # files of a period that is over; late rows make more, until they are put together
-TOLD = ("window", "batch")  # what the log says of each file; a log that says more costs every reader more
+TOLD = ("window", "batch", "labelled")  # what the log says of each file; what more it said would cost every reader
 ALL = pl.lit(True)
 
 
@@ -89,22 +89,38 @@ def read_windows(table: str, windows: Sequence[str], kept: pl.Expr = ALL) -> pl.
 
 
 def read_back(
-    table: str, enough: Callable[[pl.DataFrame], bool], kept: pl.Expr = ALL, version: str | None = None
+    table: str,
+    enough: Callable[[pl.DataFrame], bool],
+    kept: pl.Expr = ALL,
+    version: str | None = None,
+    *,
+    telling: pl.Expr = ALL,
 ) -> pl.DataFrame:
     """The rows of the newest windows, read further and further back until they are `enough`, oldest first; no row, and
-    no column, where there is no table.
+    no column, where there is no table. Behind the first windows only files are read that are `telling`, by what the
+    log says of them (`max.labelled`).
     """
     files = _files(table, version)
-    starts = [] if files.is_empty() else files["min.window"].unique().sort().to_list()
-    count, found = FIRST_READ, pl.DataFrame()
-    while starts:
+    if files.is_empty():
+        return pl.DataFrame()
+    starts = _starts(files)
+    newest = pl.col("max.window") >= starts[-FIRST_READ:][0]
+    # A table that was begun before the log said so says it of no file.
+    if set(telling.meta.root_names()) <= set(files.columns):
+        files = files.filter(newest | telling)
+        starts = _starts(files)
+    count = FIRST_READ
+    while True:
         oldest = starts[-min(count, len(starts))]
         newer = files.filter(pl.col("max.window") >= oldest)
         found = _rows(table, newer, (pl.col("window") >= oldest) & kept).sort("window", maintain_order=True)
         if count >= len(starts) or (found.height and enough(found)):
-            break
-        count *= 2
-    return found
+            return found
+        count *= FURTHER
+
+
+def _starts(files: pl.DataFrame) -> list[str]:
+    return files["min.window"].unique().sort().to_list()
 
 
 def last(rows: pl.DataFrame, count: int) -> pl.DataFrame:

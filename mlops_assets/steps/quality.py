@@ -63,7 +63,7 @@ def judge_new_windows(
         came = arrived(project, documents, config, lake, window, list(current))
         before = windows_before(table, version, window, config.window)
         found = window_quality(against, current, came, before, config, over=is_over(window, time))
-        if window in last[-1:]:
+        if window in last[-1:] and config.max_age is not None:
             found += freshness(newest_prediction(project, documents, lake), time.now, config)
         write_quality(table, version, {window: found})
 

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from mlops_assets.config import MonitoringConfig
 from mlops_assets.lake import delta
 from mlops_assets.monitoring import slices, store
 from mlops_assets.monitoring.store import DriftTables
-from mlops_assets.monitoring.watch import Watched, history, profiles_of, verdicts, watch
+from mlops_assets.monitoring.verdict import FeatureDrift
+from mlops_assets.monitoring.watch import MOST_WINDOWS, Watched, history, profiles_of, verdicts, watch
 from mlops_assets.monitoring.windows import Clock
 
 FEATURES = ["a", "b"]
@@ -108,6 +109,18 @@ def test_the_alarm_of_a_long_episode_is_read_back_to_its_beginning(tables: Drift
     assert (found.alarm.active, found.alarm.since) == (True, "2024-01-03")
     calm = see(tables, 13, "2024-01-13", rows(13))
     assert not calm.alarm.active
+
+
+@pytest.mark.parametrize(("verdict", "active"), [("drift", True), ("ok", False), ("insufficient_data", False)])
+def test_what_is_never_calm_is_read_a_hundred_windows_back_and_no_further(
+    tables: DriftTables, verdict: str, active: bool
+) -> None:
+    days = [str(date(2023, 1, 1) + timedelta(days=day)) for day in range(300)]
+    judged = {day: [FeatureDrift("a", "psi", 1.0, 0.0, 0.0, 0.9, 0.9, 0.9, 1.0, verdict, 900)] for day in days}
+    store.replace_verdicts(tables.drift, "1", judged)
+    found = history(tables, "1", config(), CLOCK)
+    assert [one.window for one in found.windows] == days[-MOST_WINDOWS:]
+    assert (found.alarm.active, found.alarm.since) == (active, days[-MOST_WINDOWS] if active else None)
 
 
 def test_the_state_is_told_from_the_newest_windows_alone(tables: DriftTables) -> None:

@@ -55,6 +55,15 @@ def test_one_window_of_a_month_that_is_over_is_replaced_and_its_neighbours_stay(
     ]
 
 
+def test_behind_the_newest_windows_only_files_are_read_that_the_log_calls_telling(table: str) -> None:
+    for day, labelled in zip(DAYS[:6], (0, 600, 0, 0, 0, 0), strict=True):
+        replace(table, of(day).with_columns(labelled=pl.lit(labelled)))
+    found = windowed.read_back(table, everything, telling=pl.col("max.labelled") >= 500)
+    assert found["window"].unique().sort().to_list() == [DAYS[1], *DAYS[4:6]]
+    unheard = windowed.read_back(table, everything, telling=pl.col("max.value") >= 500)
+    assert unheard["window"].n_unique() == 6
+
+
 def test_what_is_read_back_ends_where_it_is_enough(year: str) -> None:
     asked: list[int] = []
 
@@ -63,7 +72,7 @@ def test_what_is_read_back_ends_where_it_is_enough(year: str) -> None:
         return asked[-1] >= 3
 
     found = windowed.read_back(year, three)
-    assert asked == [2, 4]
+    assert asked == [2, 8]
     assert windowed.last(found, 3)["window"].unique().sort().to_list() == DAYS[-3:]
 
 
