@@ -11,6 +11,7 @@ from mlops_assets.monitoring.any_metric import Classes, any_metric
 from mlops_assets.monitoring.bins import Floats
 from mlops_assets.monitoring.bootstrap import bootstrap_interval
 from mlops_assets.monitoring.directions import canonical, higher_is_better
+from mlops_assets.monitoring.errors import MonitoringError
 from mlops_assets.monitoring.estimates import PREFIX, estimate
 from mlops_assets.monitoring.metrics import METRICS, Outcomes, score, undefined
 from mlops_assets.monitoring.performance import MetricValue, WindowPerformance
@@ -38,7 +39,8 @@ def window_performance(
     classifiers (of the predicted one where there are more than two), and the label, null where it has not arrived.
     `classes` gives the labels that a version tells apart, ascending, the positive one last where there are two; without
     it they are 0 and 1. `estimates` name metrics that are also estimated without labels.
-    ValueError for a missing column, an unknown metric, or labels of a version that does not say its classes.
+    MonitoringError for a missing column or labels of a version that does not say its classes, ValueError for an unknown
+    metric.
     """
     _require_columns(frame, [window, version, prediction, label])
     directions = [higher_is_better(name) for name in metrics]
@@ -69,7 +71,7 @@ def _classes(labels: pl.Series, column: str, version: str, classes: Callable[[st
     seen = labels.drop_nulls().unique().sort().to_list()
     if known or set(seen) <= {0, 1}:
         return known or (0, 1)
-    raise ValueError(
+    raise MonitoringError(
         f"column '{column}' holds {seen[:5]}, and version {version} does not say which classes it tells apart: "
         "an earlier package trained it; train it again"
     )
@@ -136,4 +138,4 @@ def _require_columns(frame: pl.DataFrame, columns: Sequence[str]) -> None:
         if name not in frame.columns:
             nearest = get_close_matches(name, frame.columns, n=1)
             hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are {', '.join(frame.columns)}"
-            raise ValueError(f"there is no column {name!r} to measure performance on; {hint}")
+            raise MonitoringError(f"there is no column {name!r} to measure performance on; {hint}")

@@ -19,6 +19,7 @@ from mlops_assets.monitoring.bins import (
     quantile_edges,
 )
 from mlops_assets.monitoring.columns import as_numbers, kind_of
+from mlops_assets.monitoring.errors import MonitoringError
 from mlops_assets.monitoring.histogram import EdgeGrid, count_values
 from mlops_assets.monitoring.storage import FRAME_SCHEMA, from_frame, reference_from_frame, to_frame
 from mlops_assets.monitoring.summary import (
@@ -60,7 +61,7 @@ def fit_reference(
 
     `bins` bound the verdict's bins, `fine_bins` those of KS and Wasserstein; equal edges are merged and a
     value with the weight of a bin is a bin of its own. Beyond `max_levels` the rarest levels become `other`.
-    NaN is null. ValueError for a column that is not there or has no distribution.
+    NaN is null. MonitoringError for a column that is not there or has no distribution.
     """
     data = frame.lazy().select(_present(frame.lazy().collect_schema(), columns)).collect()
     fitted = {name: _fit(data[name], bins, fine_bins, max_levels) for name in columns}
@@ -70,7 +71,7 @@ def fit_reference(
 def summarise(frame: pl.LazyFrame | pl.DataFrame, reference: Reference) -> Profile:
     """Count a frame's rows into the reference's bins, batch by batch in one pass over the columns it needs.
 
-    ValueError for a column that is not there or is no longer of its reference's type.
+    MonitoringError for a column that is not there or is no longer of its reference's type.
     """
     bins, lazy = reference.bins, frame.lazy()
     schema = lazy.collect_schema()
@@ -131,13 +132,17 @@ def _present_values(series: pl.Series) -> Floats:
 
 
 def _fit(series: pl.Series, bins: int, fine_bins: int, max_levels: int) -> ColumnProfile:
-    try:
-        kind = kind_of(series.dtype)
-    except ValueError as problem:
-        raise ValueError(f"column {series.name!r}: {problem}") from None
+    kind = _kind(series.name, series.dtype)
     if kind in ("string", "boolean", "null"):
         return _fit_levels(series, max_levels)
     return _fit_numbers(series, bins, fine_bins, temporal=kind == "time")
+
+
+def _kind(name: str, dtype: pl.DataType) -> str:
+    try:
+        return kind_of(dtype)
+    except ValueError as problem:
+        raise MonitoringError(f"column {name!r}: {problem}") from None
 
 
 def _fit_numbers(series: pl.Series, bins: int, fine_bins: int, *, temporal: bool) -> ColumnProfile:
@@ -164,17 +169,18 @@ def _present(schema: pl.Schema, columns: Sequence[str]) -> list[str]:
         if name not in schema:
             nearest = get_close_matches(name, schema.names(), n=1)
             hint = f"; did you mean {nearest[0]!r}?" if nearest else f"; there are {', '.join(schema.names())}"
-            raise ValueError(f"there is no column {name!r} to profile{hint}")
+            raise MonitoringError(f"there is no column {name!r} to profile{hint}")
     return list(columns)
 
 
 def _require_type(name: str, dtype: pl.DataType, bins: Bins) -> None:
-    kind = kind_of(dtype)
+    kind = _kind(name, dtype)
     expected = ("time" if bins.temporal else "number") if isinstance(bins, NumericBins) else "category"
     found = "category" if kind in ("string", "boolean") else kind
     if found not in (expected, "null"):
-        raise ValueError(
-            f"column {name!r} was a {expected} in the reference and is a {found} ({dtype}) now; fit a new reference"
+        raise MonitoringError(
+            f"column {name!r} was a {expected} in the reference and is a {found} ({dtype}) now; give it back its type, "
+            "or train anew on what it is (a reference_dataset has to have it too)"
         )
 
 

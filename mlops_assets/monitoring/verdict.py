@@ -159,18 +159,19 @@ def _measure(name: str, reference: Profile, current: Profile, method: str, min_s
     if rows == 0 or len(first) == 0:
         return _Measured(name, applied, 0.0, 1.0, 0.0, 0.0, 0.0, now.rows, sufficient=False)
     psi = statistics.psi(first, second)
-    p_value = statistics.chi_square(*effects.pool_sparse(first, second))[1]
     statistic, distance = psi, psi
-    if applied == "chi_square":
-        statistic, p_value = statistics.chi_square(*effects.pool_sparse(first, second))
-    elif applied == "ks_test":
+    p_value: float | None = None
+    if applied == "ks_test":
         statistic, p_value = effects.ordered_ks(then, now)
     elif applied == "mmd":
         statistic, p_value = effects.mmd(then, now)
     elif applied == "wasserstein":
         statistic, distance = effects.wasserstein(then, now)
-    elif applied != "psi":
+    elif applied not in ("psi", "chi_square"):
         statistic = distance = getattr(statistics, applied)(first, second)
+    if p_value is None:
+        contingency, p_value = statistics.chi_square(*effects.pool_sparse(first, second))
+        statistic = contingency if applied == "chi_square" else statistic
     sufficient = rows >= min_sample and rows / len(first) >= effects.ROWS_PER_BIN and pooled <= 0.5
     debiased = psi - statistics.psi_bias(first, second)
     return _Measured(name, applied, statistic, p_value, psi, debiased, distance, now.rows, sufficient)

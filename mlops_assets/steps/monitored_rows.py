@@ -131,10 +131,12 @@ def labelled_before(
 
 def _with_labels(project: Project, documents: ModelDocuments, made: pl.DataFrame, lake: Warehouse) -> pl.DataFrame:
     features, label = documents.features.config, documents.training.config.target_column
+    rows = _with_features(project, documents, made, lake)
+    if label in rows.columns:  # as training has it, the feature table's comes first
+        return rows
     time, source = features.timestamp_column, locate(project, features.source_table, lake)
     span = pl.col(time).is_between(made[time].min(), made[time].max())
     labels = delta.scan(source).filter(span).select(*features.primary_keys, label).collect()
     # Not a number is no label: a metric over it would be none.
     labels = labels.with_columns((cs.by_name(label) & cs.float()).fill_nan(None))
-    rows = _with_features(project, documents, made, lake)
     return rows.join(labels, on=features.primary_keys, how="left", maintain_order="left")

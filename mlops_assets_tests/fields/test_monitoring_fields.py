@@ -156,6 +156,16 @@ def test_a_reference_path_where_nothing_is_is_given_the_champions_training_rows(
     assert delta.version(path) == 0
 
 
+def test_a_reference_of_other_types_is_refused_in_a_sentence(life: Life, tmp_path: Path) -> None:
+    path = str(tmp_path / "texts")
+    customers(9).with_columns(pl.col("charges").cast(pl.String)).write_delta(path)
+    reference = {"data_drift_detection": {"reference_dataset": path}}
+    result = life.run("monitoring/drift", deployment=BATCH, monitoring=reference)
+    (failed,) = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failed.user_failure_data is not None
+    assert "charges" in str(failed.user_failure_data.description)
+
+
 def test_data_quality_is_looked_at_where_it_is_asked_for(life: Life) -> None:
     result = watched(life, metrics=["feature_drift", "data_quality"])
     (whole,) = [each for each in result.get_asset_check_evaluations() if each.check_name == "whole"]
