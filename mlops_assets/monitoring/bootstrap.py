@@ -1,4 +1,6 @@
-"""Intervals of a metric by resampling rows, all samples at once."""
+"""Intervals of metrics by resampling rows, all samples at once."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,18 +10,28 @@ from mlops_assets.monitoring.metrics import Metric, Outcomes
 BLOCK = 4_000_000
 
 
-def bootstrap_interval(
-    metric: Metric, outcomes: Outcomes, *, samples: int = 200, seed: int = 0, level: float = 0.95
-) -> tuple[float, float] | None:
-    """Percentile interval over resampled rows; None where fewer than half of the samples have a value."""
+Interval = tuple[float, float]
+
+
+def bootstrap_interval(metric: Metric, outcomes: Outcomes, *, samples: int = 200, seed: int = 0) -> Interval | None:
+    """95 % percentile interval over resampled rows; None where fewer than half of the samples have a value."""
+    return bootstrap_intervals([metric], outcomes, samples=samples, seed=seed)[0]
+
+
+def bootstrap_intervals(
+    metrics: Sequence[Metric], outcomes: Outcomes, *, samples: int = 200, seed: int = 0
+) -> list[Interval | None]:
+    """Those of several metrics over the same resampled rows."""
+    if not metrics:
+        return []
     random, n = np.random.default_rng(seed), len(outcomes.label)
     block = max(BLOCK // max(n, 1), 1)
-    values = np.concatenate(
-        [
-            metric.weighted(outcomes, _resampled(random, min(block, samples - start), n))
-            for start in range(0, samples, block)
-        ]
-    )
+    drawn = (_resampled(random, min(block, samples - start), n) for start in range(0, samples, block))
+    values = zip(*([metric.weighted(outcomes, rows) for metric in metrics] for rows in drawn), strict=True)
+    return [_interval(np.concatenate(found), samples) for found in values]
+
+
+def _interval(values: NDArray[np.float64], samples: int, level: float = 0.95) -> Interval | None:
     found = values[np.isfinite(values)]
     if len(found) * 2 < samples:
         return None

@@ -1,15 +1,15 @@
 """How well a model did, window by window, once labels arrive."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from mlops_assets.monitoring.any_metric import Classes, any_metric
+from mlops_assets.monitoring.any_metric import NONE, Classes, Interval, any_metric
 from mlops_assets.monitoring.bins import Floats
-from mlops_assets.monitoring.bootstrap import bootstrap_interval
+from mlops_assets.monitoring.bootstrap import bootstrap_intervals
 from mlops_assets.monitoring.directions import canonical, higher_is_better
 from mlops_assets.monitoring.errors import MonitoringError
 from mlops_assets.monitoring.estimates import PREFIX, estimate
@@ -33,7 +33,8 @@ def window_performance(
     samples: int = 200,
     seed: int = 0,
 ) -> list[WindowPerformance]:
-    """Metrics per window and version, in their order; the first of `metrics` has a bootstrap interval.
+    """Metrics per window and version, in their order, with bootstrap intervals; of those that have no formula over many
+    weightings at once only the first of `metrics` has one.
 
     `frame` has a row per prediction: window, version, prediction, `probability` of the positive class for
     classifiers (of the predicted one where there are more than two), and the label, null where it has not arrived.
@@ -43,7 +44,7 @@ def window_performance(
     metric.
     """
     _require_columns(frame, [window, version, prediction, label])
-    directions = [higher_is_better(name) for name in metrics]
+    wanted = {canonical(name): higher_is_better(name) for name in metrics}
     is_classifier = bool(estimates) or any(_classifies(name) for name in metrics)
     shown = [pl.col(prediction).alias("prediction"), pl.col(label).alias("label")]
     given = pl.col(probability).cast(pl.Float64) if probability in frame.columns else pl.lit(None, pl.Float64)
@@ -52,10 +53,7 @@ def window_performance(
     for key, rows in sorted(found.group_by("window", "version"), key=lambda item: _sortable(item[0])):
         told = _classes(rows["label"], label, str(key[1]), classes) if is_classifier else None
         known = rows.drop_nulls(["label", "prediction"])
-        measured = [
-            _measure(canonical(name), better, known, told, (0 if index else samples, seed))
-            for index, (name, better) in enumerate(zip(metrics, directions, strict=True))
-        ]
+        measured = _measured(wanted, known, told, samples, seed)
         measured += [_estimated(name, rows, told or ()) for name in estimates]
         described.append(WindowPerformance(str(key[0]), str(key[1]), rows.height, known.height, tuple(measured)))
     return described
@@ -77,20 +75,35 @@ def _classes(labels: pl.Series, column: str, version: str, classes: Callable[[st
     )
 
 
-def _measure(
-    name: str, better: bool, known: pl.DataFrame, classes: Classes | None, bootstrap: tuple[int, int]
-) -> MetricValue:
-    samples, seed = bootstrap
-    quick = METRICS.get(name)
-    if quick is None or not _two(known["label"], classes):
-        value, (lower, upper), reason = any_metric(name, known, classes, samples=samples, seed=seed)
-        return MetricValue(name, value, lower, upper, better, reason)
+def _measured(
+    wanted: Mapping[str, bool], known: pl.DataFrame, classes: Classes | None, samples: int, seed: int
+) -> list[MetricValue]:
+    """Each metric by name, which says whether higher is better."""
+    at_once = _at_once(wanted, known, classes, samples, seed) if _two(known["label"], classes) else {}
+    found = []
+    for place, (name, better) in enumerate(wanted.items()):
+        drawn = 0 if place else samples
+        value, (lower, upper), reason = at_once.get(name) or any_metric(name, known, classes, samples=drawn, seed=seed)
+        found.append(MetricValue(name, value, lower, upper, better, reason))
+    return found
+
+
+def _at_once(
+    names: Iterable[str], known: pl.DataFrame, classes: Classes | None, samples: int, seed: int
+) -> dict[str, tuple[float | None, Interval, str | None]]:
+    """Value, interval and the reason where there is none, of the metrics that have a formula over many weightings."""
+    quick = {name: METRICS[name] for name in names if name in METRICS}
+    if not quick:  # labels of a clustering may be words
+        return {}
     outcomes = _outcomes(known, classes)
-    if (reason := undefined(quick, outcomes)) is not None:
-        return MetricValue(name, None, higher_is_better=better, reason=reason)
-    interval = bootstrap_interval(quick, outcomes, samples=samples, seed=seed) if samples else None
-    lower, upper = interval or (None, None)
-    return MetricValue(name, score(quick, outcomes), lower, upper, better)
+    reasons = {name: undefined(each, outcomes) for name, each in quick.items()}
+    defined = {name: each for name, each in quick.items() if reasons[name] is None}
+    intervals = bootstrap_intervals(list(defined.values()), outcomes, samples=samples, seed=seed) if samples else []
+    drawn = dict(zip(defined, intervals, strict=False))
+    return {
+        name: (score(each, outcomes) if name in defined else None, drawn.get(name) or NONE, reasons[name])
+        for name, each in quick.items()
+    }
 
 
 def _two(labels: pl.Series, classes: Classes | None) -> bool:

@@ -32,7 +32,7 @@ PERFORMANCE_SCHEMA = pl.Schema(
 
 @dataclass(frozen=True)
 class MetricValue:
-    """A metric's value with its 95 % bootstrap interval (main metric only), or None and the reason why."""
+    """A metric's value with its 95 % bootstrap interval (as far as it has one), or None and the reason why."""
 
     name: str
     value: float | None
