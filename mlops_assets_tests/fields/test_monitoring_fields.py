@@ -100,7 +100,7 @@ def test_a_slice_by_a_column_that_the_model_does_not_take_is_judged_by_itself(li
     slices = {"slices": ["contract"], "metrics": ["feature_drift", "accuracy", "label_drift", "data_quality"]}
     watched(life, **slices, alert_thresholds={"label_drift": 9.0})
     contracts = {f"[contract={level}]" for level in ("monthly", "yearly")}
-    assert {f"charges {each}" for each in contracts} <= drifted(life)
+    assert {f"{name} {each}" for each in contracts for name in ("charges", "prediction")} <= set(drift(life)["feature"])
     measured = life.read("monitoring", "performance").filter(pl.col("role") == "champion").drop_nulls("value")
     assert {f"label_drift {each}" for each in contracts} <= set(measured["metric"])
     assert {f"rows {each}" for each in contracts} <= set(life.read("monitoring", "quality")["subject"])

@@ -52,7 +52,9 @@ def look(
 
 def usual(part: str = "", **values: float) -> pl.DataFrame:
     subjects = [told(SUBJECTS[check], part) for check in values]
-    return pl.DataFrame({"check": list(values), "subject": subjects, "value": list(values.values())})
+    return pl.DataFrame(
+        {"check": list(values), "subject": subjects, "value": [float(each) for each in values.values()]}
+    )
 
 
 def failed(found: list[Quality]) -> list[str]:
