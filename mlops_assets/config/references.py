@@ -47,10 +47,12 @@ def unknown_tables(project: Project) -> Iterator[Problem]:
 
 
 def source_of(project: Project, data: Document[DataConfig]) -> TableRef | None:
-    """The project's own table that a data document reads, or None where its source lies outside."""
+    """The project's own table that a data document reads, or None where its source lies outside: a qualified name is
+    that of a table elsewhere unless another document says it word for word.
+    """
     if data.config.format != "delta":
         return None
-    return resolve_table(project, data.config.source_path, data)
+    return resolve_table(project, data.config.source_path, data, exact=True)
 
 
 def circular_tables(project: Project) -> Iterator[Problem]:

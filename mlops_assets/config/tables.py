@@ -40,15 +40,18 @@ def tables_of(project: Project) -> Iterator[tuple[TableRef, Document[Any]]]:
         yield TableRef("gold", "predictions"), deployment
 
 
-def resolve_table(project: Project, reference: str, reader: Document[Any] | None = None) -> TableRef | None:
+def resolve_table(
+    project: Project, reference: str, reader: Document[Any] | None = None, *, exact: bool = False
+) -> TableRef | None:
     """The project's table that a reference names, or None where it names none.
 
     In this order: the documented `destination_path`, `feature_table_name` or `offline_store_path`;
-    `silver/flights`; a bare or dotted name by its last part, silver before gold, where
-    a match that `reader` itself writes means that the name stands for something outside.
+    `silver/flights`; a bare name or, unless it is to be `exact`, a dotted one by its last part, silver before gold,
+    where a match that `reader` itself writes means that the name stands for something outside.
     """
     name = reference.strip().rstrip("/").removeprefix(f"{project.name}/")
-    return _by_path(project, name) or _by_key(project, name) or _by_last_part(project, name, reader)
+    found = _by_path(project, name) or _by_key(project, name)
+    return found or (None if exact and not _is_bare(name) else _by_last_part(project, name, reader))
 
 
 def _by_path(project: Project, name: str) -> TableRef | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SOURCE, TABLE = "source", "source_table"
 VERSIONS = 40  # bits
+ELSEWHERE = "another document's table is named as that document's destination_path has it, any other by its path"
 # Rows of any place that the source was at; a folder may have moved, and its tables with it.
 OF_A_TABLE = "_source_file LIKE '%@%'"
 
@@ -82,7 +83,7 @@ def _source_version(config: "DataConfig", location: str) -> int:
     """The version of the source to come to."""
     newest = delta.version(location)
     if newest is None:
-        raise SourceMissing(f"there is no Delta table at {location}")
+        raise SourceMissing(f"there is no Delta table at {location}; {ELSEWHERE}")
     wanted = config.source_version
     if wanted is not None and wanted > newest:
         raise LakeError(f"{location}: there is no version {wanted}; the newest is {newest}")

@@ -52,3 +52,19 @@ def test_a_source_of_the_same_last_part_is_not_the_table_itself(project: Project
     (data,) = project.data
     assert source_of(project, data) is None
     assert resolve_table(project, "main.raw.flights") == TableRef("silver", "flights")
+
+
+@pytest.mark.parametrize(
+    ("source", "table"),
+    [("prod.raw.events", None), ("events", "silver/events"), ("main.shop.events", "silver/events")],
+)
+def test_a_qualified_source_is_a_documents_table_only_by_its_whole_name(
+    load: Load, source: str, table: str | None
+) -> None:
+    events = "source_path: ./events.csv\nformat: csv\ndestination_path: main.shop.events\n"
+    project = load(
+        {"pipeline.yaml": documents.PIPELINE, "events.data.yaml": events,
+         "clean.data.yaml": f"source_path: {source}\ndestination_path: main.shop.clean\n"}
+    )  # fmt: skip
+    clean = next(each for each in project.data if each.name == "clean")
+    assert (str(found) if (found := source_of(project, clean)) else None) == table
