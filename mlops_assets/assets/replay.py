@@ -16,8 +16,9 @@ from mlops_assets.config.rule_types import rule_tables
 from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Run
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.lake.quarantine import Overrides, replay, waiting_rows
+from mlops_assets.lake.quarantine import waiting_rows
 from mlops_assets.lake.refine import DataTables, Refined
+from mlops_assets.lake.replay import Overrides, replay
 from mlops_assets.steps.shown import outcome_table, row_metadata, table_metadata
 from mlops_assets.steps.tables import path_of, tables_of
 

@@ -4,11 +4,13 @@ import polars as pl
 import pytest
 
 from mlops_assets.config import DataConfig
-from mlops_assets.lake import delta, quarantine
+from mlops_assets.lake import delta
+from mlops_assets.lake import replay as replaying
 from mlops_assets.lake.batch import Run
 from mlops_assets.lake.errors import LakeError
-from mlops_assets.lake.quarantine import Overrides, replay, waiting_rows
+from mlops_assets.lake.quarantine import waiting_rows
 from mlops_assets.lake.refine import Refined
+from mlops_assets.lake.replay import Overrides, replay
 from mlops_assets_tests.lake.conftest import Lake
 
 ORDERS = "id,amount,day\n1,10,2024-01-01\n2,-5,2024-01-02\n3,abc,2024-01-03\n4,-7,2024-01-04\n"
@@ -81,7 +83,7 @@ def test_a_replay_that_was_killed_between_its_commits_is_finished_as_it_was_mean
     lake.write("a.csv", ORDERS)
     lake.load(config)
     with monkeypatch.context() as killed:
-        killed.setattr(quarantine, "write_silver", _killed)
+        killed.setattr(replaying, "write_silver", _killed)
         with pytest.raises(KeyboardInterrupt):
             replayed(
                 lake, config, where="id == '2'", repair={"amount": "'-1'" if released else "'6'"}, release=released
@@ -97,7 +99,7 @@ def test_a_row_whose_rule_was_made_stricter_after_a_kill_waits_on(lake: Lake, mo
     lake.write("a.csv", ORDERS)
     lake.load(document(lake))
     with monkeypatch.context() as killed:
-        killed.setattr(quarantine, "write_silver", _killed)
+        killed.setattr(replaying, "write_silver", _killed)
         with pytest.raises(KeyboardInterrupt):
             replayed(lake, document(lake, {"name": "positive", "condition": "amount > -8"}))
     replayed(lake, document(lake, MENDED))

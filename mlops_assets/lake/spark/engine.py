@@ -12,14 +12,13 @@ from mlops_assets.config.platform import SparkConfig
 from mlops_assets.lake.batch import Batch, Run
 from mlops_assets.lake.shape import FAILED
 from mlops_assets.lake.sources import SourceFile
-from mlops_assets.lake.spark import delta, merging
+from mlops_assets.lake.spark import delta, merging, writing
 from mlops_assets.lake.spark.arrivals import arrivals, corrected, with_vanished, without
 from mlops_assets.lake.spark.files import ROW_ID, read_file
 from mlops_assets.lake.spark.history import history
 from mlops_assets.lake.spark.partition import parted
 from mlops_assets.lake.spark.prepare import prepare, without_duplicates
 from mlops_assets.lake.spark.session import open_session
-from mlops_assets.lake.spark.types import quoted
 from mlops_assets.lake.stretches import Stretch
 from mlops_assets.rules import Rule, RuleOutcome
 from mlops_assets.rules.spark_operations import functions
@@ -40,14 +39,15 @@ class SparkEngine:
         self._config, self._open = config, session
         self._kept: list[DataFrame] = []
 
-    fitting = staticmethod(delta.fitting)
-    append = staticmethod(delta.append)
-    overwrite = staticmethod(delta.overwrite)
+    fitting = staticmethod(writing.fitting)
+    append = staticmethod(writing.append)
+    overwrite = staticmethod(writing.overwrite)
     merge = staticmethod(merging.merge)
     without_duplicates = staticmethod(without_duplicates)
     parted = staticmethod(parted)
     with_vanished = staticmethod(with_vanished)
     history = staticmethod(history)
+    distinct = staticmethod(delta.distinct)
 
     @cached_property
     def session(self) -> "SparkSession":
@@ -114,10 +114,6 @@ class SparkEngine:
         return self.prepare(
             config, reduce(lambda one, other: one.unionByName(other), parts), run, others, rules
         ).outcomes
-
-    def distinct(self, frame: "DataFrame", columns: Sequence[str]) -> list[dict[str, Any]]:
-        """The values that rows have in some columns, each once."""
-        return [row.asDict() for row in frame.select(*map(quoted, columns)).distinct().collect()]
 
     def count(self, frame: "DataFrame") -> int:
         """The number of rows."""

@@ -10,6 +10,7 @@ from mlops_assets.lake.history import CURRENT, FROM, GONE, OWN, TO, no_time, unt
 from mlops_assets.lake.spark import delta
 from mlops_assets.lake.spark.transforms import INTERNAL, PLACE, ROW
 from mlops_assets.lake.spark.types import quoted
+from mlops_assets.lake.spark.writing import fitting
 from mlops_assets.rules.spark_operations import functions
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def history(config: "DataConfig", rows: "DataFrame", silver: str) -> "DataFrame"
     seen = _dated(config, rows)
     if not tables.exists(silver):
         return _versions(keys, seen, untracked(config)).withColumn(GONE, f.lit(False))
-    delta.fitting(silver, rows)
+    fitting(silver, rows)
     stored = delta.scan(seen.sparkSession, silver)
     known = stored.join(seen.select(*map(quoted, keys)).distinct(), on=keys, how="left_semi")
     every = known.drop(TO, CURRENT).unionByName(seen, allowMissingColumns=True)

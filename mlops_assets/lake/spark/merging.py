@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from mlops_assets.lake import delta
-from mlops_assets.lake.spark.delta import append, fitting, on_conflict, record, require, scan, told
+from mlops_assets.lake.spark.delta import scan
 from mlops_assets.lake.spark.storable import normalised
 from mlops_assets.lake.spark.types import name_in_sql, quoted
+from mlops_assets.lake.spark.writing import append, fitting, on_conflict, record, require, told
 from mlops_assets.lake.writing import CONFIGURATION, Seen, Written
 from mlops_assets.rules.spark_operations import functions
 
