@@ -13,26 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.config import Document, Project
 from mlops_assets.config.shipped import unpacked
-from mlops_assets.features.errors import FeatureError
 from mlops_assets.lake.engine import Engine
-from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.lake.polars import POLARS
-from mlops_assets.registry import ModelRegistry, RegistryError
+from mlops_assets.registry import ModelRegistry
 from mlops_assets.registry.unity import UnityModels
-from mlops_assets.rules import RuleError
 from mlops_assets.secrets import VARIABLE as SECRET_STORE
-from mlops_assets.secrets import SecretError
 from mlops_assets.steps import data, features, model
+from mlops_assets.steps.errors import MENDABLE
 from mlops_assets.steps.result import Shown, StepResult, StepRun
 from mlops_assets.steps.unity import registered
-from mlops_assets.training.errors import TrainingError
 from mlops_assets.unity_tables import UnityCatalog, UnityTables, teller
 
 if TYPE_CHECKING:
     from dagster_pipes import PipesContext
 
-MENDABLE = (LakeError, RuleError, SecretError, FeatureError, TrainingError, RegistryError)
 REPORT_SECONDS = 2.0
 
 

@@ -28,7 +28,7 @@ from mlops_assets.monitoring.message import Message
 from mlops_assets.monitoring.quality import read_quality
 from mlops_assets.monitoring.track import known
 from mlops_assets.monitoring.watch import history
-from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
+from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.steps.monitoring_tables import (
     clock,
     drift_tables,
@@ -70,12 +70,11 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        with as_failure(RegistryError):
-            champion = registry.require_champion(documents.model)
         gate = model_key(project, documents.training.name)
         chosen = with_launch_config(document.config, config)
         refused = refusals_in_a_row(context.instance, gate) if chosen.retraining.stop_after_refusals else 0
-        now = _standing(project, documents, chosen, champion, lake, refused)
+        with as_failure():
+            now = _standing(project, documents, chosen, registry.require_champion(documents.model), lake, refused)
         channels = {channel_name(each): each for each in _channels(chosen)}
 
         def send(name: str, message: Message) -> Delivery:
@@ -85,17 +84,18 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
 
         table = lake.table(project.name, "monitoring", "alerts")
         at = datetime.now(UTC)
-        log = tell(
-            table,
-            now,
-            list(channels),
-            send,
-            at=at,
-            window=chosen.alerting.aggregation_window if chosen.alerting else timedelta(0),
-            page=page_link(project, lake, os.environ),
-            lock=page_file(project, lake).with_name("alerts.lock"),
-            details=chosen.alerting is None or chosen.alerting.include_details,
-        )
+        with as_failure():
+            log = tell(
+                table,
+                now,
+                list(channels),
+                send,
+                at=at,
+                window=chosen.alerting.aggregation_window if chosen.alerting else timedelta(0),
+                page=page_link(project, lake, os.environ),
+                lock=page_file(project, lake).with_name("alerts.lock"),
+                details=chosen.alerting is None or chosen.alerting.include_details,
+            )
         done = StepResult(_metadata(table, log, now, at), [_delivered(log, list(channels))])
         yield from reported(context, project, key, lake, done)
 

@@ -30,11 +30,10 @@ from mlops_assets.monitoring.store import DriftTables
 from mlops_assets.monitoring.track import BASELINE, CHAMPION, last_windows
 from mlops_assets.monitoring.verdict import FeatureDrift
 from mlops_assets.monitoring.watch import history, profiles_of, verdicts
-from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
+from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.steps.monitoring_tables import clock, drift_tables, page_file, performance_table, quality_table
 from mlops_assets.steps.performance import model_metrics
 from mlops_assets.steps.unity import dashboard_tables
-from mlops_assets.workspace_dashboards import DashboardError
 
 MOST_DISTRIBUTIONS = 6
 MOST_ALERTS = 60
@@ -58,10 +57,10 @@ def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDef
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Materialized:
         file = page_file(project, lake)
-        with as_failure(RegistryError):
+        with as_failure():
             champion = registry.require_champion(documents.model)
             versions = registry.versions(documents.model)
-        data = dashboard_data(project, documents, config, lake, champion, versions)
+            data = dashboard_data(project, documents, config, lake, champion, versions)
         file.parent.mkdir(parents=True, exist_ok=True)
         # A reader never sees half a page.
         fresh = file.with_suffix(".new")
@@ -84,7 +83,7 @@ def _in_workspace(project: Project, title: str, lake: Warehouse) -> dict[str, dg
     if lake.catalog is None or lake.catalog.show is None:
         return {}
     schema = lake.catalog.tables.schema_in(project.pipeline.config.environment)
-    with as_failure(DashboardError):
+    with as_failure():
         address = lake.catalog.show(title, definition(title, dashboard_tables(project, schema, lake)))
     return {"databricks": dg.MetadataValue.url(address)}
 

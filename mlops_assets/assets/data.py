@@ -49,7 +49,8 @@ def source_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         lake: dg.ResourceParam[Warehouse],
     ) -> Materialized:
         location = lake.source(document.config.source_path)
-        written = land(sample.dataset, location, config.through, sample.rows)  # type: ignore[attr-defined]
+        with as_failure():
+            written = land(sample.dataset, location, config.through, sample.rows)  # type: ignore[attr-defined]
         context.log.info("%s files written to %s", len(written), location)
         return dg.MaterializeResult(
             metadata={
@@ -125,9 +126,9 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         with as_failure():
             run = StepRun(context.run.run_id, partitions=chosen_partitions(context))
             done = steps.silver(project, document, chosen, lake, run)
-        if not done.blocked:
-            tables = tables_of(lake, project, document.name)
-            done = with_lineage(done, silver_lineage(chosen, table_key(project, "bronze", document.name), tables))
+            if not done.blocked:
+                tables = tables_of(lake, project, document.name)
+                done = with_lineage(done, silver_lineage(chosen, table_key(project, "bronze", document.name), tables))
         yield from reported(context, project, key, lake, done)
 
     return silver

@@ -19,12 +19,9 @@ from mlops_assets.assets.rule_checks import block
 from mlops_assets.assets.verdicts import ROLLOUT, check_of, is_watched, version_before, watched, why
 from mlops_assets.config import DeploymentConfig, Document, Project
 from mlops_assets.config.lineage import training_set_name
-from mlops_assets.features.errors import FeatureError
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.registry import ModelRegistry, ModelVersion, RegistryError
+from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.resources.serving import Serving
-from mlops_assets.serving.errors import ServingError
-from mlops_assets.serving.signature import SignatureError
 from mlops_assets.steps.shown import numbers
 
 ORDER = ("development", "staging", "production")
@@ -73,7 +70,7 @@ def deployment_asset(
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         chosen = with_launch_config(document.config, config)
         require_promoter(chosen, context.run.tags)
-        with as_failure(RegistryError, ServingError, FeatureError, SignatureError):
+        with as_failure():
             serving.require(chosen)
             version = approved(registry, chosen)
             if chosen.requires_approval:
@@ -86,12 +83,14 @@ def deployment_asset(
         if not done.passed:
             yield from checks
             raise block(key, why(done, served))
-        moved = _promote(registry, chosen, version, served)
+        with as_failure():
+            moved = _promote(registry, chosen, version, served)
+            shown = _address(serving, chosen) if chosen.deployment_type == "serving_endpoint" else {}
+            shown |= graph_figures(chosen, served, lake, registry)
         context.log.info("%s: version %s (before: %s)", _where(chosen), served.version, version_before(done, served))
         yield dg.MaterializeResult(
             metadata={
-                **(_address(serving, chosen) if chosen.deployment_type == "serving_endpoint" else {}),
-                **graph_figures(chosen, served, lake, registry),
+                **shown,
                 "model": served.name,
                 "version": served.version,
                 "version_before": version_before(done, served),

@@ -11,7 +11,6 @@ from mlops_assets.assets.keys import Materialized, dependencies, shared, table_k
 from mlops_assets.assets.launchpad import LaunchConfig
 from mlops_assets.assets.reported import reported
 from mlops_assets.config import Document, FeatureConfig, Project
-from mlops_assets.features.errors import FeatureError
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.steps import features as steps
 from mlops_assets.steps.features import ONLINE, UNIQUE
@@ -39,10 +38,10 @@ def feature_asset(project: Project, document: Document[FeatureConfig]) -> dg.Ass
     def features(
         context: dg.AssetExecutionContext, config: FeatureLaunchConfig, lake: dg.ResourceParam[Warehouse]
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        with as_failure(FeatureError):
+        with as_failure():
             done = steps.features(project, document, lake, everything=config.full_refresh)
-        if not done.blocked:
-            done = with_lineage(done, gold_lineage(project, document, lake))
+            if not done.blocked:
+                done = with_lineage(done, gold_lineage(project, document, lake))
         yield from reported(context, project, key, lake, done)
 
     return features

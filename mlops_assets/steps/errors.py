@@ -1,0 +1,24 @@
+"""The errors of this package that a user can mend: documents, data, models, secrets and services are to blame."""
+
+from mlops_assets.features.errors import FeatureError
+from mlops_assets.lake.errors import LakeError
+from mlops_assets.monitoring.errors import MonitoringError
+from mlops_assets.registry import RegistryError
+from mlops_assets.rules import RuleError
+from mlops_assets.samples import SampleError
+from mlops_assets.secrets import SecretError
+from mlops_assets.serving.errors import ServingError
+from mlops_assets.serving.gateway_process import GatewayStartError
+from mlops_assets.serving.home import TokenFileError
+from mlops_assets.serving.model import ModelFormatError
+from mlops_assets.serving.signature import SignatureError
+from mlops_assets.training.errors import TrainingError
+from mlops_assets.trusted_types import UntrustedModelError
+from mlops_assets.unity_tables import UnityError
+from mlops_assets.workspace_dashboards import DashboardError
+
+MENDABLE: tuple[type[Exception], ...] = (
+    DashboardError, FeatureError, GatewayStartError, LakeError, ModelFormatError, MonitoringError, RegistryError,
+    RuleError, SampleError, SecretError, ServingError, SignatureError, TokenFileError, TrainingError, UnityError,
+    UntrustedModelError,
+)  # fmt: skip
