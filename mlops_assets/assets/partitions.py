@@ -6,7 +6,8 @@ from typing import Any
 import dagster as dg
 
 from mlops_assets.config import DataConfig, Document, Project
-from mlops_assets.lake.partition import FORMATS, instant
+from mlops_assets.config.partitions import instant
+from mlops_assets.lake.partition import FORMATS
 
 
 def partitions_of(project: Project, document: Document[DataConfig]) -> dg.PartitionsDefinition[str] | None:

@@ -20,6 +20,8 @@ from mlops_assets.config.reader import ReaderOptions
 from mlops_assets.config.transform_steps import ColumnType, TransformStep
 from mlops_assets.config.validation_rules import ValidationRule, named_rules
 
+HISTORY = ("valid_from", "valid_to", "is_current")  # what a table with write_mode scd2 has beside its columns
+
 
 class FreshnessConfig(StrictModel):
     """How old a table may grow."""

@@ -18,6 +18,15 @@ def misfits(config: "DataConfig") -> Iterator[Misfit]:
     if config.on_changed_source == "replace":
         yield from _of_corrections(config)
     yield from _of_source(config)
+    yield from _of_layout(config)
+
+
+def _of_layout(config: "DataConfig") -> Iterator[Misfit]:
+    """What the table's files and properties would not let a run or maintenance do."""
+    for name in config.z_order_by:
+        if name in config.partitioning_columns:
+            hint = "leave it out of z_order_by or of partitioning_columns"
+            yield f"column '{name}' is one value in every file that it parts", hint, "z_order_by"
 
 
 def _of_write_mode(config: "DataConfig") -> Iterator[Misfit]:

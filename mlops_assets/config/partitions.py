@@ -1,6 +1,6 @@
 """The partitions that a data document declares."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -33,14 +33,28 @@ class PartitionsConfig(StrictModel):
         if self.timed and self.start is None:
             raise refuse(f"{self.type} partitions need a start", field="type")
         for name, text in (("start", self.start), ("end", self.end)):
+            if text is not None and not self.timed:
+                raise refuse(f"{self.type} partitions have no {name}", "leave it out", field=name)
             if text is not None and not _is_instant(text):
                 raise refuse(f"'{text}' is no instant", "write 2024-01-01 or 2024-01-01T06:00", field=name)
+        if self.start and self.end and instant(self.end) <= instant(self.start):
+            raise refuse("end is not after start: no row belongs to a partition", field="end")
+        if self.keys and self.type != "static":
+            raise refuse(f"{self.type} partitions have no keys", "leave them out, or say `type: static`", field="keys")
+        if len(set(self.keys)) < len(self.keys):
+            raise refuse("a key is there twice", field="keys")
         return self
+
+
+def instant(text: str) -> datetime:
+    """An ISO 8601 text as an instant; UTC where it names no zone. Raises ValueError where it is none."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _is_instant(text: str) -> bool:
     try:
-        datetime.fromisoformat(text)
+        instant(text)
     except ValueError:
         return False
     return True

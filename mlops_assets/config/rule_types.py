@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 
 from mlops_assets.config.conditions import foreign_tables
-from mlops_assets.config.data import DataConfig
+from mlops_assets.config.data import HISTORY, DataConfig
 from mlops_assets.config.document import Document
 from mlops_assets.config.problems import Problem, did_you_mean
 from mlops_assets.config.project import Project
 from mlops_assets.config.rule_problems import rule_problem
-from mlops_assets.config.silver_schema import SilverSchema, silver_schema
+from mlops_assets.config.silver_schema import ARRIVAL, SilverSchema, silver_schema
 from mlops_assets.config.source import Path
 from mlops_assets.config.tables import TableRef, resolve_table
 from mlops_assets.config.transform_steps import Deduplicate, DropColumns
 from mlops_assets.rules import RuleError, Schema, check, columns, foreign_columns, parse
+
+OF_THE_TABLE = ("partitioning_columns", "z_order_by")  # name columns as they are written
 
 
 def type_problems(project: Project) -> Iterator[Problem]:
@@ -78,15 +80,35 @@ def _unknown_columns(schema: SilverSchema) -> Iterator[Problem]:
     if schema.open:
         return
     dropped = {name for step in config.transformation_steps if isinstance(step, DropColumns) for name in step.columns}
+    history = HISTORY if config.mode == "scd2" else ()
+    also = {"sensitive_columns": dropped, **dict.fromkeys(OF_THE_TABLE, history)}
     for path, name in _named_columns(config):
-        if name not in schema.columns and not (path[0] == "sensitive_columns" and name in dropped):
+        if name not in schema.columns and name not in also.get(path[0], ()):
             hint = did_you_mean(name, schema.columns)
             yield schema.document.problem(path, f"the table has no column '{name}'", hint)
+    yield from _partition_problem(schema)
+    for name in history:
+        if name in schema.columns:
+            told = f"column '{name}' is one that a history (scd2) has for itself"
+            yield schema.document.problem("write_mode", told, "rename or drop yours")
+
+
+def _partition_problem(schema: SilverSchema) -> Iterator[Problem]:
+    """Partitions are of the source's columns, or of bronze's own."""
+    parts, known = schema.document.config.partitions, {**schema.document.config.columns, **ARRIVAL}
+    if parts and parts.column not in known:
+        hint = did_you_mean(parts.column, known)
+        yield schema.document.problem("partitions.column", f"the source has no column '{parts.column}'", hint)
+    elif parts and parts.timed and known[parts.column] not in ("date", "datetime", "string"):
+        message = f"column '{parts.column}' is {known[parts.column]}, which says no {parts.type} partition"
+        yield schema.document.problem("partitions.column", message, "take a date or datetime")
 
 
 def _named_columns(config: DataConfig) -> Iterator[tuple[Path, str]]:
-    for field in ("primary_keys", "partitioning_columns", "z_order_by", "sensitive_columns"):
+    for field in ("primary_keys", "sensitive_columns", *OF_THE_TABLE):
         yield from (((field, index), name) for index, name in enumerate(getattr(config, field)))
+    if config.sequence:
+        yield ("sequence_by",) if config.sequence_by else ("partitions", "column"), config.sequence
     for number, step in enumerate(config.transformation_steps):
         if isinstance(step, Deduplicate):
             at: Path = ("transformation_steps", number)

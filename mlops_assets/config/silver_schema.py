@@ -87,8 +87,11 @@ def silver_schema(document: Document[DataConfig]) -> SilverSchema | None:
     if not config.columns:
         return None
     columns = {name: declared_type(kind) for name, kind in config.columns.items()}
-    columns |= {name: declared_type(ARRIVAL[own]) for own, name in config.arrival_columns.items()}
     schema = SilverSchema(document, columns, config.schema_evolution == "add")
+    for own, name in config.arrival_columns.items():
+        if name in columns:
+            schema.refuse(("arrival_columns", own), f"there is already a column '{name}'", "take another name")
+        columns[name] = declared_type(ARRIVAL[own])
     for index, step in enumerate(config.transformation_steps):
         _follow(schema, step, ("transformation_steps", index))
     return schema

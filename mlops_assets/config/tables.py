@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from mlops_assets.config.base import last_part
-from mlops_assets.config.data import DataConfig
+from mlops_assets.config.data import HISTORY, DataConfig
 from mlops_assets.config.document import Document
 from mlops_assets.config.project import Project
 from mlops_assets.config.transform_steps import Derive, DropColumns, RenameColumns, Split
@@ -104,7 +104,7 @@ def declared_columns(config: DataConfig) -> frozenset[str] | None:
     if not config.columns:
         return None
     columns = {*config.columns, *config.arrival_columns.values()}
-    history = {"valid_from", "valid_to", "is_current"} if config.mode == "scd2" else set()
+    history = set(HISTORY) if config.mode == "scd2" else set()
     for step in config.transformation_steps:
         match step:
             case DropColumns():

@@ -29,8 +29,9 @@ def ingest_delta(target: Target, location: str) -> Ingested:
 
     Raises:
         SourceMissing: there is no table.
-        SourceChanged: another is there by now, and the document says `on_changed_source: fail`.
-        LakeError: rows were changed or removed, or the wanted version lies before that of the rows in bronze.
+        SourceChanged: another is there by now, or rows were changed or removed, and the document says
+            `on_changed_source: fail`.
+        LakeError: the wanted version lies before that of the rows in bronze.
     """
     config = target.config
     newest = _source_version(config, location)
@@ -48,7 +49,13 @@ def ingest_delta(target: Target, location: str) -> Ingested:
     changed = _changed_versions(location, done, newest)
     if changed and config.on_changed_source == "ignore":
         return _ingest_versions(target, location, done, newest, changed)
-    replaces = bool(changed) and config.on_changed_source == "replace"
+    if changed and config.on_changed_source == "fail":
+        raise SourceChanged(
+            f"{location}: rows were changed or removed between versions {done} and {newest} (in {changed[0]}); say "
+            "`on_changed_source: replace` to take all its rows anew, `ignore` to take only what it gains, or ingest "
+            "into a new destination"
+        )
+    replaces = bool(changed)
     return _ingest_range(target, location, None if replaces else done, newest, replaces=replaces)
 
 

@@ -5,18 +5,20 @@ version before it says adds nothing; one that comes late takes its place in betw
 worked out again for its key alone.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from mlops_assets.config.data import HISTORY
 from mlops_assets.lake import delta
 from mlops_assets.lake.errors import LakeError
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
 
-FROM, TO, CURRENT, GONE = "valid_from", "valid_to", "is_current", "_gone"
-OWN = (FROM, TO, CURRENT)
+FROM, TO, CURRENT = HISTORY
+GONE = "_gone"
 
 
 def history(config: "DataConfig", rows: pl.DataFrame, silver: str) -> pl.DataFrame:
@@ -44,6 +46,13 @@ def history(config: "DataConfig", rows: pl.DataFrame, silver: str) -> pl.DataFra
 def untracked(config: "DataConfig") -> set[str]:
     """Columns whose change alone makes no version."""
     return {*([config.sequence] if config.sequence else []), *config.arrival_columns.values()}
+
+
+def refuse_own(columns: Iterable[str]) -> None:
+    """Raise LakeError for a column of the rows that a history has for itself."""
+    for name in columns:
+        if name in HISTORY:
+            raise LakeError(f"column '{name}' is one that a history (scd2) has for itself; rename or drop yours")
 
 
 def no_time(column: str) -> LakeError:
@@ -75,7 +84,7 @@ def _known(keys: list[str], seen: pl.DataFrame, silver: str) -> pl.DataFrame:
 def _versions(keys: list[str], every: pl.DataFrame, not_tracked: set[str]) -> pl.DataFrame:
     """All that was observed, as versions: one an instant (the last to arrive), one a change, each until the next."""
     ordered = every.unique([*keys, FROM], keep="last", maintain_order=True).sort(FROM, maintain_order=True)
-    tracked = [name for name in every.columns if name not in {*keys, *OWN, *not_tracked}]
+    tracked = [name for name in every.columns if name not in {*keys, *HISTORY, *not_tracked}]
     first = pl.int_range(pl.len()).over(keys) == 0
     other = [pl.col(name).ne_missing(pl.col(name).shift().over(keys)) for name in tracked]
     changes = ordered.filter(pl.any_horizontal(first, *other))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from mlops_assets.config.partitions import instant
 from mlops_assets.lake.types import cast
 
 if TYPE_CHECKING:
@@ -55,9 +56,3 @@ def _window(moment: pl.Expr, parts: "PartitionsConfig") -> pl.Expr:
     if parts.end:
         within &= start.dt.offset_by(length) <= instant(parts.end)
     return pl.when(within).then(start)
-
-
-def instant(text: str) -> datetime:
-    """An ISO 8601 text as an instant; UTC where it names no zone."""
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

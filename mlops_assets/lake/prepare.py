@@ -7,6 +7,7 @@ import polars as pl
 
 from mlops_assets.config.base import last_part
 from mlops_assets.lake.batch import Batch, Run, silver_rules
+from mlops_assets.lake.history import FROM, refuse_own
 from mlops_assets.lake.shape import FAILED, ROW, arrived, shape
 from mlops_assets.rules import Rule, RuleOutcome, columns, parse, validate
 
@@ -62,9 +63,11 @@ def prepared(
         good, origin = good.filter(whole), origin.filter(whole)
         lost = shaped.frame.height - good.height - broken[ROW].n_unique()
         added["explode"] -= lost + shaped.folded
+    if config.mode == "scd2":
+        refuse_own(good.columns)
     if config.mode == "scd2" and config.sequence is None:
         # A version is valid from its arrival, also where it waited in quarantine.
-        good = good.with_columns(bronze["_ingested_at"][origin].alias("valid_from"))
+        good = good.with_columns(bronze["_ingested_at"][origin].alias(FROM))
     batch = Batch(good, bad, good.height, bad.height, validation.outcomes, bronze.height, added, shaped.removed)
     return batch, origin
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_assets.lake import delta
 from mlops_assets.lake.batch import OWN_COLUMNS
 from mlops_assets.lake.engine import Engine
-from mlops_assets.lake.errors import LakeError
+from mlops_assets.lake.errors import LakeError, nearest
 from mlops_assets.lake.evolution import left_out
 from mlops_assets.lake.stretches import PARTITION
 
@@ -47,18 +47,27 @@ class Target:
         known = delta.schema(self.table) if delta.exists(self.table) else None
         columns = self.engine.columns(frame)
         without = left_out(self.config, columns, known, source)
-        for name in OWN_COLUMNS:
-            if name in columns and name not in without:
+        for name in columns:
+            if name in OWN_COLUMNS and name not in without:
                 raise LakeError(
                     f"{source}: column '{name}' has a name that the tables have for themselves; rename it at its "
                     "source, or declare the `columns` to take and say `schema_evolution: ignore`"
                 )
+            if name in self.config.arrival_columns.values() and name not in without:
+                raise LakeError(
+                    f"{source}: column '{name}' has a name that `arrival_columns` gives; give another there"
+                )
         return without
 
     def stamped(self, frame: Any, source: str, without: tuple[str, ...]) -> Any:
-        """The frame as bronze takes it."""
+        """The frame as bronze takes it; raises LakeError where it lacks the column that says the partition."""
         rows = self.engine.stamped(frame, source, without)
-        return self.engine.parted(self.config, rows) if self.config.partitions else rows
+        if self.config.partitions is None:
+            return rows
+        column, present = self.config.partitions.column, self.engine.columns(rows)
+        if column not in present:
+            raise LakeError(f"{source}: no column '{column}', which `partitions` names{nearest(column, present)}")
+        return self.engine.parted(self.config, rows)
 
     def commit(self, numbers: Mapping[str, int]) -> delta.Commit:
         """What the table records, where it still says what this run has seen there of the first."""

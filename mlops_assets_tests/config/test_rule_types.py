@@ -105,6 +105,43 @@ def test_a_field_that_names_a_column_the_table_will_not_have_is_refused(problems
     assert problem.endswith(f"{name}.0: the table has no column 'nam'; did you mean 'name'?")
 
 
+MISFITS = [
+    ("primary_keys: [id]\nsequence_by: sen\n", "sequence_by: the table has no column 'sen'; did you mean 'seen'?"),
+    (
+        "partitions: {type: daily, start: 2024-01-01, column: dya}\n",
+        "partitions.column: the source has no column 'dya'; did you mean 'day'?",
+    ),
+    ("partitions: {type: daily, start: 2024-01-01, column: id}\n", "column 'id' is int, which says no daily partition"),
+    (
+        "primary_keys: [id]\npartitions: {type: daily, start: 2024-01-01, column: day}\n"
+        "transformation_steps: [{type: drop_columns, columns: [day]}]\n",
+        "partitions.column: the table has no column 'day'",
+    ),
+    ("partitions: {type: daily, start: 2024-01-02, end: 2024-01-02, column: day}\n", "end is not after start"),
+    ("partitions: {type: static, keys: [a], start: 2024-01-02, column: name}\n", "static partitions have no start"),
+    ("partitions: {type: dynamic, keys: [a], column: name}\n", "dynamic partitions have no keys"),
+    ("partitions: {type: static, keys: [a, a], column: name}\n", "a key is there twice"),
+    ("arrival_columns: {_row_id: id}\n", "arrival_columns._row_id: there is already a column 'id'"),
+    ("partitioning_columns: [day]\nz_order_by: [id, day]\n", "z_order_by: column 'day' is one value in every file"),
+    (
+        "primary_keys: [id]\nwrite_mode: scd2\n"
+        "transformation_steps: [{type: rename_columns, mapping: {day: valid_to}}]\n",
+        "column 'valid_to' is one that a history (scd2) has for itself",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "message"), MISFITS)
+def test_fields_that_cannot_go_together_are_refused(problems: Problems, fields: str, message: str) -> None:
+    (problem,) = problems({"data.yaml": HEAD + COLUMNS + fields})
+    assert message in problem
+
+
+def test_a_history_may_be_parted_and_ordered_by_its_own_columns(load: Load) -> None:
+    own = "primary_keys: [id]\nwrite_mode: scd2\npartitioning_columns: [is_current]\nz_order_by: [valid_from]\n"
+    load({"data.yaml": HEAD + COLUMNS + own})
+
+
 def test_without_declared_columns_nothing_is_refused_before_the_rows_are_there(load: Load) -> None:
     load({"data/a.yaml": HEAD + rules("idd > 1", "idd in planes.tial"), "data/p.yaml": PLANES.split("columns")[0]})
 

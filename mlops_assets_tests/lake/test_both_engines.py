@@ -1,6 +1,8 @@
 """Write modes, corrections and partitions by turns on Spark and Polars: the tables that Polars alone makes."""
 
+import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +10,19 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from mlops_assets.config import DataConfig
 from mlops_assets.config.platform import SparkConfig
 from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Run
 from mlops_assets.lake.engine import Engine
+from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.partition_runs import refine_partitions
 from mlops_assets.lake.polars import POLARS, PolarsEngine
 from mlops_assets.lake.refine import Refined
 from mlops_assets.lake.spark.engine import SparkEngine
+from mlops_assets.lake.spark.transforms import transform
 from mlops_assets_tests.lake.conftest import Lake
+from mlops_assets_tests.lake.test_refusals import STEPS
 from mlops_assets_tests.spark_session import delta_session
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -157,3 +163,25 @@ def test_spark_goes_on_in_the_middle_of_a_version_that_a_killed_run_of_polars_le
     theirs.engine = spark
     assert theirs.load(theirs.config(**BASE)).rows.read == 3
     equal(ours, theirs)
+
+
+def test_spark_refuses_a_step_that_does_not_fit_its_column_as_polars_does(spark: Any) -> None:
+    frame = spark.session.createDataFrame([(1, "a")], "id bigint, name string")
+    for step, message in STEPS:
+        [typed] = DataConfig(source_path="s", destination_path="d", transformation_steps=[step]).transformation_steps
+        said = message.replace("String", "string").replace("is Int64, and only text", "is bigint, and only text")
+        with pytest.raises(LakeError, match=f"step {step['type']}: {said}"):
+            transform(frame, typed, datetime.now(UTC))
+
+
+def test_an_instant_is_the_same_partition_whatever_the_machines_zone_is(
+    spark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        frame = spark.session.sql("SELECT timestamp'2024-01-01 05:00:00.5Z' AS at")
+        assert spark.distinct(frame, ["at"]) == [{"at": datetime(2024, 1, 1, 5, 0, 0, 500_000, tzinfo=UTC)}]
+    finally:
+        monkeypatch.undo()
+        time.tzset()

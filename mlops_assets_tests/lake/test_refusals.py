@@ -82,17 +82,16 @@ def test_a_number_that_its_column_has_no_room_for_is_told_in_a_sentence(lake: La
         lake.ingest(lake.config(format="parquet"))
 
 
-@pytest.mark.parametrize(
-    ("step", "message"),
-    [
-        ({"type": "rename_columns", "mapping": {"id": "name"}}, "there is a column 'name' already"),
-        ({"type": "explode", "columns": ["name"]}, "column 'name' is String, and only lists"),
-        ({"type": "split", "column": "id", "separator": ",", "into": ["a"]}, "column 'id' is Int64, and only text"),
-        ({"type": "fill_null", "values": {"id": 1.7}}, "1.7 is no value of column 'id', which is Int64"),
-        ({"type": "fill_null", "values": {"id": "none"}}, "'none' is no value of column 'id'"),
-    ],
-    ids=lambda value: value["type"] if isinstance(value, dict) else "",
-)
+STEPS = [
+    ({"type": "rename_columns", "mapping": {"id": "name"}}, "there is a column 'name' already"),
+    ({"type": "explode", "columns": ["name"]}, "column 'name' is String, and only lists"),
+    ({"type": "split", "column": "id", "separator": ",", "into": ["a"]}, "column 'id' is Int64, and only text"),
+    ({"type": "fill_null", "values": {"id": 1.7}}, "1.7 is no value of column 'id', which is Int64"),
+    ({"type": "fill_null", "values": {"id": "none"}}, "'none' is no value of column 'id'"),
+]
+
+
+@pytest.mark.parametrize(("step", "message"), STEPS)
 def test_a_step_that_does_not_fit_its_column_says_so(lake: Lake, step: dict[str, Any], message: str) -> None:
     lake.write("a.csv", "id,name\n1,a\n")
     with pytest.raises(LakeError, match=f"step {step['type']}: {message}"):
@@ -105,3 +104,33 @@ def test_a_decimal_that_is_no_whole_number_is_not_cut_to_one(lake: Lake) -> None
     lake.load(lake.config(columns={"id": "decimal"}, transformation_steps=[cast], max_error_fraction=1))
     assert sorted(delta.scan(lake.tables.silver).collect()["id"]) == [-3, 2]
     assert delta.scan(lake.tables.quarantine).collect()["_failed_rules"].to_list() == [["id_is_int"]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"primary_keys": ["id"], "sequence_by": "att"}, "sequence_by: no column 'att'; did you mean 'at'"),
+        ({"partitioning_columns": ["shp"]}, "partitioning_columns: no column 'shp'; did you mean 'shop'"),
+        ({"z_order_by": ["ids"]}, "z_order_by: no column 'ids'; did you mean 'id'"),
+        ({"sensitive_columns": ["shoop"]}, "sensitive_columns: no column 'shoop'; did you mean 'shop'"),
+        (
+            {"partitioning_columns": ["day"], "write_mode": "overwrite_partitions"},
+            r"partitioning_columns: no column 'day' \(columns: id, shop, at, valid_to\)",
+        ),
+        ({"partitions": {"type": "dynamic", "column": "shp"}}, r"a\.csv: no column 'shp', which `partitions` names"),
+        (
+            {"arrival_columns": {"_source_file": "shop"}},
+            r"a\.csv: column 'shop' has a name that `arrival_columns` gives",
+        ),
+        ({"primary_keys": ["id"], "write_mode": "scd2"}, r"column 'valid_to' is one that a history \(scd2\) has"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_a_column_that_an_undeclared_source_does_not_fit_is_refused_before_anything_is_written(
+    lake: Lake, fields: dict[str, Any], message: str
+) -> None:
+    lake.write("a.csv", "id,shop,at,valid_to\n1,a,2024-01-01,x\n")
+    with pytest.raises(LakeError, match=message):
+        lake.load(lake.config(**fields))
+    assert not delta.exists(lake.tables.silver)
+    assert not delta.exists(lake.tables.quarantine)

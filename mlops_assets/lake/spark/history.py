@@ -5,8 +5,9 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
+from mlops_assets.config.data import HISTORY
 from mlops_assets.lake import delta as tables
-from mlops_assets.lake.history import CURRENT, FROM, GONE, OWN, TO, no_time, untracked
+from mlops_assets.lake.history import CURRENT, FROM, GONE, TO, no_time, untracked
 from mlops_assets.lake.spark import delta
 from mlops_assets.lake.spark.transforms import INTERNAL, PLACE, ROW
 from mlops_assets.lake.spark.types import quoted
@@ -59,7 +60,7 @@ def _versions(keys: Sequence[str], every: "DataFrame", not_tracked: set[str]) ->
     last = f.row_number().over(instants.orderBy(f.col(ROW).desc_nulls_last(), f.col(PLACE).desc_nulls_last()))
     ordered = every.withColumn("__last", last).where("__last = 1").drop("__last", *INTERNAL)
     by_time = Window.partitionBy(*map(quoted, keys)).orderBy(FROM)
-    tracked = [name for name in ordered.columns if name not in {*keys, *OWN, *not_tracked}]
+    tracked = [name for name in ordered.columns if name not in {*keys, *HISTORY, *not_tracked}]
     differs = [~quoted(name).eqNullSafe(f.lag(quoted(name)).over(by_time)) for name in tracked]
     changes = reduce(or_, differs, f.row_number().over(by_time) == 1)
     kept = ordered.withColumn("__change", changes).where("__change").drop("__change")

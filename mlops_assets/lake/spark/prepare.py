@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.config.base import last_part
 from mlops_assets.lake.batch import Batch, Run, silver_rules
-from mlops_assets.lake.history import FROM
+from mlops_assets.lake.history import FROM, refuse_own
 from mlops_assets.lake.shape import FAILED
 from mlops_assets.lake.spark.shape import ARRIVAL, explodes, shape
 from mlops_assets.lake.spark.transforms import GONE, INTERNAL, LOST, PLACE, ROW, alive
@@ -47,6 +47,8 @@ def prepare(
     good = validation.passed
     if explodes(config):
         good = good.join(reasons.select(ROW), on=ROW, how="left_anti")
+    if config.mode == "scd2":
+        refuse_own(good.columns)
     if config.mode == "scd2" and config.sequence is None:
         # A version is valid from its arrival, also where it waited in quarantine.
         good = good.withColumn(FROM, functions().col(ROW).getField("_ingested_at"))
