@@ -27,6 +27,9 @@ def _of_layout(config: "DataConfig") -> Iterator[Misfit]:
         if name in config.partitioning_columns:
             hint = "leave it out of z_order_by or of partitioning_columns"
             yield f"column '{name}' is one value in every file that it parts", hint, "z_order_by"
+    changes = config.mode != "append" or config.on_changed_source == "replace"
+    if changes and config.table_properties.get("delta.appendOnly") == "true":
+        yield "delta.appendOnly lets no row be changed or replaced", "leave it out, or append", "table_properties"
 
 
 def _of_write_mode(config: "DataConfig") -> Iterator[Misfit]:

@@ -83,7 +83,7 @@ def _unknown_columns(schema: SilverSchema) -> Iterator[Problem]:
     history = HISTORY if config.mode == "scd2" else ()
     also = {"sensitive_columns": dropped, **dict.fromkeys(OF_THE_TABLE, history)}
     for path, name in _named_columns(config):
-        if name not in schema.columns and name not in also.get(path[0], ()):
+        if name not in schema.columns and name not in also.get(str(path[0]), ()):
             hint = did_you_mean(name, schema.columns)
             yield schema.document.problem(path, f"the table has no column '{name}'", hint)
     yield from _partition_problem(schema)

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
-from mlops_assets.config.base import Name, Scalar, StrictModel
+from mlops_assets.config.base import Name, Scalar, StrictModel, refuse
 
 ColumnType = Literal["int", "float", "decimal", "string", "bool", "date", "datetime"]
 Columns = Annotated[list[Name], Field(min_length=1)]
@@ -110,6 +110,13 @@ class Split(StrictModel):
     column: Name = Field(description="String column to split.")
     separator: Name = Field(description="Literal text between the parts.")
     into: Columns = Field(description="Names of the parts; the last takes the rest, missing parts are null.")
+
+    @field_validator("into")
+    @classmethod
+    def _each_once(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise refuse("a name is there twice")
+        return names
 
 
 class Hash(StrictModel):

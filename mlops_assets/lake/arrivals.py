@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -112,15 +113,17 @@ def with_vanished(
 
 def _newest(config: "DataConfig", bronze: str, quarantine: str, stretch: Stretch, keys: pl.DataFrame) -> pl.DataFrame:
     """Of each of `keys` the newest good row that bronze has; all of bronze is read for them, in batches."""
-    found = []
-    for rows in delta.scan(bronze, stretch.end.version).collect_batches(chunk_size=BATCH):
+    found, every = [], delta.scan(bronze, stretch.end.version)
+    # A table without rows comes in no batch at all.
+    for rows in chain([every.clear().collect()], every.collect_batches(chunk_size=BATCH)):
         went_on = without(_plain(rows), quarantine)
         order = went_on.select("_ingested_at", *IDENTITY)
         shaped = _shaped(config, went_on, keep=True).join(keys, on=config.primary_keys, how="semi")
         found.append(pl.concat([shaped.drop(ROW), order[shaped[ROW]]], how="horizontal"))
-    every = pl.concat(found)
     order_by = [*([config.sequence] if config.sequence else []), "_ingested_at", *IDENTITY]
-    newest = every.sort(order_by, nulls_last=False).unique(config.primary_keys, keep="last", maintain_order=True)
+    newest = (
+        pl.concat(found).sort(order_by, nulls_last=False).unique(config.primary_keys, keep="last", maintain_order=True)
+    )
     return newest.drop(set(ADDED_COLUMNS) - {config.sequence})
 
 

@@ -43,15 +43,20 @@ class Batch(Generic[F]):
 
 
 def silver_rules(config: "DataConfig") -> list[Rule]:
-    """The document's rules, and that no part of its primary key is null."""
+    """The document's rules, and that no part of its primary key is null, nor the time of a version of a history."""
     declared = [
         Rule(rule.name, rule.condition, rule.severity, rule.tolerance, rule.description)
         for rule in config.validation_rules
     ]
-    return declared + [
+    keys = [
         Rule(key_rule(key), f"`{key}` is not null", description="Part of the primary key.")
         for key in config.primary_keys
     ]
+    return declared + keys + ([_has_a_time(config.sequence)] if config.mode == "scd2" and config.sequence else [])
+
+
+def _has_a_time(column: str) -> Rule:
+    return Rule(f"{column}_is_a_time", f"`{column}` is not null", description="A version is valid from its own time.")
 
 
 def key_rule(column: str) -> str:

@@ -76,7 +76,8 @@ def _said(error: Exception, format: str) -> str:  # noqa: A002 - the documents' 
         return "a line has more values than the header; see `reader: {delimiter: …, quote_char: …}`"
     if format == "parquet" and "specification" in text:
         return "it is cut off or no Parquet file; copy it again"
-    return text.splitlines()[0] if text else type(error).__name__
+    first = text.splitlines()[0] if text else type(error).__name__
+    return f"{first}; each line holds one JSON object, in UTF-8 without a mark before it" if format == "json" else first
 
 
 def _csv(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.LazyFrame:

@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 
 from mlops_assets.lake.current import current
 from mlops_assets.lake.silver import keeps_a_feed
+from mlops_assets.lake.streams import told
 from mlops_assets.lake.writing import FEED, on_conflict
 
 if TYPE_CHECKING:
@@ -60,12 +61,13 @@ def _described(path: str, properties: Mapping[str, str], description: str, comme
         return
     metadata = table.metadata()
     different = {name: value for name, value in properties.items() if _says(metadata.configuration, name) != value}
-    if different:
-        table.alter.set_table_properties(different, raise_if_not_exists=False)
-    if description and metadata.description != description:
-        table.alter.set_table_description(description)
-    for column, comment in _new_comments(table, comments).items():
-        table.alter.set_column_metadata(column, {"comment": comment})
+    with told(path):
+        if different:
+            table.alter.set_table_properties(different, raise_if_not_exists=False)
+        if description and metadata.description != description:
+            table.alter.set_table_description(description)
+        for column, comment in _new_comments(table, comments).items():
+            table.alter.set_column_metadata(column, {"comment": comment})
 
 
 def _says(configuration: Mapping[str, str], name: str) -> str | None:

@@ -10,7 +10,7 @@ import polars as pl
 
 from mlops_assets.lake.batch import ADDED_COLUMNS
 from mlops_assets.lake.errors import LakeError, nearest
-from mlops_assets.lake.transforms import transform
+from mlops_assets.lake.transforms import transformed
 from mlops_assets.lake.types import COLUMN_TYPES, cast
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def shape(config: "DataConfig", batch: pl.DataFrame, as_of: datetime) -> Shaped:
         if step.type == "deduplicate":
             continue
         before = frame
-        frame = transform(frame.lazy(), step, as_of).collect()
+        frame = transformed(frame, step, as_of)
         if step.type in ("cast", "parse_date"):
             frame, broken = _split_unreadable(before, frame, wanted_types(step))
             lost.append(broken)
@@ -73,7 +73,7 @@ def without_duplicates(config: "DataConfig", frame: pl.DataFrame) -> tuple[pl.Da
         return frame, {}
     unique = frame
     for step in steps:
-        unique = transform(unique.lazy(), step, datetime.now(UTC)).collect()
+        unique = transformed(unique, step, datetime.now(UTC))
     removed = {"deduplicate": frame.height - unique.height}
     if config.mode == "merge":
         ordered = unique.sort(config.sequence, maintain_order=True, nulls_last=False) if config.sequence else unique

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from mlops_assets.lake.constants import constant, require_constants
 from mlops_assets.lake.errors import LakeError, nearest
 from mlops_assets.lake.types import cast
 from mlops_assets.rules import polars as rules
@@ -32,6 +33,14 @@ def transform(frame: pl.LazyFrame, step: "TransformStep", as_of: datetime) -> pl
     schema = frame.collect_schema()
     require_columns(step, schema.names())
     return _STEPS[step.type](frame, step, schema, as_of)
+
+
+def transformed(frame: pl.DataFrame, step: "TransformStep", as_of: datetime) -> pl.DataFrame:
+    """The rows after one step; raises as `transform`, and LakeError where the step does not fit their values."""
+    try:
+        return transform(frame.lazy(), step, as_of).collect()
+    except pl.exceptions.PolarsError as error:
+        raise LakeError(f"step {step.type}: {str(error).splitlines()[0]}") from error
 
 
 def require_columns(step: "TransformStep", present: Sequence[str]) -> None:
@@ -59,20 +68,6 @@ def require_lists(step: Any, types: Mapping[str, str]) -> None:
     for column, stored in types.items():
         if not stored.lower().startswith(("list", "array")):
             raise LakeError(f"step {step.type}: column '{column}' is {stored}, and only lists have elements")
-
-
-def require_constants(step: Any, types: Mapping[str, pl.DataType]) -> None:
-    """Raise LakeError for the first constant of the step that is no value of its column's type."""
-    for column, value in step.values.items():
-        try:
-            stored = pl.select(pl.lit(value).cast(types[column])).item()
-        except pl.exceptions.PolarsError:
-            stored = None
-        if stored is None or (types[column].is_integer() and stored != value and not isinstance(value, str)):
-            raise LakeError(
-                f"step {step.type}: {value!r} is no value of column '{column}', which is {types[column]}; write one of "
-                "that type, or cast the column before"
-            )
 
 
 def _require_new_names(step: Any, present: Sequence[str]) -> None:
@@ -109,7 +104,7 @@ def _cast(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) ->
 def _fill_null(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
     require_constants(step, schema)
     return frame.with_columns(
-        pl.col(name).fill_null(pl.lit(value).cast(schema[name])) for name, value in step.values.items()
+        pl.col(name).fill_null(constant(value, schema[name])) for name, value in step.values.items()
     )
 
 

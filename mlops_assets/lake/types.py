@@ -11,6 +11,7 @@ COLUMN_TYPES: dict[str, pl.DataType] = {
     "date": pl.Date(),
     "datetime": pl.Datetime("us", "UTC"),
 }
+_DAYS = (-719_162, 2_932_896)  # of the years 1 to 9999, from 1970: 20240101 is none of them
 TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
 
 
@@ -30,6 +31,8 @@ def cast(column: str, dtype: pl.DataType, wanted: str, *, format: str | None = N
     if isinstance(dtype, pl.Decimal) and wanted == "int":
         whole = value.cast(target, strict=False)
         return pl.when(whole.cast(dtype, strict=False) == value).then(whole)
+    if dtype.is_integer() and wanted == "date":
+        return pl.when(value.is_between(*_DAYS)).then(value).cast(target, strict=False)
     return value.cast(target, strict=False)
 
 

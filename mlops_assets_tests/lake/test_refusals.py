@@ -1,5 +1,5 @@
 import gzip
-from datetime import time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +134,73 @@ def test_a_column_that_an_undeclared_source_does_not_fit_is_refused_before_anyth
         lake.load(lake.config(**fields))
     assert not delta.exists(lake.tables.silver)
     assert not delta.exists(lake.tables.quarantine)
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ({"type": "explode", "columns": ["p", "q"]}, "exploded columns must have matching"),
+        ({"type": "hash", "columns": ["p"]}, "cannot cast List type"),
+        ({"type": "cast", "columns": {"p": "int"}}, "cannot cast List type"),
+    ],
+    ids=lambda value: value["type"] if isinstance(value, dict) else "",
+)
+def test_a_step_that_its_rows_do_not_fit_is_told_by_its_name(lake: Lake, step: dict[str, Any], message: str) -> None:
+    lake.write("a.jsonl", '{"id": 1, "p": [1, 2], "q": [1]}\n')
+    with pytest.raises(LakeError, match=f"step {step['type']}: {message}"):
+        lake.load(lake.config(format="json", transformation_steps=[step]))
+
+
+def test_a_null_instant_or_day_is_filled_from_a_text(lake: Lake) -> None:
+    lake.write("a.csv", "at,day\n,\n")
+    fill = {"type": "fill_null", "values": {"at": "2024-01-01T05:00:00Z", "day": "2024-01-02"}}
+    lake.load(lake.config(columns={"at": "datetime", "day": "date"}, transformation_steps=[fill]))
+    assert delta.scan(lake.tables.silver).collect().rows() == [(datetime(2024, 1, 1, 5, tzinfo=UTC), date(2024, 1, 2))]
+
+
+def test_a_number_that_is_no_day_is_not_taken_for_one(lake: Lake) -> None:
+    lake.write("a.csv", "day\n20240101\n1\n")
+    cast = {"type": "cast", "columns": {"day": "date"}}
+    lake.load(lake.config(columns={"day": "int"}, transformation_steps=[cast], max_error_fraction=1))
+    assert delta.scan(lake.tables.silver).collect().rows() == [(date(1970, 1, 2),)]
+    assert delta.scan(lake.tables.quarantine).collect()["_failed_rules"].to_list() == [["day_is_date"]]
+
+
+def test_a_version_of_a_history_without_its_time_is_quarantined(lake: Lake) -> None:
+    lake.write("a.csv", "id,at\n1,2024-01-01\n1,\n")
+    types = {"id": "int", "at": "date"}
+    lake.load(
+        lake.config(columns=types, primary_keys=["id"], write_mode="scd2", sequence_by="at", max_error_fraction=1)
+    )
+    assert delta.scan(lake.tables.silver).collect()["at"].to_list() == [date(2024, 1, 1)]
+    assert delta.scan(lake.tables.quarantine).collect()["_failed_rules"].to_list() == [["at_is_a_time"]]
+
+
+def test_the_only_file_corrected_to_no_rows_leaves_none(lake: Lake) -> None:
+    config = lake.config(columns={"id": "int"}, on_changed_source="replace", primary_keys=["id"])
+    for text in ("id\n1\n", "id\n"):
+        lake.write("a.csv", text)
+        lake.load(config)
+    assert delta.scan(lake.tables.silver).collect().is_empty()
+
+
+def test_json_that_is_no_lines_is_told_what_lines_are(lake: Lake) -> None:
+    lake.write("a.json", '[{"id": 1}]')
+    with pytest.raises(LakeError, match="each line holds one JSON object"):
+        lake.load(lake.config(format="json"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"table_properties": {"delta.appendOnly": "true"}, "primary_keys": ["id"]}, "lets no row be changed"),
+        (
+            {"transformation_steps": [{"type": "split", "column": "a", "separator": "-", "into": ["b", "b"]}]},
+            "a name is there twice",
+        ),
+    ],
+    ids=["appendOnly", "split"],
+)
+def test_what_no_run_could_do_is_refused_as_the_document_loads(lake: Lake, fields: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        lake.config(**fields)

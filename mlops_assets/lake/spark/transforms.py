@@ -9,6 +9,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.lake import transforms
+from mlops_assets.lake.constants import require_constants
 from mlops_assets.lake.spark.types import polars_type, quoted, typed
 from mlops_assets.rules import schema_of
 from mlops_assets.rules import spark as rules
@@ -56,7 +57,7 @@ def _cast(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
 
 
 def _fill_null(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
-    transforms.require_constants(step, {n: polars_type(frame.schema[n].dataType) for n in step.values})
+    require_constants(step, {n: polars_type(frame.schema[n].dataType) for n in step.values})
     f = functions()
     filled = {n: f.coalesce(quoted(n), f.lit(v).cast(frame.schema[n].dataType)) for n, v in step.values.items()}
     return _with(frame, filled)
