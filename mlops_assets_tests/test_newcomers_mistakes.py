@@ -76,6 +76,12 @@ def told(result: Result) -> list[str]:
         ("training.yaml", "target_column: late", "target_column: hour", "'hour' is among the feature_columns"),
         ("deployment/staging.yaml", "flight-delay-staging", "flight-delay", "endpoint 'flight-delay' is there twice"),
         ("data/planes.yaml", "main.nyc.planes", "main.nyc.airports", "table 'silver/airports' is there twice"),
+        ("pipeline.yaml", "  domain:", "\u00a0 domain:", "a space before 'domain' is no plain one; type it again"),
+        ("pipeline.yaml", "owner: ", "owner:", "pipeline.yaml:4:1: is no YAML: could not find expected ':'; a field"),
+        ("pipeline.yaml", "owner: ", "owner: *", "no value above is marked with &"),
+        ("features.yaml", "[month]", "month", "partition_columns: a list is needed; write [month]"),
+        ("features.yaml", "- day_of_week", "- day_of_weak", "has no column 'day_of_weak'; did you mean 'day_of_week'?"),
+        ("data/planes.yaml", "rules:\n", "rules:\n  -\n", "validation_rules.0: must not be empty"),
     ],
 )
 def test_a_mistake_in_a_document_is_one_sentence_with_its_place(
@@ -89,6 +95,22 @@ def test_a_mistake_in_a_document_is_one_sentence_with_its_place(
     helpful = [line for line in lines if sentence in line]
     assert helpful, "\n".join(lines)
     assert any(re.match(rf"configs/flights/{file}:\d+:\d+: ", line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("embedded.yaml", "configs/platforms/embedded.yaml:2:1: gatway: unknown field, did you mean 'gateway'?"),
+        (
+            "embeded.yaml",
+            "configs/platforms/embeded.yaml:1:1: no platform is called 'embeded'; did you mean 'embedded'?",
+        ),
+    ],
+)
+def test_a_mistake_in_a_platform_document_is_told(configs: Path, file: str, sentence: str) -> None:
+    (configs / "platforms").mkdir()
+    (configs / "platforms" / file).write_text("name: embedded\ngatway: {port: 1}\n")
+    assert told(run("check")) == [sentence]
 
 
 def test_two_projects_with_one_name_are_told_with_both_places(configs: Path) -> None:

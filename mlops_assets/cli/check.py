@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from mlops_assets.config import ConfigError, Problem, Project, configs_folder, load_projects
+from mlops_assets.config.platforms import check_platforms
 from mlops_assets.features.steps import check_transformers
 from mlops_assets.training.estimators import check_hyperparameters
 
@@ -13,6 +14,7 @@ def check_projects() -> Iterator[str]:
     Raises:
         ConfigError: with every problem of every document.
     """
+    check_platforms()
     projects = load_projects(configs_folder())
     problems = [problem for project in projects for problem in _problems(project)]
     if problems:

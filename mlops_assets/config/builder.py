@@ -34,9 +34,8 @@ class Builder:
         self.lines, self.file = lines, file
         self.lookup = variables(environment, declared)
         self.places: dict[Path, Place] = {}
-        self.problems: list[Problem] = []
-        self.refused: set[Path] = set()
-        self.warnings: list[str] = []
+        self.problems: list[tuple[Path, Problem]] = []
+        self.warnings: list[tuple[Path, str]] = []
         self._open: set[int] = set()
 
     def build(self, node: yaml.Node, path: Path, key: Position | None = None) -> Any:
@@ -61,8 +60,7 @@ class Builder:
         return Position(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
 
     def _refuse(self, position: Position, path: Path, message: str, hint: str = "") -> None:
-        self.problems.append(position.problem(path, message, hint))
-        self.refused.add(path)
+        self.problems.append((path, position.problem(path, message, hint)))
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[Any, Any]:
         data: dict[Any, Any] = {}
@@ -78,6 +76,9 @@ class Builder:
                 )
                 continue
             name = _key(key_node)
+            if isinstance(name, str) and not key_node.style and name != name.strip():
+                self._refuse(position, path, f"a space before '{name.strip()}' is no plain one", "type it again")
+                continue
             if name in first_lines:
                 hint = f"the first stands on line {first_lines[name]}"
                 self._refuse(position, (*path, name), "this field is given twice", hint)
@@ -106,15 +107,13 @@ class Builder:
                 items.append(self.build(item, (*path, len(items))))
             except ChannelOffError as skipped:
                 self._forget((*path, len(items)))
-                self.warnings.append(
-                    f"{self.file}:{skipped.line}: this alert channel is off: "
-                    f"environment variable '{skipped.variable}' is not set"
-                )
+                told = f"this alert channel is off: environment variable '{skipped.variable}' is not set"
+                self.warnings.append((path, f"{self.file}:{skipped.line}: {told}"))
         return items
 
     def _forget(self, path: Path) -> None:
         self.places = {at: place for at, place in self.places.items() if at[: len(path)] != path}
-        self.refused = {at for at in self.refused if at[: len(path)] != path}
+        self.problems = [(at, problem) for at, problem in self.problems if at[: len(path)] != path]
 
     def _scalar(self, node: yaml.ScalarNode, path: Path, key: Position | None) -> Any:
         position = self._position(node)

@@ -9,8 +9,8 @@ from mlops_assets.config.conditions import condition_problems
 from mlops_assets.config.data import DataConfig
 from mlops_assets.config.deployment import DeploymentConfig
 from mlops_assets.config.document import Document
+from mlops_assets.config.feature_columns import feature_problems
 from mlops_assets.config.features import FeatureConfig
-from mlops_assets.config.join_columns import join_problems
 from mlops_assets.config.learned_columns import column_problems
 from mlops_assets.config.metric_problems import metric_problems
 from mlops_assets.config.monitoring import MonitoringConfig
@@ -63,7 +63,7 @@ def project_problems(project: Project) -> list[Problem]:
         unknown_models(project),
         training_problems(project),
         column_problems(project),
-        join_problems(project),
+        feature_problems(project),
         monitor_problems(project),
         type_problems(project),
     )

@@ -11,28 +11,27 @@ from mlops_assets.config.source import Source
 from mlops_assets.config.yaml_syntax import compose, syntax_problem
 
 
-def read_sources(
-    path: FilePath, environment: Mapping[str, str], problems: list[Problem], warnings: list[str]
-) -> list[Source]:
-    """The documents of a YAML file; what is wrong with its syntax and variables is added to `problems`."""
+def read_sources(path: FilePath, environment: Mapping[str, str], problems: list[Problem]) -> list[Source]:
+    """The documents of a YAML file; what is no YAML is added to `problems`; a wrong value is the source's."""
     file = shown(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        problems.append(Problem.of_file(file, f"is not UTF-8: {error.reason} at byte {error.start}"))
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        problems.append(
+            Problem(file, line, 1, "", f"is not UTF-8: {error.reason} at byte {error.start}", "save it as UTF-8")
+        )
         return []
-    return parse_sources(text, file, environment, problems, warnings)
+    return parse_sources(text, file, environment, problems)
 
 
-def parse_sources(
-    text: str, file: str, environment: Mapping[str, str], problems: list[Problem], warnings: list[str]
-) -> list[Source]:
+def parse_sources(text: str, file: str, environment: Mapping[str, str], problems: list[Problem]) -> list[Source]:
     """The documents of a YAML text that is said to stand in `file`; empty documents are left out."""
     sources = []
     try:
         for node in compose(text):
             if node is not None and not _is_blank(node):
-                sources += _source(node, text.splitlines(), file, environment, problems, warnings)
+                sources += _source(node, text.splitlines(), file, environment, problems)
     except yaml.YAMLError as error:
         problems.append(syntax_problem(error, text, file))
         return []
@@ -47,12 +46,7 @@ def _is_blank(node: yaml.Node) -> bool:
 
 
 def _source(
-    node: yaml.Node,
-    lines: list[str],
-    file: str,
-    environment: Mapping[str, str],
-    problems: list[Problem],
-    warnings: list[str],
+    node: yaml.Node, lines: list[str], file: str, environment: Mapping[str, str], problems: list[Problem]
 ) -> list[Source]:
     if not isinstance(node, yaml.MappingNode):
         line, column = node.start_mark.line + 1, node.start_mark.column + 1
@@ -60,9 +54,7 @@ def _source(
         return []
     builder = Builder(lines, file, environment, _declared(node))
     data = builder.build(node, ())
-    problems += builder.problems
-    warnings += builder.warnings
-    return [Source(file, data, builder.places, frozenset(builder.refused))]
+    return [Source(file, data, builder.places, tuple(builder.problems), tuple(builder.warnings))]
 
 
 def _declared(root: yaml.MappingNode) -> dict[str, str]:

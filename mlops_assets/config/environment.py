@@ -26,7 +26,7 @@ def writable_home() -> Path:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         message = f"nothing can be written to {folder}: {error.strerror}"
-        raise ConfigError([Problem.of_file("MLOPS_HOME", message, "set it to a folder of yours")]) from None
+        raise ConfigError([Problem("MLOPS_HOME", 0, 0, "", message, "set it to a folder of yours")]) from None
     return folder
 
 

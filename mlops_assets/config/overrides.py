@@ -42,7 +42,9 @@ def read_overrides(
 ) -> list[Override]:
     """The overrides of a file; an unknown kind, or fields that are no mapping, are problems."""
     overrides = []
-    for source in read_sources(path, environment, problems, warnings):
+    for source in read_sources(path, environment, problems):
+        problems += [problem for _, problem in source.problems]
+        warnings += [warning for _, warning in source.warnings]
         for target, fields in source.data.items():
             position = source.place((target,)).shown
             kind = str(target).partition("/")[0]

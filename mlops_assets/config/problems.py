@@ -12,7 +12,9 @@ UNKNOWN_FIELD = "unknown field"
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in one file: `line` and `column` count from 1, `field` is dotted and may be empty."""
+    """One mistake in one file: `line` and `column` count from 1, `field` is dotted and may be empty. A variable of the
+    environment has line 0.
+    """
 
     file: str
     line: int
@@ -34,7 +36,8 @@ class Problem:
         joint = ", " if self.message == UNKNOWN_FIELD else "; "
         hint = "" if self.picture else self.hint
         text = joint.join(part for part in (self.message, hint) if part)
-        line = ": ".join(part for part in (f"{self.file}:{self.line}:{self.column}", subject, text) if part)
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        line = ": ".join(part for part in (place, subject, text) if part)
         return f"{line}\n{self.picture}" if self.picture else line
 
 

@@ -113,7 +113,7 @@ def _read(
         problems.append(of_file)
         return
     before = len(problems)
-    sources = read_sources(path, os.environ, problems, warnings)
+    sources = read_sources(path, os.environ, problems)
     seen[of_file.kind] += len(sources) or 1
     if not sources and len(problems) == before:
         problems.append(Problem.of_file(shown(path), f"this {of_file.kind} document is empty"))
@@ -121,6 +121,8 @@ def _read(
         source = up_to_date(source, problems)
         for override in overrides:
             source = override.applied(source, of_file)
+        warnings += [warning for _, warning in source.warnings]
+        problems += [problem for _, problem in source.problems]
         noted = len(problems)
         config = validate(MODELS[of_file.kind], source, problems)
         if config is not None and len(problems) == noted:

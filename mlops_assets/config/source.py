@@ -39,12 +39,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Source:
-    """The data of one document and the places of its values; `refused` are paths complained about."""
+    """The data of one document and the places of its values; `problems` and `warnings` are what was wrong or odd with
+    the text, by path.
+    """
 
     file: str
     data: dict[str, Any] = field(repr=False)
     places: dict[Path, Place] = field(repr=False)
-    refused: frozenset[Path] = frozenset()
+    problems: tuple[tuple[Path, Problem], ...] = ()
+    warnings: tuple[tuple[Path, str], ...] = ()
 
     def place(self, path: Path) -> Place:
         """The place of a path or, where the document does not spell it out, of the nearest part around it."""
@@ -68,9 +71,11 @@ class Source:
             value = value[part]
         kept = {path: place for path, place in self.places.items() if path[:1] != (name,)}
         moved = {(name, *path[len(at) :]): place for path, place in other.places.items() if path[: len(at)] == at}
-        refused = {path for path in self.refused if path[:1] != (name,)}
-        refused |= {(name, *path[len(at) :]) for path in other.refused if path[: len(at)] == at}
-        return replace(self, data={**self.data, name: value}, places={**kept, **moved}, refused=frozenset(refused))
+        problems = [(path, each) for path, each in self.problems if path[:1] != (name,)]
+        problems += [((name, *path[len(at) :]), each) for path, each in other.problems if path[: len(at)] == at]
+        warnings = tuple((path, each) for path, each in self.warnings if path[:1] != (name,))
+        changed = replace(self, data={**self.data, name: value}, places={**kept, **moved})
+        return replace(changed, problems=tuple(problems), warnings=warnings)
 
     def without(self, name: str) -> "Source":
         """This document without one field."""

@@ -35,7 +35,7 @@ def validate(model: type[M], source: Source, problems: list[Problem]) -> M | Non
         path = _path(detail, data)
         if field := detail.get("ctx", {}).get("field"):
             path = (*path, field)
-        if not any(path[: len(refused)] == refused for refused in source.refused):
+        if not any(path[: len(refused)] == refused for refused, _ in source.problems):
             found.setdefault(path, _problem(detail, path, model, source))
     problems += found.values()
     return None
@@ -121,6 +121,8 @@ def _wording(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     if kind == "union_tag_invalid":
         message = f"'{context['tag']}' is not one of {context['expected_tags']}"
         return message, did_you_mean(context["tag"], _quoted(context["expected_tags"]))
+    if kind == "list_type" and isinstance(given, str):
+        return _PHRASES[kind][0], f"write [{given}], or one '- a' per line"
     said = (detail["msg"][0].lower() + detail["msg"][1:]).replace("input", "value")
     return _PHRASES.get(kind, (said, ""))
 

@@ -51,7 +51,8 @@ def named_rules(rules: list[Any]) -> list[Any]:
     taken = {rule["name"] for rule in rules if isinstance(rule, dict) and isinstance(rule.get("name"), str)}
     named: list[Any] = []
     for rule in rules:
-        if isinstance(rule, str) and rule:
+        rule = rule or ""
+        if isinstance(rule, str):
             rule = {"name": unique_name(rule_name(rule), taken), "condition": rule}
         named.append(rule)
     return named

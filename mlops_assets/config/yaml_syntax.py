@@ -62,7 +62,7 @@ _EXPLANATIONS = (
     ("did not find expected ',' or ']'", "a list [..] is not closed, or ${VAR} in it needs quotes"),
     ("did not find expected ',' or '}'", "a mapping {..} is not closed, or ${VAR} in it needs quotes"),
     ("cannot start any token", "a text that starts with @, ` or % needs quotes"),
-    ("undefined alias", "a text that starts with * needs quotes"),
+    ("undefined alias", "no value above is marked with & and this name, and a text that starts with * needs quotes"),
     ("expected alphabetic or numeric character", "a text that starts with * or & needs quotes"),
     ("unexpected end of stream", "a quote is not closed"),
     ("did not find expected '-' indicator", "the items of a list start with '- ' in the same column"),
@@ -71,7 +71,10 @@ _EXPLANATIONS = (
 
 def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     """What the parser stumbled over, with its position and, for the usual mistakes, what to do."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    said = getattr(error, "problem", None) or str(error)
+    # A key without its colon is noticed on the next line.
+    marks = ("context_mark", "problem_mark") if "expected ':'" in said else ("problem_mark", "context_mark")
+    mark = getattr(error, marks[0], None) or getattr(error, marks[1], None)
     if mark is None:
         return Problem.of_file(file, "is no YAML: " + " ".join(str(error).split()))
     lines = text.splitlines()
@@ -80,6 +83,5 @@ def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     if "\t" in indentation:
         column = indentation.index("\t") + 1
         return Problem(file, mark.line + 1, column, "", "a tab indents this line", "indent with spaces")
-    said = getattr(error, "problem", None) or str(error)
     hint = next((hint for phrase, hint in _EXPLANATIONS if phrase in said), "")
     return Problem(file, mark.line + 1, mark.column + 1, "", f"is no YAML: {said}", hint)

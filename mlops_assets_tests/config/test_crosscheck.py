@@ -196,7 +196,9 @@ WEATHER = documents.DATA.replace("flights", "weather") + (
     "columns: {station: string, time_hour: datetime, temp: float}\n"
     "transformation_steps: [{type: rename_columns, mapping: {station: origin}}]\n"
 )
-FLIGHTS = documents.DATA + "columns: {id: int, at: datetime, origin: string, hour: int, carrier: string, late: bool}\n"
+FLIGHTS = documents.DATA + (
+    "columns: {id: int, at: datetime, origin: string, hour: int, carrier: string, distance: float, late: bool}\n"
+)
 
 
 def test_joins_of_declared_tables_fit(load: Load) -> None:
@@ -213,15 +215,27 @@ def test_joins_of_declared_tables_fit(load: Load) -> None:
     ("old", "new", "problem"),
     [
         ("[origin]", "[orign]", "joins.0.on: table 'weather' has no column 'orign'; did you mean 'origin'?"),
-        ("[origin]", "{orign: origin}", "joins.0.on: the rows so far has no column 'orign'"),
+        ("[origin]", "{orign: origin}", "joins.0.on: what is joined so far has no column 'orign'"),
         ("[temp]", "[tmp]", "joins.0.columns: table 'weather' has no column 'tmp'; did you mean 'temp'?"),
         ("as_of: time_hour", "as_of: hour", "joins.0.as_of: table 'weather' has no column 'hour'"),
+        (
+            "carrier, distance]",
+            "carier, distance, temp]",
+            "features.1: 'flights' with its joins has no column 'carier'; ",
+        ),
+        (
+            "keys: [id]",
+            "keys: [idd]",
+            "primary_keys.0: 'flights' with its joins has no column 'idd'; did you mean 'id'?",
+        ),
+        ("column: at", "column: att", "timestamp_column: 'flights' has no column 'att'; did you mean 'at'?"),
+        ("column: at", "column: at\npartition_columns: [tmp]", "partition_columns.0: 'flights' with its joins has no "),
     ],
 )
-def test_joins_on_columns_that_are_not_declared_are_refused(
+def test_columns_of_features_and_joins_that_are_not_declared_are_refused(
     problems: Problems, old: str, new: str, problem: str
 ) -> None:
-    features = documents.FEATURES + JOIN.replace(old, new)
+    features = (documents.FEATURES + JOIN).replace(old, new)
     found = problems({**WHOLE, "data.yaml": FLIGHTS, "w.data.yaml": WEATHER, "features.yaml": features})
     assert any(problem in line for line in found), found
 

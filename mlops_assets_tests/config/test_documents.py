@@ -9,7 +9,8 @@ from mlops_assets.config.source import Position, Source
 
 def read(text: str) -> tuple[list[Source], list[str]]:
     problems: list[Problem] = []
-    sources = parse_sources(text, "x.yaml", {}, problems, [])
+    sources = parse_sources(text, "x.yaml", {}, problems)
+    problems += [problem for source in sources for _, problem in source.problems]
     return sources, [str(problem) for problem in problems]
 
 

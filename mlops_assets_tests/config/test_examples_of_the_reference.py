@@ -86,9 +86,9 @@ REQUIRED = {
 
 def parsed(kind: str, environment: dict[str, str] | None = None) -> Any:
     problems: list[Problem] = []
-    (source,) = parse_sources(EXAMPLES[kind], f"{kind}.yaml", environment or {}, problems, [])
+    (source,) = parse_sources(EXAMPLES[kind], f"{kind}.yaml", environment or {}, problems)
     config = validate(MODELS[kind], source, problems)
-    assert problems == []
+    assert (problems, source.problems) == ([], ())
     return config
 
 

@@ -257,6 +257,16 @@ def test_a_switched_off_channel_is_a_warning_of_the_project(load: Load, monkeypa
     )
 
 
+def test_what_stands_in_a_replaced_field_is_neither_wrong_nor_told(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLACK_WEBHOOK_URL", "NOWHERE"):
+        monkeypatch.delenv(name, raising=False)
+    replaced = "monitoring: {alerting: {notification_channels: []}}\ndata: {description: here}\n"
+    data = documents.DATA + "description: ${NOWHERE}\n"
+    files = {**documents.WHOLE, "monitoring.yaml": MONITORING, "data.yaml": data, "overrides.yaml": replaced}
+    project = load(files)
+    assert (project.warnings, project.data[0].config.description) == ((), "here")
+
+
 def test_a_config_has_one_hash_without_its_secrets(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {**documents.WHOLE, "monitoring.yaml": MONITORING}
     hashes = []

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.config.documents import parse_sources
-from mlops_assets.config.problems import Problem
 from mlops_assets.config.substitution import SubstitutionError, substitute, variables
 
 ENVIRONMENT = {"HOST": "example.com", "EMPTY": "", "N": "7"}
@@ -68,10 +67,9 @@ def test_text_without_a_dollar_is_kept_and_a_doubled_dollar_is_one(text: str) ->
 
 
 def read(text: str, environment: dict[str, str]) -> tuple[dict[str, Any], list[str], list[str]]:
-    problems: list[Problem] = []
-    warnings: list[str] = []
-    (source,) = parse_sources(text, "x.yaml", environment, problems, warnings)
-    return source.data, [str(problem) for problem in problems], warnings
+    (source,) = parse_sources(text, "x.yaml", environment, [])
+    problems, warnings = [str(each) for _, each in source.problems], [each for _, each in source.warnings]
+    return source.data, problems, warnings
 
 
 def test_an_unset_variable_is_named_with_file_and_line() -> None:

@@ -32,7 +32,7 @@ def test_a_version_that_this_package_does_not_read_is_refused(problems: Problems
 
 
 def test_an_older_document_is_brought_up_step_by_step_and_its_fields_stand_where_they_stood() -> None:
-    (source,) = parse_sources("version: 1\nkeys: [a]\nkept: 2\n", "old.yaml", {}, [], [])
+    (source,) = parse_sources("version: 1\nkeys: [a]\nkept: 2\n", "old.yaml", {}, [])
     steps = {
         1: lambda each: each.renamed("keys", "primary_keys"),
         2: lambda each: each.renamed("primary_keys", "identity").renamed("absent", "other"),
@@ -45,5 +45,5 @@ def test_an_older_document_is_brought_up_step_by_step_and_its_fields_stand_where
 
 
 def test_a_document_that_states_no_version_is_of_todays() -> None:
-    (source,) = parse_sources("keys: [a]\n", "new.yaml", {}, [], [])
+    (source,) = parse_sources("keys: [a]\n", "new.yaml", {}, [])
     assert up_to_date(source, [], {1: lambda each: each.renamed("keys", "other")}) is source

@@ -65,8 +65,8 @@ def test_a_yaml_block_of_the_documentation_loads(block: Block) -> None:
     missing = {name: value for name, value in rest.items() if name not in given}
     text = block.text + (yaml.safe_dump(missing) if missing else "")
     problems: list[Problem] = []
-    (source,) = parse_sources(text, str(block), {}, problems, [])
+    (source,) = parse_sources(text, str(block), {}, problems)
     config = validate(ALL_MODELS[kind], source, problems)
-    assert not problems, "\n".join(map(str, problems))
+    assert not (*problems, *source.problems), "\n".join(map(str, problems))
     assert config is not None
     assert not document_problems(Document(config, str(block), kind, source))
