@@ -9,6 +9,7 @@ import pytest
 
 from mlops_assets.cli.commands import main
 from mlops_assets.serving.__main__ import main as serving
+from mlops_assets.training.__main__ import main as training
 from mlops_assets_tests.docs.blocks import ROOT, Block, every
 
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
@@ -46,10 +47,12 @@ def test_a_command_of_the_documentation_exists(block: Block) -> None:
                 parse(main, rest)
             case ["python", "-m", "mlops_assets.serving", *rest]:
                 parse(serving, rest) if rest[0] != "predict" else None
+            case ["python", "-m", "mlops_assets.training", *rest]:
+                parse(training, rest)
             case ["python", "-m", "mlops_assets.serving.gateway" | "mlops_assets.config", *_]:
                 continue
             case ["dagster", "job", "execute", "-m", "mlops_assets.definitions", "-j", job, *_]:
-                assert re.fullmatch(r"\w+_(pipeline|monitor|retrain|replay_quarantine)", job)
+                assert re.fullmatch(r"\w+_(pipeline|monitor|retrain|replay_quarantine|maintenance)", job)
             case ["dagster", "dev", *_]:
                 continue
             case ["dg", *rest]:
