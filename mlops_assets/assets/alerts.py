@@ -59,7 +59,7 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
             for what in ("drift", "performance", *(["quality"] if watches_quality(document.config) else []))
         ],
         check_specs=[
-            dg.AssetCheckSpec(DELIVERED, asset=key, description="Whether every channel took what was sent to it.")
+            dg.AssetCheckSpec(DELIVERED, asset=key, description="Every channel took the alerts that were due.")
         ],
         description="Alarms and their ends, told once in each channel of the document.",
         **shared(project, "monitoring", ["delta", "monitoring"]),

@@ -111,7 +111,7 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         check_specs=[*rule_check_specs(key, document.config), *table_check_specs(key, document)],
         freshness_policy=_freshness(document.config),
         partitions_def=partitions_of(project, document),
-        description=document.config.description,
+        description=document.config.description or _rows_of(document.config),
         metadata={
             "destination_path": document.config.destination_path,
         },
@@ -132,6 +132,10 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         yield from reported(context, project, key, lake, done)
 
     return silver
+
+
+def _rows_of(config: DataConfig) -> str:
+    return f"Rows of {config.source_path} after steps and rules; those that break an error rule wait in the quarantine."
 
 
 def _freshness(config: DataConfig) -> dg.FreshnessPolicy | None:

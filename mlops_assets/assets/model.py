@@ -66,7 +66,8 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         check_specs=[
             dg.AssetCheckSpec(GATE, asset=key, description="Criteria met, and the champion beaten on later rows.")
         ],
-        description=f"{documents.model}: {document.config.model_type} of {document.config.target_column}.",
+        description=f"Versions of {documents.model}: {document.config.model_type} of {document.config.target_column}. "
+        "A new one is compared with the champion.",
         **shared(project, "model", ["mlflow", "sklearn"]),
     )
     def model(

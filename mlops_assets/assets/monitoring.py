@@ -97,5 +97,5 @@ def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
 
 def _alarm_spec(key: dg.AssetKey, what: str) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
-        ALARM, asset=key, description=f"Whether the {what} of the newest window calls for a retraining."
+        ALARM, asset=key, description=f"Fails where the {what} of the newest window calls for a retraining."
     )

@@ -29,7 +29,11 @@ def quality_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefin
         key=key,
         deps=[monitoring_key(project, "drift")],
         check_specs=[
-            dg.AssetCheckSpec(WHOLE, asset=key, description="Whether the newest window's data is as whole as it was.")
+            dg.AssetCheckSpec(
+                WHOLE,
+                asset=key,
+                description="No more nulls, unseen levels and broken rules than usual, and all rows came in time.",
+            )
         ],
         description="Nulls, unseen levels, broken rules, volume and age of new rows, by window.",
         **shared(project, "monitoring", ["delta", "monitoring"]),

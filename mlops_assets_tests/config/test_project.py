@@ -91,7 +91,7 @@ def test_every_problem_of_every_file_is_told_at_once(problems: Problems) -> None
         found[6],
         "air/data/flights.yaml:14:5: transformation_steps.1.mapping: required field is missing",
         "air/data/flights.yaml:15:5: transformation_steps.1.mapings: unknown field, did you mean 'mapping'?",
-        "air/data/flights.yaml:16:23: partitioning_columns: a list is needed; write [a, b], or one '- a' per line",
+        "air/data/flights.yaml:16:23: partitioning_columns: a list is needed; write [day], or one '- a' per line",
         "air/data/flights.yaml:17:18: reader.header: true or false is needed",
         found[11],
         "air/features.yaml:2:1: is no YAML: did not find expected ',' or ']'; "

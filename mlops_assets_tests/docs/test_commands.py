@@ -14,6 +14,7 @@ from mlops_assets_tests.docs.blocks import ROOT, Block, every
 
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
 EXTRAS = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+GROUPS = {"mlops_assets": main, "mlops_assets.serving": serving, "mlops_assets.training": training}
 # Held by test_component.py, which runs them.
 DG = {("check", "defs"), ("check", "yaml"), ("list", "defs"), ("list", "components"), ("scaffold", "defs"), ("launch",)}
 PLAIN = {"export", "mkdir", "cat", "source", "docker", "databricks", "git", "psql", "pre-commit"}
@@ -43,12 +44,8 @@ def test_a_command_of_the_documentation_exists(block: Block) -> None:
                 continue
             case ["make", *targets]:
                 assert {each for each in targets if "=" not in each} <= TARGETS
-            case ["python", "-m", "mlops_assets", *rest]:
-                parse(main, rest)
-            case ["python", "-m", "mlops_assets.serving", *rest]:
-                parse(serving, rest) if rest[0] != "predict" else None
-            case ["python", "-m", "mlops_assets.training", *rest]:
-                parse(training, rest)
+            case ["python", "-m", module, *rest] if module in GROUPS:
+                parse(GROUPS[module], rest) if rest[0] != "predict" else None
             case ["python", "-m", "mlops_assets.serving.gateway" | "mlops_assets.config", *_]:
                 continue
             case ["dagster", "job", "execute", "-m", "mlops_assets.definitions", "-j", job, *_]:
