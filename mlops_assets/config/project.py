@@ -22,6 +22,7 @@ from mlops_assets.config.training import TrainingConfig
 from mlops_assets.config.validation import validate
 from mlops_assets.config.versions import up_to_date
 
+PROJECT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 NOT_PROJECTS = frozenset({"platforms", "schema"})
 logger = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ def _documents(root: Path, problems: list[Problem], warnings: list[str]) -> dict
     if not root.is_dir():
         problems.append(Problem.of_file(shown(root), "there is no such folder"))
         return documents
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", root.name):
+    if not PROJECT_NAME.fullmatch(root.name):
         message = f"'{root.name}' is no project name: letters, digits and underscores, a letter first"
         problems.append(Problem.of_file(shown(root), message))
     files = yaml_files(root)

@@ -43,8 +43,9 @@ def _candidates(column: pl.Series, type_: Type) -> Iterator[Rule]:
     missing = column.len() - known.len()
     tail = f" or {word} is null" if missing else ""
     if missing:
-        share = min(1.0, round(1.5 * missing / column.len() + 0.01, 2))
-        yield Rule(f"{name}_null_rate", f"null_rate({word}) <= {share}", "warning", None, "Share of nulls as seen")
+        share = round(1.5 * missing / column.len() + 0.01, 2)
+        if share < 1:
+            yield Rule(f"{name}_null_rate", f"null_rate({word}) <= {share}", "warning", None, "Share of nulls as seen")
     else:
         yield Rule(f"{name}_not_null", f"{word} is not null", "error", None, "No null was seen")
     if known.is_empty():

@@ -14,6 +14,7 @@ from mlops_assets.scaffold.table import Table
 FEW_ROWS = 5000
 FILE, ROW, ARRIVED = "source_file", "source_row", "arrived_at"
 LARGEST_SAMPLE, SMALLEST_SAMPLE = 500, 30
+PATIENCE_MS = 2000  # a forest on a laptop that does other things as well
 Fields = dict[str, Any]
 
 
@@ -135,6 +136,7 @@ def deployment_document(plan: Plan, environment: str) -> Fields:
         "environment": environment,
         "deployment_type": "serving_endpoint",
         "endpoint_name": endpoint if environment == "production" else f"{endpoint}-{environment}",
+        "tests": [{"type": "schema"}, {"type": "golden_rows"}, {"type": "latency", "p95_ms": PATIENCE_MS}],
     }
 
 

@@ -1,6 +1,7 @@
 """Writes a project's folder: the documents with a word on each choice, checked as they will be loaded."""
 
 import getpass
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ import polars as pl
 import yaml
 
 from mlops_assets.config import load_project
+from mlops_assets.config.project import PROJECT_NAME
 from mlops_assets.scaffold import documents
 from mlops_assets.scaffold.documents import Fields, Plan
 from mlops_assets.scaffold.errors import ScaffoldError
@@ -34,18 +36,21 @@ def write_project(folder: Path, source: Path, *, target: str | None = None, owne
     """Write the documents of a project on `source` into `folder`, whose name is the project's.
 
     Raises:
-        ScaffoldError: the folder holds a project already, or the source cannot make one.
-        ConfigError: the folder's name cannot be a project's.
+        ScaffoldError: the folder holds a project already or cannot be written, its name cannot be a project's, or the
+            source cannot make one.
     """
+    if not PROJECT_NAME.fullmatch(folder.name):
+        told = f"'{folder.name}' is no project name: letters, digits and underscores, a letter first"
+        raise ScaffoldError(f"{told}; such as '{re.sub(r'[^A-Za-z0-9]+', '_', folder.name).strip('_') or 'churn'}'")
     if folder.exists() and any(folder.glob("*.yaml")):
         raise ScaffoldError(f"{folder} holds documents already: remove it, or give the project another name")
     plan = _plan(folder.name, source.absolute(), target, owner)
     texts = {name: _text(name, fields, plan) for name, fields in _documents(plan).items()}
     _check(folder.name, texts)
-    for name, text in texts.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+    try:
+        _write(folder, texts)
+    except OSError as error:
+        raise ScaffoldError(f"nothing can be written to {folder}: {error.strerror}") from error
     return Written(folder, tuple(folder / name for name in texts), tuple(_choices(plan)))
 
 
@@ -77,13 +82,17 @@ def _check(name: str, texts: Mapping[str, str]) -> None:
     """Loads the documents from a folder beside the real one, so that what is wrong leaves nothing behind."""
     around = Path(tempfile.mkdtemp())
     try:
-        for file, text in texts.items():
-            path = around / name / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+        _write(around / name, texts)
         load_project(around / name)
     finally:
         shutil.rmtree(around)
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
 
 
 def _text(file: str, fields: Fields, plan: Plan) -> str:
@@ -118,6 +127,7 @@ def _notes(kind: str, plan: Plan) -> dict[str, list[str]]:
             "split_method": ["The newest rows are held out."] if plan.roles.time else [],
             "promotion_criteria": ["Better than guessing; ask for what your case needs."],
         },
+        "deployment": {"tests": ["p95_ms: how long 19 of 20 callers wait at most; ask for what your case needs."]},
         "monitoring": {"min_sample": ["Rows a window needs before it may raise an alarm."]},
     }.get(kind, {})
 

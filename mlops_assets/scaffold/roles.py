@@ -20,6 +20,7 @@ FEW_CLASSES, MOST_CLASSES = 20, 100
 TEXT_SHARE = 0.5
 SAME = 0.9999
 LEAK_VALUES = 50
+COMMA = "its numbers have a decimal comma; write 2.5 for 2,5"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def roles_of(frame: pl.DataFrame, target: str | None) -> Roles:
     left_out = dict(_no_features(frame, goal, task, taken))
     features = tuple(name for name in frame.columns if name not in taken and name not in left_out)
     if not features:
-        raise ScaffoldError(f"no column is left to predict '{goal}' from: {'; '.join(left_out.values())}")
+        why = "; ".join(left_out.values()) or "the table has nothing beside it but a key and a time"
+        raise ScaffoldError(f"no column is left to predict '{goal}' from: {why}")
     sensitive = tuple(name for name in frame.columns if _is_personal(frame[name]))
     return Roles(goal, task, classes, key, time, features, left_out, sensitive, guessed=target is None)
 
@@ -74,12 +76,13 @@ def _task(column: pl.Series) -> tuple[str, int]:
     """Classification where the values are classes, regression where they are numbers; and how many differ."""
     distinct = column.drop_nulls().n_unique()
     if distinct < 2:
-        raise ScaffoldError(f"'{column.name}' has {distinct} different values: there is nothing to predict")
+        raise ScaffoldError(f"'{column.name}' has {'one value only' if distinct else 'no value'}: nothing to predict")
     if column.dtype.is_numeric():
         whole = column.dtype.is_integer() and distinct <= FEW_CLASSES
         return ("classification", distinct) if whole or distinct == 2 else ("regression", distinct)
     if column.dtype.is_temporal() or distinct > min(MOST_CLASSES, column.len() // 2):
-        raise ScaffoldError(f"'{column.name}' has {distinct} different values and is no number: name another --target")
+        why = COMMA if _has_decimal_comma(column) else "name another --target"
+        raise ScaffoldError(f"'{column.name}' has {distinct} different values and is no number: {why}")
     return "classification", distinct
 
 
@@ -119,12 +122,22 @@ def _no_features(frame: pl.DataFrame, target: str, task: str, taken: set[str]) -
             yield name, f"'{name}' has one value only"
         elif column.dtype.is_temporal():
             yield name, f"'{name}' is a time; what is known of it has to be derived"
+        elif _has_decimal_comma(column):
+            yield name, f"'{name}': {COMMA}"
         elif column.dtype == pl.String and column.n_unique() > max(2, column.len() * TEXT_SHARE):
             yield name, f"'{name}' is a text that differs from row to row"
         elif _is_personal(column):
             yield name, f"'{name}' looks personal"
         elif _gives_away(column, frame[target], task):
             yield name, f"'{name}' says what '{target}' is: a model would learn nothing else"
+
+
+def _has_decimal_comma(column: pl.Series) -> bool:
+    if column.dtype != pl.String:
+        return False
+    known = column.drop_nulls()
+    numbers = known.str.contains(r"^\s*[+-]?\d+(,\d+)?\s*$")
+    return bool(numbers.all() and known.str.contains(",", literal=True).any())
 
 
 def _is_personal(column: pl.Series) -> bool:

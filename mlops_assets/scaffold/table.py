@@ -1,6 +1,9 @@
 """A data file or table as it would be ingested: its format, how it is read, and its columns in the documents' types."""
 
 import csv
+import gzip
+import re
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,7 @@ import polars as pl
 
 from mlops_assets.lake import delta
 from mlops_assets.lake.errors import LakeError
-from mlops_assets.lake.sources import EXTENSIONS, SourceFile, local_file, source_files
+from mlops_assets.lake.sources import EXTENSIONS, PACKED, SourceFile, local_file, source_files
 from mlops_assets.lake.types import COLUMN_TYPES, cast
 from mlops_assets.scaffold.errors import ScaffoldError
 
@@ -18,6 +21,10 @@ DATE_FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d")
 DATETIME_FORMATS = ("%d.%m.%Y %H:%M", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%Y/%m/%d %H:%M")
 DELIMITERS = ",;\t|"
 SNIFFED = 1 << 16
+_SAID = {
+    "more fields than defined": "a line has more values than the header names; texts with the delimiter need quotes",
+    "could not parse": "a quote is not closed",
+}
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,8 @@ def read_table(path: Path) -> Table:
         raise ScaffoldError(f"there is no file or folder {path}")
     try:
         found = _delta(path) if path.is_dir() and delta.exists(str(path)) else _files(path)
-    except (pl.exceptions.PolarsError, LakeError, UnicodeDecodeError) as error:
-        raise ScaffoldError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+    except (pl.exceptions.PolarsError, LakeError, UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ScaffoldError(f"{path} cannot be read: {_plain(str(error).splitlines()[0])}") from error
     if found.frame.is_empty():
         raise ScaffoldError(f"{path} has no rows to learn a project from")
     return found
@@ -59,14 +66,20 @@ def _files(path: Path) -> Table:
 
 
 def _format(path: Path) -> str:
-    endings = [each.suffix for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path.suffix]
+    names = [each.name.lower() for each in path.rglob("*") if each.is_file()] if path.is_dir() else [path.name.lower()]
     for kind, extensions in EXTENSIONS.items():
-        if any(ending.lower() in extensions for ending in endings):
+        if any(name.endswith(extensions) for name in names):
             return kind
     if path.is_file() and path.suffix.lower() in (".txt", ".tsv", ".dat", ".data"):
         return "csv"
     known = ", ".join(each for extensions in EXTENSIONS.values() for each in extensions)
-    raise ScaffoldError(f"{path} is neither a Delta table nor a file or folder of {known}")
+    hint = "save a spreadsheet as CSV, unpack a .zip"
+    raise ScaffoldError(f"{path} is neither a Delta table nor a file or folder of {known}; {hint}")
+
+
+def _plain(said: str) -> str:
+    """What Polars says of a CSV file, in the words of a person who looks at the file."""
+    return next((plain for words, plain in _SAID.items() if words in said), said)
 
 
 def _delta(path: Path) -> Table:
@@ -94,7 +107,7 @@ def _kind_of(dtype: pl.DataType) -> str | None:
 
 
 def _csv(path: Path, files: list[SourceFile]) -> Table:
-    encoding, first = _decoded(files[0].path.read_bytes())
+    encoding, first = _decoded(_bytes(files[0].path))
     delimiter = _delimiter(first)
     texts = pl.concat([_text(file.path, encoding, delimiter) for file in files])
     nameless = [name for name in texts.columns if not name.strip()]
@@ -110,6 +123,11 @@ def _csv(path: Path, files: list[SourceFile]) -> Table:
     reader |= {"null_values": ["", *nulls]} if nulls else {}
     # What R and pandas write before the first column: a row's number in this very file.
     return Table(path, "csv", frame, columns, reader, ("a column has no name in the header",) if nameless else ())
+
+
+def _bytes(file: Path) -> bytes:
+    data = file.read_bytes()
+    return gzip.decompress(data) if file.name.lower().endswith(PACKED) else data
 
 
 def _decoded(data: bytes) -> tuple[str, str]:
@@ -128,13 +146,23 @@ def _delimiter(text: str) -> str:
 
 
 def _text(file: Path, encoding: str, delimiter: str) -> pl.DataFrame:
-    text = file.read_bytes().decode("utf8" if encoding == "utf8" else "latin1")
+    text = _bytes(file).decode("utf8" if encoding == "utf8" else "latin1")
     frame = pl.read_csv(text.encode(), separator=delimiter, infer_schema=False)
+    if _is_data(frame.columns):
+        raise ScaffoldError(
+            f"{file}: its first line is data ({', '.join(frame.columns[:3])}, …); add one with the columns' names"
+        )
     twice = sorted({name.partition("_duplicated_")[0] for name in frame.columns if "_duplicated_" in name})
     if twice:
         named = ", ".join(f"'{name}'" for name in twice)
         raise ScaffoldError(f"{file}: more than one column is called {named}; give each a name of its own")
     return frame
+
+
+def _is_data(header: list[str]) -> bool:
+    """Whether a first line names no columns; years and other whole numbers may be some of the names."""
+    numbers = [name for name in header if re.fullmatch(r"[+-]?\d+([.,]\d+)?", name.strip())]
+    return bool(header) and (len(numbers) == len(header) or any(not name.strip().isdecimal() for name in numbers))
 
 
 def _formats(texts: pl.DataFrame) -> dict[str, str]:

@@ -94,7 +94,7 @@ def _latency(probe: Probe, test: "LatencyTest") -> TestResult:
     return TestResult(
         "latency",
         p95 <= test.p95_ms,
-        f"95 % of {test.requests} requests took at most {p95:.0f} ms ({test.p95_ms:g} allowed)",
+        f"95 % of {test.requests} requests took at most {p95:.0f} ms ({test.p95_ms:g} allowed by p95_ms)",
         {"p50_ms": float(np.percentile(times, 50)), "p95_ms": p95},
     )
 

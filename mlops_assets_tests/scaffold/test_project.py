@@ -7,7 +7,7 @@ import pytest
 
 from mlops_assets.cli.check import check_projects
 from mlops_assets.cli.init import init_project
-from mlops_assets.config import ConfigError, load_project
+from mlops_assets.config import load_project
 from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Run
 from mlops_assets.lake.ingest import ingest
@@ -75,7 +75,7 @@ def test_documents_that_are_there_are_never_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_name_that_no_project_can_have_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no project name"):
+    with pytest.raises(ScaffoldError, match="no project name"):
         write_project(tmp_path / "my-planes", real("planes.csv"), target="engines")
     assert not (tmp_path / "my-planes").exists()
 

@@ -56,6 +56,7 @@ def test_a_table_without_key_and_time_has_neither() -> None:
         ("email", [f"p{n % 9}@example.com" for n in range(N)], "looks personal"),
         ("left", ["yes" if n % 3 == 0 else "no" for n in range(N)], "says what 'churned' is"),
         ("seen", WHEN[:30] * 2, "is a time"),
+        ("cost", [f"{n},5" for n in range(N)], "have a decimal comma; write 2.5 for 2,5"),
     ],
 )
 def test_a_column_that_is_no_feature_is_left_out_and_the_reason_told(column: str, values: list, why: str) -> None:
@@ -71,7 +72,7 @@ def test_a_multiple_of_a_numeric_target_gives_it_away() -> None:
 
 @pytest.mark.parametrize(
     ("target", "told"),
-    [("chruned", "did you mean 'churned'"), ("same", "1 different values"), ("story", "60 different values")],
+    [("chruned", "did you mean 'churned'"), ("same", "one value only"), ("story", "60 different values")],
 )
 def test_a_target_that_cannot_be_one_is_refused_with_the_reason(target: str, told: str) -> None:
     frame = table(same=["x"] * N, story=[f"text {n}" for n in range(N)])

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import polars as pl
@@ -65,12 +66,21 @@ def test_other_formats_bring_their_types_and_what_no_document_declares_is_left_o
         ("a.csv", "n\n", "has no rows"),
         ("a.xlsx", "PK", "neither a Delta table nor a file"),
         ("a.csv", "n,n\n1,2\n", "more than one column is called 'n'"),
-        ("a.csv", "n\n1\n1,2,3\n", "cannot be read"),
+        ("a.csv", "n\n1\n1,2,3\n", "cannot be read: a line has more values than the header names"),
+        ("a.csv", 'n,m\n"1,2\n3,4\n', "a quote is not closed"),
+        ("a.csv", "1,2.5,a\n2,3.5,b\n", "its first line is data"),
+        ("a.csv.gz", "n\n1\n", "cannot be read: Not a gzipped file"),
     ],
 )
 def test_what_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, name: str, text: str, told: str) -> None:
     with pytest.raises(ScaffoldError, match=told):
         read_table(written(tmp_path, text, name))
+
+
+def test_a_packed_file_is_read_as_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"2013,n\n1,x\n"))
+    assert (read_table(path).format, read_table(path).columns) == ("csv", {"2013": "int", "n": "string"})
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
