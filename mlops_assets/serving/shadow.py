@@ -75,7 +75,8 @@ class Shadows:
             if len(self._tasks) >= MOST_AT_A_TIME:
                 agreement.left_out += 1
                 continue
-            task = asyncio.create_task(_ask(version, body, given.body, agreement))
+            seconds = endpoint.record.settings.timeout_seconds
+            task = asyncio.create_task(_ask(version, body, given.body, agreement, seconds))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -104,10 +105,11 @@ def difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> float:
     return abs(float(one) - float(two))
 
 
-async def _ask(version: Replicas, body: bytes, given: bytes, agreement: Agreement) -> None:
+async def _ask(version: Replicas, body: bytes, given: bytes, agreement: Agreement, seconds: float) -> None:
     try:
-        frame: Frame | None = version.at_once(body) or await version.ask(body)
-    except WorkerGone:
+        async with asyncio.timeout(seconds):
+            frame: Frame | None = version.at_once(body) or await version.ask(body)
+    except (WorkerGone, TimeoutError):
         frame = None
     if frame is None or frame.status != 200:
         agreement.errors += 1

@@ -12,7 +12,7 @@ import httpx
 import polars as pl
 import psutil
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_assets.serving import gateway_process
@@ -324,24 +324,29 @@ labels = st.one_of(
 )
 
 
-@given(
-    one_row,
-    labels,
-    st.none() | st.floats(0, 1),
-    st.sampled_from(["dataframe_records", "instances", "inputs", "dataframe_split"]),
-)
-def test_a_row_that_is_cut_out_is_the_row_that_is_parsed(
-    cells: dict[str, object], label: object, chance: float | None, form: str
+forms = st.sampled_from(["dataframe_records", "instances", "inputs", "dataframe_split"])
+answered = st.tuples(one_row, labels, st.none() | st.floats(0, 1), forms)
+
+
+@settings(max_examples=25)
+@given(st.lists(answered, min_size=1, max_size=8))
+def test_rows_that_are_cut_out_are_the_rows_that_are_parsed(
+    many: list[tuple[dict[str, object], object, float | None, str]],
 ) -> None:
-    prediction = {"prediction": label} | ({} if chance is None else {"probability": chance})
-    split = {"columns": list(cells), "data": [list(cells.values())]}
-    body = {form: split if form == "dataframe_split" else [cells]}
-    plain = request(body, {"predictions": [prediction]})
-    masked = request(body, {"predictions": [prediction]}, dropped=("\0",))  # is parsed
+    def lines(**changes: object) -> list[Answered]:
+        found = []
+        for place, (cells, label, chance, form) in enumerate(many):
+            prediction = {"prediction": label} | ({} if chance is None else {"probability": chance})
+            split = {"columns": list(cells), "data": [list(cells.values())]}
+            body = {form: split if form == "dataframe_split" else [cells]}
+            found.append(request(body, {"predictions": [prediction]}, request_id=str(place), **changes))
+        return found
 
-    cut, parsed = (json_read(logged(each)) for each in (plain, masked))
+    cut, parsed = (json_read(logged(*each)) for each in (lines(), lines(dropped=("\0",))))
 
-    assert cut == ([{**cut[0], "inputs": cells}] if cells else cut) == parsed
+    assert cut == parsed
+    inputs = {row["request_id"]: row["inputs"] for row in cut}
+    assert {place: cells for place, (cells, *_) in enumerate(many) if cells and inputs[str(place)] != cells} == {}
 
 
 def json_read(rows: pl.DataFrame) -> list[dict[str, object]]:
