@@ -15,7 +15,17 @@ from mlops_assets.lake.current import current
 from mlops_assets.lake.new_rows import polars_schema
 from mlops_assets.lake.storable import normalised
 from mlops_assets.lake.streams import told
-from mlops_assets.lake.writing import CONFIGURATION, Seen, Written, append, committed, fitting, on_conflict, target
+from mlops_assets.lake.writing import (
+    CONFIGURATION,
+    Seen,
+    Written,
+    after_commit,
+    append,
+    committed,
+    fitting,
+    on_conflict,
+    target,
+)
 
 # Rows that a merge may write anew with every row that arrives, and those that cost next to nothing.
 TIMES, ALWAYS = 16, 16_384
@@ -78,6 +88,7 @@ def _merged(
             # With the whole frame in memory its keys' bounds say which files need not be read.
             streamed_exec=False,
             commit_properties=committed(transactions),
+            post_commithook_properties=after_commit(table),
         )
         if gone:
             merger = merger.when_matched_delete(leaves)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypedDict
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 from filelock import FileLock
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -27,8 +27,9 @@ from mlops_assets.lake.new_rows import polars_schema
 from mlops_assets.lake.streams import arrow_schema, folder, stream, told
 
 FEED = "delta.enableChangeDataFeed"
-# A log is read from its last checkpoint on: ten commits at most, however old the table is.
-CONFIGURATION = {FEED: "true", "delta.checkpointInterval": "10"}
+# A log is read from its last checkpoint on: five commits at most, however old the table is.
+CHECKPOINT = 5
+CONFIGURATION = {FEED: "true", "delta.checkpointInterval": str(CHECKPOINT)}
 
 on_conflict = retry(
     retry=retry_if_exception_type(CommitFailedError),
@@ -64,6 +65,14 @@ class Written:
 def committed(transactions: Mapping[str, int]) -> CommitProperties:
     """What a commit records beside its rows."""
     return CommitProperties(app_transactions=[Transaction(name, number) for name, number in transactions.items()])
+
+
+def after_commit(table: DeltaTable | None) -> PostCommitHookProperties:
+    """What follows a commit. A log is looked through for what it may forget where a checkpoint is written, and not with
+    every commit: that costs the more the longer it is.
+    """
+    number = 0 if table is None else table.version() + 1
+    return PostCommitHookProperties(cleanup_expired_logs=None if (number + 1) % CHECKPOINT == 0 else False)
 
 
 def quoted(value: str) -> str:
@@ -130,6 +139,7 @@ def append(
             partition_by=list(partition_by) or None,
             configuration=None if table else dict(properties),
             commit_properties=committed(transactions),
+            post_commithook_properties=after_commit(table),
         )
     return _written(path, table)
 
@@ -162,6 +172,7 @@ def overwrite(
             partition_by=list(partition_by) or None,
             configuration=None if table else dict(properties),
             commit_properties=committed(transactions),
+            post_commithook_properties=after_commit(table),
         )
     return _written(path, table)
 
