@@ -115,7 +115,7 @@ class GatewayEndpoints:
         from prometheus_client.parser import text_string_to_metric_families
 
         found: dict[str, Traffic] = {}
-        for family in text_string_to_metric_families(self._client.get("/metrics").text):
+        for family in text_string_to_metric_families(self._request("GET", "/metrics").text):
             for sample in family.samples if family.name == "mlops_gateway_requests" else ():
                 if sample.name.endswith("_total") and sample.labels["endpoint"] == name:
                     served, count = sample.labels["served_model"], int(sample.value)
@@ -175,15 +175,18 @@ class GatewayEndpoints:
             return None
 
     def _send(self, method: str, path: str, body: object = None, content: bytes | None = None) -> dict[str, Any]:
+        answer = self._request(method, path, body, content)
+        given: dict[str, Any] = answer.json()
+        if answer.is_error:
+            raise error_of(answer.status_code, given)
+        return given
+
+    def _request(self, method: str, path: str, body: object = None, content: bytes | None = None) -> httpx.Response:
         try:
-            answer = self._client.request(method, path, json=body, content=content)
+            return self._client.request(method, path, json=body, content=content)
         except httpx.TimeoutException:
             raise DeadlineExceeded(f"The gateway at {self._client.base_url} gave no answer in time.") from None
         except httpx.TransportError as error:
             raise EndpointUnavailable(
                 f"No gateway answers at {self._client.base_url} ({type(error).__name__})."
             ) from None
-        given: dict[str, Any] = answer.json()
-        if answer.is_error:
-            raise error_of(answer.status_code, given)
-        return given

@@ -107,15 +107,15 @@ def write(spooled: Spooled, hash_key: bytes = b"") -> tuple[int, int]:
     """
     from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
-    exists = DeltaTable.is_deltatable(spooled.table)
-    done = (DeltaTable(spooled.table).transaction_version(spooled.folder.name) or 0) if exists else 0
+    table = DeltaTable(spooled.table) if DeltaTable.is_deltatable(spooled.table) else None
+    done = (table.transaction_version(spooled.folder.name) or 0) if table else 0
     requests, end = 0, spooled.end()
     while done < end and (found := spooled.lines(done, FLUSH_BYTES)) is not None:
         lines, done = found
         requests += lines.count(b"\n")
         transaction = Transaction(app_id=spooled.folder.name, version=done)
         write_deltalake(
-            spooled.table,
+            table or spooled.table,
             table_rows(lines, hash_key),
             mode="append",
             commit_properties=CommitProperties(app_transactions=[transaction]),

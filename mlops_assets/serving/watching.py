@@ -91,7 +91,9 @@ class Watch:
         return (found.requests, found.failed) if found else (0, 0)
 
     def _figures(self, before: tuple[int, int]) -> Mapping[str, float]:
-        requests, failed = (now - then for now, then in zip(self._traffic(), before, strict=True))
+        now = self._traffic()
+        then = before if now[0] >= before[0] else (0, 0)  # a gateway that was started again counts from nothing
+        requests, failed = now[0] - then[0], now[1] - then[1]
         asked = len(self._times["new"])
         (p50, p95), (old50, old95) = (np.percentile(self._times[which], [50, 95]) for which in ("new", "old"))
         figures = {

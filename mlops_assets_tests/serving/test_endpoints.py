@@ -130,8 +130,7 @@ def test_waiting_ends_with_its_timeout(endpoints: GatewayEndpoints, deploy: Depl
 def test_a_wrong_token_and_an_absent_gateway_are_told_apart(shared: GatewayAddress) -> None:
     with GatewayEndpoints(shared.url, "wrong") as wrong, pytest.raises(NotAuthorized):
         wrong.list()
-    with (
-        GatewayEndpoints("http://127.0.0.1:9", token_of(shared)) as absent,
-        pytest.raises(EndpointUnavailable),
-    ):
-        absent.list()
+    with GatewayEndpoints("http://127.0.0.1:9", token_of(shared)) as absent:
+        for ask in (absent.list, lambda: absent.traffic("churn")):
+            with pytest.raises(EndpointUnavailable):
+                ask()

@@ -278,6 +278,17 @@ def test_a_criterion_over_requests_is_judged_when_the_period_ends(monkeypatch: p
     assert replace(started, config=RolloutConfig.model_validate(config)).run().passed
 
 
+@pytest.mark.parametrize(("failed", "passed"), [(0, True), (9, False)])
+def test_a_gateway_that_was_started_again_counts_anew(
+    monkeypatch: pytest.MonkeyPatch, failed: int, passed: bool
+) -> None:
+    counts = iter([Traffic(1000, 0)])
+    endpoints = served_first()
+    monkeypatch.setattr(endpoints, "traffic", lambda name: {"m-2": next(counts, Traffic(90, failed))})
+
+    assert rollout(endpoints, "blue_green", ["error_rate < 0.01"]).run().passed == passed
+
+
 SURE = {"prediction": "cat", "probability": 0.6, "probabilities": {"cat": 0.6, "dog": 0.3, "owl": 0.1}}
 TORN = {"prediction": "cat", "probability": 0.36, "probabilities": {"cat": 0.36, "dog": 0.34, "owl": 0.3}}
 OTHERWISE = {"prediction": "dog", "probability": 0.36, "probabilities": {"cat": 0.34, "dog": 0.36, "owl": 0.3}}
