@@ -14,7 +14,7 @@ from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import Materialized, deployment_key, model_key, shared, table_key
 from mlops_assets.assets.launchpad import launch_config, with_launch_config
 from mlops_assets.assets.promoters import require_promoter
-from mlops_assets.assets.rollouts import DEPLOY, SCORES, graph_figures
+from mlops_assets.assets.rollouts import SCORES, Deployment, graph_figures
 from mlops_assets.assets.rule_checks import block
 from mlops_assets.assets.verdicts import ROLLOUT, check_of, is_watched, version_before, watched, why
 from mlops_assets.config import DeploymentConfig, Document, Project
@@ -54,8 +54,8 @@ def deployment_asset(
         key=key,
         deps=[upstream, table_key(project, "gold", training_set_name(project, config.model_name))],
         check_specs=[
-            dg.AssetCheckSpec(name, asset=key, blocking=True, description=told)
-            for name, told in _checks(config).items()
+            dg.AssetCheckSpec(name, asset=key, blocking=True, description=meaning)
+            for name, meaning in _checks(config).items()
         ],
         description=f"{config.model_name} in {config.environment}, {_where(config)}.",
         # One writer per endpoint, where the instance limits pools.
@@ -77,7 +77,7 @@ def deployment_asset(
                 registry.require_approval(version, chosen.environment, chosen.promoters)
             there = chosen.registered_as or registry.name_in(chosen.environment, version.name)
             served = registry.copied(version, there)
-            done = DEPLOY[chosen.deployment_type](project, chosen, served, lake, registry, serving)
+            done = Deployment(project, chosen, lake, registry, serving).roll_out(served)
         results = [*done.tests, *watched(chosen, done)]
         checks = [check_of(key, result) for result in results]
         if not done.passed:

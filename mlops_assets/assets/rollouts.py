@@ -1,5 +1,6 @@
 """Rolling out a version as a deployment document says: to an endpoint, or as a probe of batch scoring."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,47 +28,90 @@ SCORES = "scores"
 PROBE_ROWS = 1000
 
 
-def _serve(
-    project: Project,
-    config: DeploymentConfig,
-    version: ModelVersion,
-    lake: Warehouse,
-    registry: ModelRegistry,
-    serving: Serving,
-) -> RolledOut:
-    """The endpoint serves the version, or what it served before."""
-    model = load_served_model(registry.local_path(version))
-    newest = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name)))
-    rows = as_callers_send(newest, list(model.inputs))
-    if config.serving_engine == "onnx":
-        model = _as_graph(config, model, version, rows, lake, registry)
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment document, and what the platform has for it."""
 
-    def spec_of(name: str, number: str) -> EndpointSpec:
-        return _spec(project, config, registry.version(name, number), lake, registry, serving)
+    project: Project
+    config: DeploymentConfig
+    lake: Warehouse
+    registry: ModelRegistry
+    serving: Serving
 
-    with serving.endpoints() as endpoints:
-        wanted = spec_of(version.name, version.version)
-        probe = Probe(lambda asked: endpoints.ask(wanted.name, asked, wanted.served_name), model, rows)
+    def roll_out(self, version: ModelVersion) -> RolledOut:
+        """The version at its endpoint or, where there is none, as the batch will score with it."""
+        endpoint = self.config.deployment_type == "serving_endpoint"
+        return self._serve(version) if endpoint else self._score(version)
 
-        def watch(old: str, new: str) -> Watch:
-            return Watch(endpoints, wanted.name, old, new, probe.inputs)
+    def _serve(self, version: ModelVersion) -> RolledOut:
+        """The endpoint serves the version, or what it served before."""
+        config, model = self.config, load_served_model(self.registry.local_path(version))
+        rows = as_callers_send(self._probe_rows(), list(model.inputs))
+        if config.serving_engine == "onnx":
+            model = self._as_graph(model, version, rows)
+        with self.serving.endpoints() as endpoints:
+            wanted = self._spec(version)
+            probe = Probe(lambda asked: endpoints.ask(wanted.name, asked, wanted.served_name), model, rows)
 
-        return Rollout(endpoints, wanted, spec_of, lambda: run_tests(probe, config.tests), config.rollout, watch).run()
+            def spec_of(name: str, number: str) -> EndpointSpec:
+                return self._spec(self.registry.version(name, number))
 
+            def watch(old: str, new: str) -> Watch:
+                return Watch(endpoints, wanted.name, old, new, probe.inputs)
 
-def _as_graph(
-    config: DeploymentConfig,
-    model: ServedModel,
-    version: ModelVersion,
-    rows: "pandas.DataFrame",
-    lake: Warehouse,
-    registry: ModelRegistry,
-) -> ServedModel:
-    """The model with its estimator as an ONNX graph; how far it deviates stands on the version's page in MLflow."""
-    path = registry.local_path(version)
-    graph = converted(model, path, rows, _graphs(lake), config.onnx_tolerance)
-    registry.tag(version, onnx_deviation=f"{graph.deviation:.3g}", onnx_rows=str(graph.rows))
-    return with_onnx(model, graph.file)
+            def tested() -> list[TestResult]:
+                return run_tests(probe, config.tests)
+
+            return Rollout(endpoints, wanted, spec_of, tested, config.rollout, watch).run()
+
+    def _score(self, version: ModelVersion) -> RolledOut:
+        """The version scores the probed rows; nothing is started."""
+        rows, model = self._probe_rows(), load_served_model(self.registry.local_path(version))
+        scored = score(model, rows, version=version.version, keep=[])
+        missing = scored["prediction"].null_count()
+        outcome = f"{scored.height - missing} of {rows.height} rows have a prediction"
+        champion = self.registry.champion(version.name)
+        result = TestResult(SCORES, scored.height == rows.height and not missing, outcome, {"rows": rows.height})
+        nowhere = EndpointStatus(name=self.config.endpoint_name, ready=False, config_update="NOT_UPDATING")
+        return RolledOut(nowhere, Version(champion.name, champion.version) if champion else None, [result])
+
+    def _probe_rows(self) -> pl.DataFrame:
+        """The newest rows of the training set, as raw features."""
+        training_set = training_set_name(self.project, self.config.model_name)
+        return delta.scan(self.lake.table(self.project.name, "gold", training_set)).tail(PROBE_ROWS).collect()
+
+    def _as_graph(self, model: ServedModel, version: ModelVersion, rows: "pandas.DataFrame") -> ServedModel:
+        """The model with its estimator as an ONNX graph; how far it deviates stands on the version's page in MLflow."""
+        path = self.registry.local_path(version)
+        graph = converted(model, path, rows, _graphs(self.lake), self.config.onnx_tolerance)
+        self.registry.tag(version, onnx_deviation=f"{graph.deviation:.3g}", onnx_rows=str(graph.rows))
+        return with_onnx(model, graph.file)
+
+    def _spec(self, version: ModelVersion) -> EndpointSpec:
+        config, logged, path = self.config, self.config.inference_log, self.registry.local_path(version)
+        graph = _graph(config, path, self.lake)
+        least = config.min_replicas if config.autoscaling_enabled else max(1, config.min_replicas)
+        log = self.lake.table(self.project.name, "monitoring", "inference_log") if logged.enabled else None
+        return EndpointSpec(
+            name=config.endpoint_name,
+            model_name=version.name,
+            version=version.version,
+            model_path=str(path),
+            onnx_path=graph.file if graph else None,
+            environment_variables=self.serving.environment(config.environment_variables),
+            tags=config.tags,
+            compute_scale=config.compute_scale,
+            min_replicas=least,
+            max_replicas=config.max_replicas if config.autoscaling_enabled else least,
+            timeout_seconds=config.timeout_seconds,
+            enable_access_control=config.enable_access_control,
+            requests_per_minute=config.requests_per_minute,
+            inference_table=log,
+            logged_fraction=logged.fraction,
+            hashed_columns=tuple(logged.hash_columns),
+            dropped_columns=tuple(logged.drop_columns),
+            online_features=online_features(self.project, config.model_name),
+        )
 
 
 def _graphs(lake: Warehouse) -> Path:
@@ -94,62 +138,6 @@ def graph_figures(
     return {**figures, "onnx_rows": graph.rows, "onnx_precision": graph.precision}
 
 
-def _score(
-    project: Project,
-    config: DeploymentConfig,
-    version: ModelVersion,
-    lake: Warehouse,
-    registry: ModelRegistry,
-    serving: Serving,
-) -> RolledOut:
-    """The version scores the probed rows as the batch will; nothing is started."""
-    rows = _probe_rows(lake.table(project.name, "gold", training_set_name(project, config.model_name)))
-    scored = score(load_served_model(registry.local_path(version)), rows, version=version.version, keep=[])
-    missing = scored["prediction"].null_count()
-    outcome = f"{scored.height - missing} of {rows.height} rows have a prediction"
-    champion = registry.champion(version.name)
-    result = TestResult(SCORES, scored.height == rows.height and not missing, outcome, {"rows": rows.height})
-    nowhere = EndpointStatus(name=config.endpoint_name, ready=False, config_update="NOT_UPDATING")
-    return RolledOut(nowhere, Version(champion.name, champion.version) if champion else None, [result])
-
-
-DEPLOY = {"serving_endpoint": _serve, "batch": _score, "job": _score}
-
-
-def _spec(
-    project: Project,
-    config: DeploymentConfig,
-    version: ModelVersion,
-    lake: Warehouse,
-    registry: ModelRegistry,
-    serving: Serving,
-) -> EndpointSpec:
-    scales, logged = config.autoscaling_enabled, config.inference_log
-    path = registry.local_path(version)
-    graph = _graph(config, path, lake)
-    least = config.min_replicas if scales else max(1, config.min_replicas)
-    return EndpointSpec(
-        name=config.endpoint_name,
-        model_name=version.name,
-        version=version.version,
-        model_path=str(path),
-        onnx_path=graph.file if graph else None,
-        environment_variables=serving.environment(config.environment_variables),
-        tags=config.tags,
-        compute_scale=config.compute_scale,
-        min_replicas=least,
-        max_replicas=config.max_replicas if scales else least,
-        timeout_seconds=config.timeout_seconds,
-        enable_access_control=config.enable_access_control,
-        requests_per_minute=config.requests_per_minute,
-        inference_table=lake.table(project.name, "monitoring", "inference_log") if logged.enabled else None,
-        logged_fraction=logged.fraction,
-        hashed_columns=tuple(logged.hash_columns),
-        dropped_columns=tuple(logged.drop_columns),
-        online_features=online_features(project, config.model_name),
-    )
-
-
 def online_features(project: Project, model: str) -> str | None:
     """The feature table whose rows a request may name by key, as project/table; None where it has no online store."""
     for documents in model_documents(project):
@@ -163,8 +151,3 @@ def as_callers_send(rows: pl.DataFrame, inputs: list[str]) -> "pandas.DataFrame"
     import pandas as pd
 
     return pd.concat([model_frame(rows, inputs), rows.drop(inputs).to_pandas()], axis=1)
-
-
-def _probe_rows(training_set: str) -> pl.DataFrame:
-    """The newest rows of the training set, as raw features."""
-    return delta.scan(training_set).tail(PROBE_ROWS).collect()

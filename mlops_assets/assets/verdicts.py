@@ -32,10 +32,10 @@ def watched(config: DeploymentConfig, done: RolledOut) -> list[TestResult]:
     if not is_watched(config):
         return []
     if not done.evidence:
-        told = "no traffic had to be moved" if done.passed else "a test failed before traffic was moved"
-        return [TestResult(ROLLOUT, done.passed, told)]
-    told = "; ".join(done.broken) or "every criterion held"
-    return [TestResult(ROLLOUT, not done.broken, f"at {done.share} % of the requests: {told}", done.evidence)]
+        outcome = "no traffic had to be moved" if done.passed else "a test failed before traffic was moved"
+        return [TestResult(ROLLOUT, done.passed, outcome)]
+    outcome = "; ".join(done.broken) or "every criterion held"
+    return [TestResult(ROLLOUT, not done.broken, f"at {done.share} % of the requests: {outcome}", done.evidence)]
 
 
 def version_before(done: RolledOut, served: ModelVersion) -> str:

@@ -12,11 +12,10 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from mlops_assets.rules.ambiguity import is_ambiguous
 
-Dialect = Literal["rust", "java", "python"]
 MAX_NODES = 3000
 
 _CLASSES = {

@@ -31,7 +31,6 @@ BOOL = Type("bool")
 DATE = Type("date")
 NAIVE = Type("datetime")
 INSTANT = Type("datetime", zone="UTC")
-NULL = Type("null")
 
 NUMBERS = frozenset({"int", "float", "decimal"})
 TEMPORAL = frozenset({"date", "datetime"})
