@@ -61,7 +61,7 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
         check_specs=[
             dg.AssetCheckSpec(DELIVERED, asset=key, description="Every channel took the alerts that were due.")
         ],
-        description="Alarms and their ends, told once in each channel of the document.",
+        description="Alarms and their ends, sent once to each channel of the document.",
         **shared(project, "monitoring", ["delta", "monitoring"]),
     )
     def alerts(
@@ -75,31 +75,44 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
         refused = refusals_in_a_row(context.instance, gate) if chosen.retraining.stop_after_refusals else 0
         with as_failure():
             now = _standing(project, documents, chosen, registry.require_champion(documents.model), lake, refused)
-        channels = {channel_name(each): each for each in _channels(chosen)}
-
-        def send(name: str, message: Message) -> Delivery:
-            result = deliver(channels[name], message, os.environ)
-            context.log.info("%s: %s (%s)", name, message.title, result.error or "sent")
-            return result
-
-        table = lake.table(project.name, "monitoring", "alerts")
-        at = datetime.now(UTC)
-        with as_failure():
-            log = tell(
-                table,
-                now,
-                list(channels),
-                send,
-                at=at,
-                window=chosen.alerting.aggregation_window if chosen.alerting else timedelta(0),
-                page=page_link(project, lake, os.environ),
-                lock=page_file(project, lake).with_name("alerts.lock"),
-                details=chosen.alerting is None or chosen.alerting.include_details,
-            )
-        done = StepResult(_metadata(table, log, now, at), [_delivered(log, list(channels))])
+            at = datetime.now(UTC)
+            log = _sent(context, project, chosen, now, lake, at)
+        done = StepResult(
+            _metadata(lake.table(project.name, "monitoring", "alerts"), log, now, at),
+            [_delivered(log, [channel_name(each) for each in _channels(chosen)])],
+        )
         yield from reported(context, project, key, lake, done)
 
     return alerts
+
+
+def _sent(
+    context: dg.AssetExecutionContext,
+    project: Project,
+    config: MonitoringConfig,
+    now: Standing,
+    lake: Warehouse,
+    at: datetime,
+) -> Sequence[Entry]:
+    """The log of alerts, after each channel was sent what it is due."""
+    channels = {channel_name(each): each for each in _channels(config)}
+
+    def send(name: str, message: Message) -> Delivery:
+        result = deliver(channels[name], message, os.environ)
+        context.log.info("%s: %s (%s)", name, message.title, result.error or "sent")
+        return result
+
+    return tell(
+        lake.table(project.name, "monitoring", "alerts"),
+        now,
+        list(channels),
+        send,
+        at=at,
+        window=config.alerting.aggregation_window if config.alerting else timedelta(0),
+        page=page_link(project, lake, os.environ),
+        lock=page_file(project, lake).with_name("alerts.lock"),
+        details=config.alerting is None or config.alerting.include_details,
+    )
 
 
 def _standing(

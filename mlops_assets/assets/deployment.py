@@ -15,8 +15,7 @@ from mlops_assets.assets.keys import Materialized, deployment_key, model_key, sh
 from mlops_assets.assets.launchpad import launch_config, with_launch_config
 from mlops_assets.assets.promoters import require_promoter
 from mlops_assets.assets.rollouts import SCORES, Deployment, graph_figures
-from mlops_assets.assets.rule_checks import block
-from mlops_assets.assets.verdicts import ROLLOUT, check_of, is_watched, version_before, watched, why
+from mlops_assets.assets.verdicts import ROLLOUT, check_of, is_watched, not_deployed, version_before, watched
 from mlops_assets.config import DeploymentConfig, Document, Project
 from mlops_assets.config.lineage import training_set_name
 from mlops_assets.lake.locations import Warehouse
@@ -82,7 +81,7 @@ def deployment_asset(
         checks = [check_of(key, result) for result in results]
         if not done.passed:
             yield from checks
-            raise block(key, why(done, served))
+            raise not_deployed(key, done, served)
         with as_failure():
             moved = _promote(registry, chosen, version, served)
             shown = _address(serving, chosen) if chosen.deployment_type == "serving_endpoint" else {}

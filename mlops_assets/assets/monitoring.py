@@ -3,7 +3,7 @@
 The check `alarm` records what the sensor reads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
@@ -13,7 +13,7 @@ from mlops_assets.assets.keys import Materialized, monitoring_key, shared, table
 from mlops_assets.assets.launchpad import launch_config, with_launch_config
 from mlops_assets.assets.quality import quality_asset
 from mlops_assets.assets.reported import reported
-from mlops_assets.config import Project
+from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry
@@ -21,7 +21,10 @@ from mlops_assets.steps import monitoring
 from mlops_assets.steps import performance as measured
 from mlops_assets.steps.monitoring import ALARM
 from mlops_assets.steps.monitoring_tables import watches_quality
+from mlops_assets.steps.reference import Say
+from mlops_assets.steps.result import StepResult
 
+Step = Callable[[MonitoringConfig, Warehouse, ModelRegistry, Say], StepResult]
 LAUNCH_FIELDS = ["min_sample", "consecutive_windows", "fdr", "severe_threshold"]
 
 
@@ -35,53 +38,42 @@ def monitoring_assets(project: Project, documents: ModelDocuments) -> list[dg.As
 
 def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
     """One verdict per window, champion and feature: has it drifted from what the champion learned from."""
-    document = documents.monitoring
-    assert document is not None
-    key = monitoring_key(project, "drift")
-    chosen_fields = launch_config("drift", document.config, LAUNCH_FIELDS)
+    described = "New rows against the champion's training rows: one verdict per window and feature."
 
-    @dg.asset(
-        key=key,
-        deps=[
-            table_key(project, "gold", documents.predictions),
-            table_key(project, "gold", documents.features.name),
-        ],
-        check_specs=[_alarm_spec(key, "drift")],
-        description="New rows against the champion's training rows: one verdict per window and feature.",
-        **shared(project, "monitoring", ["delta", "monitoring"]),
-    )
-    def drift(
-        context: dg.AssetExecutionContext,
-        config: chosen_fields,  # type: ignore[valid-type]
-        lake: dg.ResourceParam[Warehouse],
-        registry: dg.ResourceParam[ModelRegistry],
-    ) -> Iterator[Materialized | dg.AssetCheckResult]:
-        chosen = with_launch_config(document.config, config)
-        with as_failure():
-            done = monitoring.drift(project, documents, chosen, lake, registry, context.log.warning)
-        yield from reported(context, project, key, lake, done)
+    def drift(config: MonitoringConfig, lake: Warehouse, registry: ModelRegistry, say: Say) -> StepResult:
+        return monitoring.drift(project, documents, config, lake, registry, say)
 
-    return drift
+    return _monitor(project, documents, "drift", LAUNCH_FIELDS, described, drift)
 
 
 def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
     """One value per window, version and metric, of the champion and of the first model, which is never retrained."""
+    described = "Predictions against the labels that have arrived, by window."
+
+    def performance(config: MonitoringConfig, lake: Warehouse, registry: ModelRegistry, say: Say) -> StepResult:
+        return measured.performance(project, documents, config, lake, registry)
+
+    return _monitor(project, documents, "performance", ["min_sample"], described, performance)
+
+
+def _monitor(
+    project: Project, documents: ModelDocuments, what: str, fields: Sequence[str], description: str, step: Step
+) -> dg.AssetsDefinition:
+    """An asset on new predictions and their features, with the check that calls for a retraining."""
     document = documents.monitoring
     assert document is not None
-    key = monitoring_key(project, "performance")
-    chosen_fields = launch_config("performance", document.config, ["min_sample"])
+    key = monitoring_key(project, what)
+    chosen_fields = launch_config(what, document.config, fields)
+    retraining = f"Fails where the {what} of the newest window calls for a retraining."
 
     @dg.asset(
         key=key,
-        deps=[
-            table_key(project, "gold", documents.predictions),
-            table_key(project, "gold", documents.features.name),
-        ],
-        check_specs=[_alarm_spec(key, "performance")],
-        description="Predictions against the labels that have arrived, by window.",
+        deps=[table_key(project, "gold", name) for name in (documents.predictions, documents.features.name)],
+        check_specs=[dg.AssetCheckSpec(ALARM, asset=key, description=retraining)],
+        description=description,
         **shared(project, "monitoring", ["delta", "monitoring"]),
     )
-    def performance(
+    def monitor(
         context: dg.AssetExecutionContext,
         config: chosen_fields,  # type: ignore[valid-type]
         lake: dg.ResourceParam[Warehouse],
@@ -89,13 +81,7 @@ def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         chosen = with_launch_config(document.config, config)
         with as_failure():
-            done = measured.performance(project, documents, chosen, lake, registry)
+            done = step(chosen, lake, registry, context.log.warning)
         yield from reported(context, project, key, lake, done)
 
-    return performance
-
-
-def _alarm_spec(key: dg.AssetKey, what: str) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        ALARM, asset=key, description=f"Fails where the {what} of the newest window calls for a retraining."
-    )
+    return monitor

@@ -4,8 +4,6 @@ A row that breaks an error rule is in quarantine and stops nothing, so its check
 everything downstream fails as an error and blocks.
 """
 
-from collections.abc import Sequence
-
 import dagster as dg
 
 from mlops_assets.config import DataConfig
@@ -38,12 +36,3 @@ def rule_check_specs(asset: dg.AssetKey, config: DataConfig) -> list[dg.AssetChe
         description="Rows read = rows written + quarantined + removed by declared steps.",
     )
     return [*rules, share, account]
-
-
-def block(asset: dg.AssetKey, reasons: Sequence[str]) -> dg.Failure:
-    """The failure of a step whose tests did not pass: what served before goes on serving."""
-    return dg.Failure(
-        f"{asset.to_user_string()}: not deployed, and nothing downstream runs: {'; '.join(reasons)}",
-        metadata={"reasons": list(reasons)},
-        allow_retries=False,
-    )

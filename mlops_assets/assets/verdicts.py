@@ -45,6 +45,16 @@ def version_before(done: RolledOut, served: ModelVersion) -> str:
     return done.before.version if done.before.model_name == served.name else " ".join(done.before)
 
 
+def not_deployed(asset: dg.AssetKey, done: RolledOut, served: ModelVersion) -> dg.Failure:
+    """The failure of a rollout that did not pass: what served before goes on serving."""
+    reasons = why(done, served)
+    return dg.Failure(
+        f"{asset.to_user_string()}: not deployed, and nothing downstream runs: {'; '.join(reasons)}",
+        metadata={"reasons": reasons},
+        allow_retries=False,
+    )
+
+
 def why(done: RolledOut, served: ModelVersion) -> list[str]:
     """What a version did not pass, and what is served after that, in sentences."""
     failed = [f"{result.name}: {result.description}" for result in done.tests if not result.passed]

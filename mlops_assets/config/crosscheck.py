@@ -29,7 +29,7 @@ from mlops_assets.config.source import Path
 from mlops_assets.config.tables import tables_of
 from mlops_assets.config.training import TrainingConfig
 
-Said = tuple[str, Document[Any], Path]
+NamedDocument = tuple[str, Document[Any], Path]
 
 
 def document_problems(document: Document[Any]) -> list[Problem]:
@@ -39,7 +39,7 @@ def document_problems(document: Document[Any]) -> list[Problem]:
         case DataConfig():
             rules = document.config.validation_rules
             names = [(rule.name, document, ("validation_rules", n, "name")) for n, rule in enumerate(rules)]
-            problems += said_twice("rule", names)
+            problems += duplicate_names("rule", names)
         case FeatureConfig():
             problems += unknown_transformed(document)
         case TrainingConfig():
@@ -48,7 +48,7 @@ def document_problems(document: Document[Any]) -> list[Problem]:
             problems += _thresholds_without_metric(document)
         case DeploymentConfig():
             tests = document.config.tests
-            problems += said_twice(
+            problems += duplicate_names(
                 "test", [(test.type, document, ("tests", n, "type")) for n, test in enumerate(tests)]
             )
     return problems
@@ -57,7 +57,7 @@ def document_problems(document: Document[Any]) -> list[Problem]:
 def project_problems(project: Project) -> list[Problem]:
     """What is wrong between a project's documents."""
     checks: tuple[Iterable[Problem], ...] = (
-        *(said_twice(what, said) for what, said in _names(project)),
+        *(duplicate_names(what, named) for what, named in _names(project)),
         unknown_tables(project),
         circular_tables(project),
         unknown_models(project),
@@ -73,17 +73,17 @@ def project_problems(project: Project) -> list[Problem]:
 def problems_between(projects: Sequence[Project]) -> list[Problem]:
     """What is wrong between projects: an endpoint, model or pipeline name in two of them, circular dependencies."""
     return [
-        *said_twice("endpoint", [said for project in projects for said in _endpoints(project)]),
-        *said_twice("registered model", [said for project in projects for said in _models(project)]),
-        *said_twice("pipeline", [(each.pipeline.config.name, each.pipeline, ("name",)) for each in projects]),
+        *duplicate_names("endpoint", [named for project in projects for named in _endpoints(project)]),
+        *duplicate_names("registered model", [named for project in projects for named in _models(project)]),
+        *duplicate_names("pipeline", [(each.pipeline.config.name, each.pipeline, ("name",)) for each in projects]),
         *_circular_pipelines(projects),
     ]
 
 
-def said_twice(what: str, said: Iterable[Said]) -> Iterator[Problem]:
+def duplicate_names(what: str, named: Iterable[NamedDocument]) -> Iterator[Problem]:
     """A problem for each name that was given before, with the place of the first."""
     places: dict[str, list[tuple[Document[Any], Path]]] = defaultdict(list)
-    for name, document, path in said:
+    for name, document, path in named:
         places[name].append((document, path))
     for name, (first, *others) in places.items():
         line, _ = first[0].line_of(first[1])
@@ -91,9 +91,9 @@ def said_twice(what: str, said: Iterable[Said]) -> Iterator[Problem]:
             yield document.problem(path, f"{what} '{name}' is there twice", f"the first is {first[0].file}:{line}")
 
 
-def _names(project: Project) -> Iterator[tuple[str, list[Said]]]:
+def _names(project: Project) -> Iterator[tuple[str, list[NamedDocument]]]:
     fields = {"data": "destination_path", "features": "feature_table_name"}
-    tables: list[Said] = []
+    tables: list[NamedDocument] = []
     for table, document in tables_of(project):
         kind = next((kind for kind in fields if document in getattr(project, kind)), None)
         if table.layer != "bronze":
@@ -104,11 +104,11 @@ def _names(project: Project) -> Iterator[tuple[str, list[Said]]]:
     yield "deployment", [(each.name, each, ("environment",)) for each in project.deployment]
 
 
-def _models(project: Project) -> list[Said]:
+def _models(project: Project) -> list[NamedDocument]:
     return [(each.name, each, ("registry_model_name",)) for each in project.training]
 
 
-def _endpoints(project: Project) -> list[Said]:
+def _endpoints(project: Project) -> list[NamedDocument]:
     served = [each for each in project.deployment if each.config.deployment_type == "serving_endpoint"]
     return [(each.config.endpoint_name, each, ("endpoint_name",)) for each in served]
 
