@@ -12,6 +12,7 @@ from mlops_assets.lake import delta, log
 from mlops_assets.lake.errors import LakeError, SourceChanged, SourceMissing
 from mlops_assets.lake.foreign import still_there
 from mlops_assets.lake.identity import identity, is_another
+from mlops_assets.lake.sources import formats_at
 from mlops_assets.lake.target import Ingested, Target
 
 if TYPE_CHECKING:
@@ -90,7 +91,9 @@ def _source_version(config: "DataConfig", location: str) -> int:
     """The version of the source to come to."""
     newest = delta.version(location)
     if newest is None:
-        raise SourceMissing(f"there is no Delta table at {location}; {ELSEWHERE}")
+        files = formats_at(location)
+        hint = f"it holds {files[0]} files: say `format: {files[0]}`" if files else ELSEWHERE
+        raise SourceMissing(f"there is no Delta table at {location}; {hint}")
     wanted = config.source_version
     if wanted is not None and wanted > newest:
         raise LakeError(f"{location}: there is no version {wanted}; the newest is {newest}")

@@ -22,6 +22,8 @@ THROUGH_DELTA_RS = frozenset({"columnMapping", "v2Checkpoint"})
 def exists(path: str) -> bool:
     """Whether a Delta table is there."""
     # delta-rs lists the whole log to see it.
+    if "://" not in path and Path(path).is_file():
+        return False
     known = (Path(path) / "_delta_log" / name for name in (f"{0:020}.json", "_last_checkpoint"))
     return ("://" not in path and any(file.is_file() for file in known)) or DeltaTable.is_deltatable(path)
 

@@ -118,6 +118,14 @@ def source_files(location: str, format: str) -> list[SourceFile]:  # noqa: A002 
     return sorted(files, key=lambda file: file.name)
 
 
+def formats_at(location: str) -> list[str]:
+    """The formats of files that a path, folder or glob on this machine has; of a store none is looked for."""
+    if is_remote(location):
+        return []
+    found = {kind: _local_files(location, endings) for kind, endings in EXTENSIONS.items()}
+    return [kind for kind, files in found.items() if any(file.address.endswith(EXTENSIONS[kind]) for file in files)]
+
+
 def local_file(path: Path, root: Path) -> SourceFile:
     """A file on this machine, below the folder that its name is said from."""
     return SourceFile(str(path), path.relative_to(root).as_posix(), _stamp(path.stat()))

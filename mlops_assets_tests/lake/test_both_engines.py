@@ -166,8 +166,9 @@ def test_spark_goes_on_in_the_middle_of_a_version_that_a_killed_run_of_polars_le
 
 
 def test_spark_refuses_a_step_that_does_not_fit_its_column_as_polars_does(spark: Any) -> None:
-    frame = spark.session.createDataFrame([(1, "a")], "id bigint, name string")
-    for step, message in STEPS:
+    frame = spark.session.createDataFrame([(1, "a", [1])], "id bigint, name string, p array<bigint>")
+    unfit: Any = ({"type": "cast", "columns": {"p": "int"}}, "cannot cast List type")
+    for step, message in [*STEPS, unfit]:
         [typed] = DataConfig(source_path="s", destination_path="d", transformation_steps=[step]).transformation_steps
         said = message.replace("String", "string").replace("is Int64, and only text", "is bigint, and only text")
         with pytest.raises(LakeError, match=f"step {step['type']}: {said}"):

@@ -204,3 +204,10 @@ def test_json_that_is_no_lines_is_told_what_lines_are(lake: Lake) -> None:
 def test_what_no_run_could_do_is_refused_as_the_document_loads(lake: Lake, fields: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         lake.config(**fields)
+
+
+@pytest.mark.parametrize("place", ["", "/a.csv", "/*.csv"], ids=["folder", "file", "glob"])
+def test_files_of_another_format_than_the_default_are_told_what_to_say(lake: Lake, place: str) -> None:
+    lake.write("a.csv", "id\n1\n")
+    with pytest.raises(LakeError, match=r"no Delta table at .*; it holds csv files: say `format: csv`"):
+        lake.ingest(lake.config(source_path=f"{lake.source}{place}", format="delta"))

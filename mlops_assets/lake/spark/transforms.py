@@ -8,8 +8,11 @@ from datetime import datetime
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from mlops_assets.lake import transforms
 from mlops_assets.lake.constants import require_constants
+from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.spark.types import polars_type, quoted, typed
 from mlops_assets.rules import schema_of
 from mlops_assets.rules import spark as rules
@@ -32,7 +35,11 @@ Step = Callable[["DataFrame", Any, datetime], "DataFrame"]
 def transform(frame: "DataFrame", step: "TransformStep", as_of: datetime) -> "DataFrame":
     """The frame after one step; parameters and errors as in `transforms.transform`."""
     transforms.require_columns(step, [name for name in frame.columns if name not in INTERNAL])
-    return _STEPS[step.type](frame, step, as_of)
+    try:
+        return _STEPS[step.type](frame, step, as_of)
+    except pl.exceptions.PolarsError as error:
+        # Values are read by Polars' functions, which a type that does not fit is refused by while the plan is made.
+        raise LakeError(f"step {step.type}: {str(error).splitlines()[0]}") from error
 
 
 def alive() -> Expr:
