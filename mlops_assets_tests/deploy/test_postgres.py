@@ -1,10 +1,12 @@
-"""A team's instance on a real Postgres server: Dagster's runs and MLflow's models."""
+"""A team's instance on a real Postgres server: from a data file to an answer by the command line, and runs in turn."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import dagster as dg
+import httpx
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.run_coordinator import QueuedRunCoordinator
@@ -14,20 +16,22 @@ from mlops_assets.assemble import build_definitions
 from mlops_assets.config import load_project
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.resources.platforms import resources_for
-from mlops_assets.scaffold import write_project
-from mlops_assets.serving.gateway_process import stop
+from mlops_assets.serving.gateway_process import address, stop
 from mlops_assets_tests.deploy.postgres import postgres
 from mlops_assets_tests.scaffold.test_project import real
 
 ROOT = Path(__file__).parents[2]
+PLANE: dict[str, object] = {
+    **{"year": 2004, "type": "Fixed wing multi engine", "manufacturer": "EMBRAER", "model": "EMB-145XR"},
+    **{"seats": 55, "speed": None, "engine": "Turbo-fan"},
+}
 SILVER = dg.AssetKey(["flights", "silver", "flights"])
 
 
 @pytest.mark.slow
-def test_a_pipeline_keeps_its_runs_and_models_on_postgres(
+def test_a_real_file_becomes_a_model_that_answers_over_http_with_its_runs_and_models_on_postgres(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_project(tmp_path / "configs" / "aircraft", real("planes.csv"), target="engines", owner="fleet")
     (tmp_path / "dagster.yaml").write_text((ROOT / "deploy" / "dagster.yaml").read_text())
     with postgres(("dagster", "mlflow")) as server:
         monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
@@ -35,22 +39,42 @@ def test_a_pipeline_keeps_its_runs_and_models_on_postgres(
         monkeypatch.setenv("MLOPS_MLFLOW_URI", f"{server}/mlflow")
         monkeypatch.setenv("MLOPS_CONFIGS", str(tmp_path / "configs"))
         monkeypatch.setenv("MLOPS_BRANCH", "feature/wings")
-        command = [sys.executable, "-m", "dagster", "job", "execute", "-m", "mlops_assets.definitions"]
         try:
-            done = subprocess.run([*command, "-j", "aircraft_pipeline"], capture_output=True, text=True, check=False)
+            run(tmp_path, "mlops_assets", "init", "aircraft", "--from", str(real("planes.csv")), "--target", "engines")
+            run(tmp_path, "mlops_assets", "check")
+            run(tmp_path, "dagster", "job", "execute", "-m", "mlops_assets.definitions", "-j", "aircraft_pipeline")
+            assert predicted(home, PLANE) == 2
         finally:
             stop(home)
-        assert done.returncode == 0, done.stderr[-4000:]
         with dg.DagsterInstance.get() as instance:
-            (run,) = instance.get_runs()
+            (ran,) = instance.get_runs()
             assert type(instance.run_storage).__name__ == "PostgresRunStorage"
-            assert run.status is dg.DagsterRunStatus.SUCCESS
-            assert (run.tags["branch"], run.tags["mlops/project"]) == ("feature_wings", "aircraft")
+            assert ran.status is dg.DagsterRunStatus.SUCCESS
+            assert (ran.tags["branch"], ran.tags["mlops/project"]) == ("feature_wings", "aircraft")
         registry = ModelRegistry(f"{server}/mlflow", home / "mlartifacts")
         champion = registry.champion("aircraft")
         assert champion is not None
         assert champion.version == "1"
         assert not list(home.glob("mlflow.db"))
+
+
+def run(folder: Path, *command: str) -> None:
+    """A module's command line in a folder."""
+    done = subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+def predicted(home: Path, plane: dict[str, object]) -> int:
+    """What the endpoint of the project says of an aircraft."""
+    gateway = address(home)
+    assert gateway is not None
+    answer = httpx.post(
+        f"{gateway.url}/serving-endpoints/aircraft/invocations",
+        content=json.dumps({"dataframe_records": [plane]}),
+        headers={"Authorization": f"Bearer {gateway.token_file.read_text().strip()}"},
+        trust_env=False,
+    )
+    return int(answer.json()["predictions"][0]["prediction"])
 
 
 @pytest.mark.slow
