@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 NEEDS = {"spark": ("java", "Java is not installed"), "browser": ("chromium", "Chromium is not installed")}
+# For the minutes that a test's JVM lives, compiling better costs more than it saves; what is compiled (40 MB after
+# three tests of tables) must have room beyond the 48 MB there would be, or it is thrown away and compiled again.
+JVM = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
 # The files that take minutes, the longest first: begun last, one would keep one worker busy while the others are idle.
 LONGEST = (
     *("test_flights_year.py", "ui/test_dagster_ui.py", "test_left_alone.py", "test_engines.py", "test_platforms.py"),
@@ -50,8 +53,7 @@ def redis_url() -> Iterator[str]:
 def pytest_configure(config: pytest.Config) -> None:
     # Models and dashboards of tests are nobody's to count.
     os.environ.setdefault("DO_NOT_TRACK", "true")
-    # For the minutes that a test's JVM lives, compiling better costs more than it saves.
-    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", JVM)
     # The same examples on every machine, and none that fails because the machine was busy.
     settings.register_profile("everywhere", derandomize=True, deadline=None)
     settings.load_profile("everywhere")
