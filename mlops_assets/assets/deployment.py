@@ -5,7 +5,7 @@ says. Where a test or a criterion of the rollout fails, the endpoint serves what
 with the evidence. The alias `champion` moves last, when production's tests have passed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -21,6 +21,7 @@ from mlops_assets.config.lineage import training_set_name
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.resources.serving import Serving
+from mlops_assets.serving.endpoint_tests import TestResult
 from mlops_assets.steps.shown import numbers
 
 ORDER = ("development", "staging", "production")
@@ -71,11 +72,7 @@ def deployment_asset(
         require_promoter(chosen, context.run.tags)
         with as_failure():
             serving.require(chosen)
-            version = approved(registry, chosen)
-            if chosen.requires_approval:
-                registry.require_approval(version, chosen.environment, chosen.promoters)
-            there = chosen.registered_as or registry.name_in(chosen.environment, version.name)
-            served = registry.copied(version, there)
+            version, served = _to_serve(registry, chosen)
             done = Deployment(project, chosen, lake, registry, serving).roll_out(served)
         results = [*done.tests, *watched(chosen, done)]
         checks = [check_of(key, result) for result in results]
@@ -95,16 +92,26 @@ def deployment_asset(
                 "version_before": version_before(done, served),
                 "changed": done.before != (served.name, served.version),
                 "champion_moved": moved,
-                **{
-                    name: value
-                    for result in results
-                    for name, value in numbers(result.figures, f"{result.name}_").items()
-                },
+                **_figures(results),
             },
             check_results=checks,
         )
 
     return deployment
+
+
+def _to_serve(registry: ModelRegistry, config: DeploymentConfig) -> tuple[ModelVersion, ModelVersion]:
+    """The approved version, and the copy of it that the environment serves (itself where there is no copy)."""
+    version = approved(registry, config)
+    if config.requires_approval:
+        registry.require_approval(version, config.environment, config.promoters)
+    there = config.registered_as or registry.name_in(config.environment, version.name)
+    return version, registry.copied(version, there)
+
+
+def _figures(results: Sequence[TestResult]) -> dict[str, Any]:
+    """Every figure of the tests, by test and figure."""
+    return {f"{result.name}_{name}": value for result in results for name, value in numbers(result.figures).items()}
 
 
 def approved(registry: ModelRegistry, config: DeploymentConfig) -> ModelVersion:
