@@ -35,7 +35,8 @@ from mlops_assets.config.features import Join
 from mlops_assets.features.joins import join_tables
 from mlops_assets.lake import delta
 from mlops_assets.registry import ModelRegistry
-from mlops_assets.training.candidate import Candidate, lineage_of, train
+from mlops_assets.training.candidate import Candidate, train
+from mlops_assets.training.lineage import lineage_of
 from mlops_assets.training.size import training_rows
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when scikit-learn is loaded

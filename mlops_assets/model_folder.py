@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from pathlib import Path
 from typing import Any
 
+from mlops_assets.loading import skops_io
 from mlops_assets.trusted_types import UntrustedModelError, trusted_types
 
 MODEL_FILE = "model.skops"
@@ -54,12 +55,10 @@ def save_model(path: str, mlflow_model: Any, described: Described, **_: object) 
 
 
 def _dump(estimator: Any, file: Path) -> None:
-    from skops.io import dump
-    from skops.io.exceptions import UnsupportedTypeException
-
+    skops = skops_io()
     try:
-        dump(estimator, file)
-    except UnsupportedTypeException as error:
+        skops.dump(estimator, file)
+    except skops.exceptions.UnsupportedTypeException as error:
         raise UntrustedModelError(
             f"algorithm: {type(estimator[-1]).__name__} cannot be kept in a model file that is safe to load ({error}); "
             "take another estimator"
@@ -130,7 +129,10 @@ def _environment(folder: Path, estimator: Any) -> None:
 
 def _requirements(estimator: Any) -> list[str]:
     packages = ["mlflow", "scikit-learn", "skops", "numpy", "pandas", "mlops-assets"]
-    library = type(estimator[-1] if hasattr(estimator, "steps") else estimator).__module__.split(".")[0]
+    final = estimator[-1] if hasattr(estimator, "steps") else estimator
+    while getattr(final, "estimator", None) is not None:
+        final = final.estimator
+    library = type(final).__module__.split(".")[0]
     if library not in ("sklearn", "mlops_assets"):
         packages.append(_distribution(library))
     return [f"{package}=={version(package)}" for package in packages]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mlops_assets.config import ConfigError, Problem, Project, configs_folder, load_projects
 from mlops_assets.config.platforms import check_platforms
-from mlops_assets.features.steps import check_transformers
+from mlops_assets.features.named import check_transformers
 from mlops_assets.training.estimators import check_hyperparameters
 
 

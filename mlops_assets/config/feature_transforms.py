@@ -2,9 +2,19 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from mlops_assets.config.base import Name, Number, Scalar, StrictModel, Whole, refuse
+
+
+def _each_once(categories: list[Any]) -> list[Any]:
+    for place, each in enumerate(categories):
+        if each in categories[:place]:
+            raise refuse(f"{each!r} is among them twice", "each category once")
+    return categories
+
+
+Categories = Annotated[list[Scalar], AfterValidator(_each_once)]
 
 
 class OneHotEncode(StrictModel):
@@ -14,7 +24,7 @@ class OneHotEncode(StrictModel):
     output_columns: list[Name] = Field(
         default=[], description="Names of the outputs, in the order of the categories; else column_category."
     )
-    categories: list[Scalar] = Field(default=[], description="Categories in order; empty means the sorted values seen.")
+    categories: Categories = Field(default=[], description="Categories in order; empty means the sorted values seen.")
 
     @model_validator(mode="after")
     def _as_many_names_as_categories(self) -> Self:
@@ -28,7 +38,7 @@ class OrdinalEncode(StrictModel):
     """The category's number in an order; an unseen category is -1."""
 
     type: Literal["ordinal_encode"] = Field(description="The category's number in an order.")
-    categories: list[Scalar] = Field(default=[], description="Categories in order; empty means the sorted values seen.")
+    categories: Categories = Field(default=[], description="Categories in order; empty means the sorted values seen.")
 
 
 class TargetEncode(StrictModel):

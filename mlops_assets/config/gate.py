@@ -28,7 +28,8 @@ class GateConfig(StrictModel):
     metric: ModelMetric | None = Field(
         default=None,
         description="Metric to beat; if not given, roc_auc for two classes, balanced_accuracy for more, rmse for "
-        "regression.",
+        "regression, silhouette for clustering, roc_auc for anomaly detection; without held-out rows that are labelled "
+        "anomalies, the criteria alone decide on the last.",
     )
     min_rows: Whole = Field(
         default=100,

@@ -118,8 +118,9 @@ class TrainingConfig(StrictModel):
     )
     early_stopping: bool = Field(
         default=False,
-        description="Whether training stops when the part of the training rows that the estimator sets aside, at "
-        "random though rows be split by time, gets no better; false leaves it to the estimator's hyperparameters.",
+        description="Whether training stops when a part of the training rows that is set aside gets no better: of a "
+        "split by time the last for hist_gradient_boosting without calibration, else some that the estimator draws at "
+        "random. false leaves it to the estimator's hyperparameters.",
     )
     slices: list[Name] = Field(default=[], description="Columns by whose values metrics are split.")
 

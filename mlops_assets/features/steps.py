@@ -1,16 +1,12 @@
 """One declared transformation, or one column's default, as scikit-learn steps."""
 
-import importlib
-import inspect
-from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from mlops_assets.config import feature_transforms as declared
-from mlops_assets.config.features import FeatureConfig
-from mlops_assets.config.problems import did_you_mean
 from mlops_assets.features.errors import FeatureError
+from mlops_assets.features.named import named_transformer
 
 
 def kind_of(column: str, dtype: pl.DataType) -> str:
@@ -69,7 +65,9 @@ def steps_of(spec: declared.TransformSpec, column: str, kind: str, seed: int) ->
         case declared.Polynomial():
             return _powers(spec)
         case declared.SklearnTransform():
-            return [_by_name(spec, column, seed)]
+            return [named_transformer(spec, column, seed)]
+        case declared.OrdinalEncode() if spec.categories and kind != "text":
+            return [own.AsObjects(), _of_scikit_learn(spec, kind, seed)]
     return [_of_scikit_learn(spec, kind, seed)]
 
 
@@ -130,62 +128,3 @@ def _scaler(method: str, seed: int) -> Any:
         case "quantile":
             return preprocessing.QuantileTransformer(random_state=seed)
     return preprocessing.StandardScaler()
-
-
-def _by_name(spec: declared.SklearnTransform, column: str, seed: int) -> Any:
-    """An instance of that class of scikit-learn. Raises FeatureError for unknown names and arguments."""
-    module, _, name = spec.transformer.rpartition(".")
-    where = f"feature_transformations.{column}.transformer"
-    try:
-        home = importlib.import_module(module)
-    except ImportError as error:
-        raise FeatureError(f"{where}: there is no module '{module}'") from error
-    try:
-        found = getattr(home, name, None)
-    except ImportError as error:
-        raise FeatureError(f"{where}: scikit-learn does not give '{name}': {str(error).splitlines()[0]}") from error
-    if not (isinstance(found, type) and hasattr(found, "transform")):
-        hint = "" if found is not None else did_you_mean(name, dir(home))
-        raise FeatureError(f"{where}: '{spec.transformer}' is no transformer of scikit-learn; {hint}".rstrip("; "))
-    arguments = inspect.signature(found).parameters
-    unknown_arguments(list(arguments), list(spec.parameters), where)
-    wanting = [each for each in _required(arguments) if each not in spec.parameters]
-    if wanting:
-        raise FeatureError(f"{where}: '{name}' needs {', '.join(wanting)} in its parameters")
-    seeded = {"random_state": seed} if "random_state" in arguments else {}
-    return _valid(found(**{**seeded, **spec.parameters}), where)
-
-
-def _required(arguments: Mapping[str, inspect.Parameter]) -> list[str]:
-    """The arguments that a constructor cannot do without."""
-    starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [name for name, each in arguments.items() if each.default is each.empty and each.kind not in starred]
-
-
-def _valid(made: Any, where: str) -> Any:
-    """Itself. Raises FeatureError where scikit-learn's own check refuses an argument's value."""
-    try:
-        if hasattr(made, "_parameter_constraints"):
-            made._validate_params()
-    except ValueError as error:
-        raise FeatureError(f"{where}: {error}") from error
-    return made
-
-
-def check_transformers(config: FeatureConfig) -> Iterator[str]:
-    """What is wrong with the transformers of scikit-learn that a document names, one sentence each, without data."""
-    for column, specs in config.feature_transformations.items():
-        for spec in specs:
-            if isinstance(spec, declared.SklearnTransform):
-                try:
-                    _by_name(spec, column, seed=0)
-                except FeatureError as error:
-                    yield str(error)
-
-
-def unknown_arguments(known: Sequence[str], given: Sequence[str], where: str) -> None:
-    """Raises FeatureError for the first given argument a constructor does not take, with the nearest."""
-    for name in given:
-        if name not in known:
-            hint = did_you_mean(name, known) or f"it takes {', '.join(known)}"
-            raise FeatureError(f"{where}: unknown parameter '{name}'; {hint}")

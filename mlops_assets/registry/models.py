@@ -111,26 +111,10 @@ class ModelRegistry:
 
     def champion(self, name: str) -> ModelVersion | None:
         """The version with the alias `champion`, None where there is none yet."""
-        return self.version(name, CHAMPION) if CHAMPION in self.server.aliases(name) else None
-
-    def champion_at(self, name: str, moment: datetime) -> ModelVersion | None:
-        """The version that was champion at a moment, None where none was yet."""
-        reigns = [reign for reign in self._reigns(name) if reign[0] <= moment]
-        return reigns[-1][1] if reigns else None
-
-    def first_champion(self, name: str) -> ModelVersion:
-        """The first version that was ever champion.
-
-        Raises:
-            RegistryError: none was.
-        """
-        reigns = self._reigns(name)
-        return reigns[0][1] if reigns else self.require_champion(name)
-
-    def _reigns(self, name: str) -> list[tuple[datetime, ModelVersion]]:
-        """Who became champion when, in the order of time."""
-        found = [(since, each) for each in self.versions(name) for since in each.champion_since]
-        return sorted(found, key=lambda reign: reign[0])
+        number = self.server.aliases(name).get(CHAMPION)
+        return (
+            None if number is None else self.server.read(self.client.get_model_version(self.server.full(name), number))
+        )
 
     def require_champion(self, name: str) -> ModelVersion:
         """The champion.
@@ -144,30 +128,6 @@ class ModelRegistry:
                 f"model '{name}' has no champion yet: run its pipeline, which deploys one to production"
             )
         return found
-
-    def baseline(self, name: str, run_id: str | None = None) -> ModelVersion:
-        """The version of an MLflow run, else the first that was ever champion.
-
-        Raises:
-            RegistryError: there is none.
-        """
-        known = self.versions(name)
-        found = [version for version in known if (version.run_id == run_id if run_id else version.promoted)]
-        if not found:
-            what = f"version from run '{run_id}'" if run_id else "version that was ever deployed"
-            raise RegistryError(f"model '{name}' has no {what}")
-        return found[0]
-
-    def before(self, version: ModelVersion) -> ModelVersion:
-        """The version that was champion before a version was.
-
-        Raises:
-            RegistryError: none was.
-        """
-        older = [each for each in self.versions(version.name) if each.promoted and each.number < version.number]
-        if not older:
-            raise RegistryError(f"no version of '{version.name}' older than {version.version} was ever champion")
-        return older[-1]
 
     def withdraw(self, version: ModelVersion, reason: str) -> None:
         """Make a version one that its gate did not let through, so that no deployment takes it up again."""

@@ -9,7 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Training:
-    """What is recorded of one training: the fitted estimator, its signature and all that was measured."""
+    """What is recorded of one training: the fitted estimator, its signature and all that was measured. `tables` were
+    read, by path and Delta version, and are `made_of` others.
+    """
 
     estimator: Any
     inputs: Sequence[tuple[str, str]]
@@ -19,6 +21,7 @@ class Training:
     tags: Mapping[str, str]
     figures: Mapping[str, bytes] = field(default_factory=dict)
     tables: Mapping[str, int] = field(default_factory=dict)
+    made_of: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     example: Mapping[str, Any] = field(default_factory=dict)
 
@@ -27,11 +30,10 @@ def record(training: Training, experiment_id: str, run_name: str) -> tuple[str, 
     """The id of a new run of the experiment with all that was measured, and MLflow's account of the logged model."""
     import mlflow
 
-    with mlflow.start_run(experiment_id=experiment_id, run_name=run_name or None) as run:
+    tags = dict(training.tags)
+    with mlflow.start_run(experiment_id=experiment_id, run_name=run_name or None, tags=tags) as run:
         mlflow.log_params({key: str(value)[:500] for key, value in training.params.items()})
-        mlflow.set_tags(dict(training.tags))
-        for table, version in training.tables.items():
-            mlflow.log_input(_dataset(table, version), context="training")
+        _log_tables(training)
         _log_files(training)
         info = _log_model(training)
         # After the model: MLflow copies what was measured before it metric by metric.
@@ -54,6 +56,15 @@ def _log_model(training: Training) -> Any:
         # The example is made of rows that the model has been measured on.
         validate_serving_input=False,
     )
+
+
+def _log_tables(training: Training) -> None:
+    import mlflow
+
+    read = [(_dataset(*each), "training") for each in training.tables.items()]
+    beneath = [(_dataset(*each), "features") for each in training.made_of.items() if each[0] not in training.tables]
+    datasets, contexts = zip(*read, *beneath, strict=True) if read or beneath else ((), ())
+    mlflow.log_inputs(list(datasets), list(contexts), [None] * len(datasets))
 
 
 def _dataset(table: str, version: int) -> Any:

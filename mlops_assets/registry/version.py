@@ -72,6 +72,11 @@ class ModelVersion:
         return {str(path): int(version) for path, version in json.loads(self.tag("tables") or "{}").items()}
 
     @property
+    def made_of(self) -> Mapping[str, int]:
+        """Delta version by path of the tables that those were made from: features and their source."""
+        return {str(path): int(version) for path, version in json.loads(self.tag("made_of") or "{}").items()}
+
+    @property
     def classes(self) -> Sequence[Any]:
         """The labels that a classifier tells apart, ascending; empty for other models."""
         return list(json.loads(self.tag("classes") or "[]"))

@@ -54,12 +54,12 @@ def _import_what_models_need() -> None:
     import sklearn.ensemble
     import sklearn.linear_model
     import sklearn.pipeline
-    import skops.io
 
     from mlops_assets.features import transformers
+    from mlops_assets.loading import skops_io
     from mlops_assets.serving import model, plan_proof, worker
 
-    assert all((transformers, model, plan_proof, worker, skops.io, sklearn.compose))
+    assert all((transformers, model, plan_proof, worker, skops_io(), sklearn.compose))
     for name in NOT_NEEDED:
         # scikit-learn asks whether its input is one of theirs by looking here.
         del sys.modules[name]

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from mlops_assets.registry import ModelRegistry, ModelVersion
+from mlops_assets.registry.reigns import before
 from mlops_assets.serving.endpoints import GatewayEndpoints
 from mlops_assets.serving.errors import EndpointNotFound
 from mlops_assets.serving.onnx import known
@@ -38,7 +39,7 @@ def roll_back(endpoints: GatewayEndpoints, registry: ModelRegistry, name: str, n
         raise EndpointNotFound(f"There is no endpoint '{name}' that serves anything.")
     now = max(found, key=lambda each: each.traffic_percentage)
     left = registry.version(now.model_name, now.version)
-    back = registry.version(now.model_name, number) if number else registry.before(left)
+    back = registry.version(now.model_name, number) if number else before(registry.versions(left.name), left)
     path, graph = registry.local_path(back), endpoints.graph(name)
     converted = known(path, graph.parent) if graph else None
     endpoints.switch(name, Version(back.name, back.version), str(path), converted.file if converted else None)

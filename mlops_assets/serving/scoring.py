@@ -16,6 +16,7 @@ from mlops_assets.features.table import identity
 from mlops_assets.lake import delta
 from mlops_assets.lake.partition import window_end, window_key
 from mlops_assets.registry import ModelRegistry, ModelVersion
+from mlops_assets.registry.reigns import champion_at, first_champion
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.model import load_served_model
 
@@ -79,8 +80,9 @@ class Scoring:
     def version_of(self, key: str) -> ModelVersion:
         """The champion at the end of a window; the first one where there was none yet."""
         assert self.windows is not None
-        then = self.registry.champion_at(self.model, window_end(key, self.windows))
-        return then or self.registry.first_champion(self.model)
+        known = self.registry.versions(self.model)
+        then = champion_at(known, window_end(key, self.windows)) or first_champion(known)
+        return then or self.registry.require_champion(self.model)
 
     def _changes(self, after: int | None, newest: int) -> pl.DataFrame:
         return self._parted(delta.changes(self.source, after, newest, keys=self.features.primary_keys).lazy()).collect()

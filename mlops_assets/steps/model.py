@@ -15,9 +15,10 @@ from mlops_assets.steps.result import Check, Shown, StepResult, StepRun
 from mlops_assets.steps.retraining_rows import first_row
 from mlops_assets.steps.shown import image, markdown_table, numbers, table_metadata
 from mlops_assets.steps.tables import locate
-from mlops_assets.training.candidate import Candidate, lineage_of, train
+from mlops_assets.training.candidate import Candidate, train
 from mlops_assets.training.dataset import training_frame
 from mlops_assets.training.learnable import unlabelled
+from mlops_assets.training.lineage import lineage_of
 from mlops_assets.training.metrics import metric
 from mlops_assets.training.search import Searched
 from mlops_assets.training.size import training_rows
@@ -34,13 +35,11 @@ def training_set(project: Project, documents: ModelDocuments, lake: Warehouse, r
 
     Raises:
         LakeError, FeatureError: the documents do not fit the tables.
+        TrainingError: memory would not hold the rows.
     """
     config = documents.features.config
     table = lake.table(project.name, "gold", documents.training_set)
-    read = {
-        "features": lake.table(project.name, "gold", documents.features.name),
-        "source": locate(project, config.source_table, lake),
-    }
+    read = _read(project, documents, lake)
     features = delta.scan(read["features"])
     chosen = first_row(run.tags, project, documents, features)
     number = _documents_number(documents, chosen)
@@ -76,7 +75,7 @@ def model(
         documents.features.config,
         training_rows(rows, config, documents.features.config),
         registry,
-        lineage_of(config, documents.features.config, {table: version}),
+        lineage_of(config, documents.features.config, {table: version}, _made_of(project, documents, lake, table)),
         cause=_cause(run.tags),
         again=again,
         studies=lake.home / "studies.db",
@@ -86,6 +85,20 @@ def model(
         checks=[_gate_check(done)],
         log=f"version {done.version.version} {done.version.tag('gate')}: {done.version.decision}",
     )
+
+
+def _read(project: Project, documents: ModelDocuments, lake: Warehouse) -> dict[str, str]:
+    """The tables that a training set is made of, by the names under which its log has their versions."""
+    return {
+        "features": lake.table(project.name, "gold", documents.features.name),
+        "source": locate(project, documents.features.config.source_table, lake),
+    }
+
+
+def _made_of(project: Project, documents: ModelDocuments, lake: Warehouse, table: str) -> dict[str, int]:
+    """The Delta version, by path, of each table that the training set `table` was made of."""
+    found = {path: delta.transaction_version(table, name) for name, path in _read(project, documents, lake).items()}
+    return {path: version for path, version in found.items() if version is not None}
 
 
 def _documents_number(documents: ModelDocuments, chosen: pl.Expr | None) -> int:
@@ -117,6 +130,7 @@ def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, Any]:
         "decision": version.decision,
         "cause": version.cause or ASKED,
         "versions": markdown_table(_history(registry, version), ["version", "window", "cause", "gate", "decision"]),
+        "tables": Shown("json", {**version.table_versions, **version.made_of}),
         "mlflow_run": version.run_id,
         "mlflow": Shown("url", registry.url(version)),
         "rows": done.rows,

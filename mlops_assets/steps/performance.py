@@ -44,7 +44,7 @@ def performance(
     rows = as_anomalies(rows, label, anomaly)
 
     def baseline(frame: pl.DataFrame) -> pl.DataFrame:
-        first = registry.baseline(documents.model, _baseline_run(config))
+        first = baseline(registry.versions(documents.model), documents.model, _baseline_run(config))
         model = load_served_model(registry.local_path(first))
         old = frame.drop("prediction", "probability", "version", "request_id", "time")
         scored = score(model, frame, version=first.version, keep=[])

@@ -9,6 +9,10 @@ from mlops_assets.config.training import TrainingConfig
 from mlops_assets.features.joins import require_columns
 from mlops_assets.features.table import identity
 from mlops_assets.features.transforms import resolve
+from mlops_assets.training.errors import TrainingError
+from mlops_assets.training.memory import USABLE, free_memory, gigabytes, table_bytes
+
+COPIES = 3  # of the rows: as they are read, joined, and sorted
 
 
 def training_frame(
@@ -18,7 +22,11 @@ def training_frame(
     and the columns a split or a slice is by.
 
     What the feature table does not hold comes from its source, from the row of the same primary key (and
-    timestamp, where both have it). Raises FeatureError naming a column that neither has.
+    timestamp, where both have it).
+
+    Raises:
+        FeatureError: neither has a column.
+        TrainingError: the rows would not fit into the memory that is free, with what would help.
     """
     schema, source_schema = features.collect_schema(), source.collect_schema()
     known = {**source_schema, **schema}
@@ -27,6 +35,7 @@ def training_frame(
     others_wanted = beside(config)
     wanted = list(dict.fromkeys([*keys, *raw, *others_wanted]))
     missing = [name for name in wanted if name not in schema]
+    _require_memory(features, [known[name] for name in wanted if name in known])
     if not missing:
         return features.select(wanted).sort(keys, nulls_last=True).collect()
     on = [key for key in keys if key in source_schema]
@@ -36,6 +45,17 @@ def training_frame(
     present = [name for name in wanted if name in schema]
     joined = features.select(present).join(others, on=on, how="left", validate="m:1", nulls_equal=True)
     return joined.select(wanted).sort(keys, nulls_last=True).collect()
+
+
+def _require_memory(features: pl.LazyFrame, types: Sequence[pl.DataType]) -> None:
+    rows, free = int(features.select(pl.len()).collect().item()), free_memory()
+    needed = COPIES * table_bytes(rows, types)
+    if needed > free * USABLE:
+        raise TrainingError(
+            f"feature_columns: {rows:,} rows of {len(types)} columns take about {gigabytes(needed)} while the training "
+            f"set is made, and {gigabytes(free)} are free; take fewer feature_columns and slices, a feature table of "
+            "fewer rows, or a machine with more memory"
+        )
 
 
 def beside(config: TrainingConfig) -> Sequence[str]:

@@ -97,6 +97,13 @@ def value_of(wanted: Metric, found: Outcomes, truth: Any) -> tuple[float | None,
     return None, str(noted[-1].message).splitlines()[0] if noted else "it is not a finite number"
 
 
+def shape_rows(found: Outcomes) -> Any:
+    """The numbers of at most SHAPE_SAMPLE rows, evenly over all: a silhouette takes the distance of every two."""
+    import numpy as np
+
+    return np.unique(np.linspace(0, len(found.labels) - 1, SHAPE_SAMPLE).astype(np.int64))
+
+
 def weighted_value(wanted: Metric, found: Outcomes, truth: Any, counts: Any) -> float:
     """The metric where row i counts `counts[i]` times, shape (n,); NaN where it is undefined."""
     import numpy as np
@@ -119,7 +126,7 @@ def _compute(wanted: Metric, found: Outcomes, truth: Any, weights: Any = None) -
     options = dict(wanted.options)
     weighted = {} if weights is None else {"sample_weight": weights}
     if wanted.of == SHAPE:
-        rows = slice(SHAPE_SAMPLE) if wanted.name.endswith("silhouette") else slice(None)
+        rows = shape_rows(found) if wanted.function == "silhouette_score" else slice(None)
         return function(found.features[rows], found.labels[rows])
     if found.classes is None:
         return function(truth, found.labels, **options, **weighted)

@@ -3,7 +3,7 @@
 The document's promotion criteria, in the rule language, have to hold over the challenger's metrics on the held-out
 rows, and its fairness bounds between groups of them. Where there is a champion, it has to be beaten on the same rows by
 more than `min_gain`, with `confidence`: the lower end of a paired bootstrap interval, not a bare difference. No guard
-metric may, with the same confidence, lose more than its bound.
+metric may, with the same confidence, lose more than its bound. Anomaly detectors without labels are not compared.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +20,11 @@ from mlops_assets.training.bootstrap import paired_gains
 from mlops_assets.training.evaluation import Evaluation, Outcomes, evaluate, outcomes
 from mlops_assets.training.fairness import unfair
 from mlops_assets.training.metrics import gate_metric, metric, tracked
+
+UNLABELLED = (
+    "none of the held-out rows is labelled an anomaly, so that two models cannot be compared: criteria, bounds and "
+    "signature alone decide"
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,8 @@ def decide(
     ]
     chosen, groups = gate_metric(config), _groups(rows, config)
     if champion is None:
-        reasons = failed or [f"there is no champion yet; {_to_beat(chosen, values)}"]
+        next_one = UNLABELLED if _unlabelled(labels, config) else _to_beat(chosen, values)
+        reasons = failed or [f"there is no champion yet; {next_one}"]
         return GateDecision(not failed, reasons, chosen, values.values, rows=rows.height)
     old = outcomes(champion, model_frame(rows, champion_inputs or inputs), config.model_type)
     if unseen is not None:
@@ -78,6 +84,11 @@ def decide(
         groups = groups[unseen] if groups is not None else None
         values = evaluate(new, labels, names)
     return _compared((new, values), (old, evaluate(old, labels, names)), labels, config, failed, groups)
+
+
+def _unlabelled(labels: Any, config: TrainingConfig) -> bool:
+    """Whether there is nothing to compare anomaly detectors by."""
+    return config.model_type == "anomaly_detection" and config.gate.metric is None and not labels.any()
 
 
 def _to_beat(chosen: str, first: Evaluation) -> str:
@@ -101,6 +112,9 @@ def _compared(
     chosen, (new, challenger), (old, champion) = gate_metric(config), told, known
     new_value, old_value = challenger.values[chosen], champion.values[chosen]
     evidence = GateDecision(False, [], chosen, challenger.values, champion.values, rows=len(labels))
+    if _unlabelled(labels, config):
+        reasons = [*failed, *_suffered(new, old, labels, config, groups)]
+        return replace(evidence, promote=not reasons, reasons=[*reasons, UNLABELLED])
     if new_value is None or old_value is None:
         why = {**champion.reasons, **challenger.reasons}[chosen]
         text = f"{chosen} is undefined on the {len(labels)} rows the champion was not trained on: {why}"

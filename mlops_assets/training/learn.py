@@ -1,5 +1,6 @@
 """One fitting: an estimator behind its feature steps, learned from some of the rows."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.estimators import weighing
 from mlops_assets.training.learnable import SUPERVISED
 from mlops_assets.training.prepared import Data, Prepared
-from mlops_assets.training.splits import Rows
+from mlops_assets.training.splits import Rows, between_instants
 from mlops_assets.training.stretches import learn_in_stretches
 
 CALIBRATION_FOLDS = 5
@@ -21,8 +22,12 @@ def unfitted(steps: FeatureSteps, made: Any, config: TrainingConfig) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.pipeline import Pipeline
 
+    from mlops_assets.features.labels import NumberedLabels
+
     if steps.categorical:
         made = made.set_params(categorical_features=list(range(steps.categorical)))
+    if type(made).__name__ == "XGBClassifier":
+        made = NumberedLabels(made)
     if config.calibration != "none":
         # One estimator, fitted on all rows; the calibration is learned from what others say of rows they have not seen.
         made = CalibratedClassifierCV(made, method=config.calibration, ensemble=False)
@@ -45,6 +50,8 @@ def learned(pipeline: Any, data: Data, rows: Rows, prepared: Prepared) -> Any:
         fresh[-1].cv = calibration_folds(rows, prepared)
     if config.stretch_rows:
         learn_in_stretches(fresh, data, rows, weights, config)
+    elif _stops_by_late_rows(fresh[-1], prepared):
+        _learn_until_late(fresh, data, rows, weights, prepared)
     else:
         fresh.fit(data.table_of(rows), target, **{f"model__{name}": each for name, each in weights.items()})
     plain_preprocessor(fresh)
@@ -54,13 +61,50 @@ def learned(pipeline: Any, data: Data, rows: Rows, prepared: Prepared) -> Any:
     return fresh
 
 
+def _stops_by_late_rows(final: Any, prepared: Prepared) -> bool:
+    """Whether rows are split by time and the estimator takes those that tell it when to stop."""
+    from sklearn.utils.validation import has_fit_parameter
+
+    asked = prepared.config.early_stopping and prepared.method == "time"
+    return asked and has_fit_parameter(final, "X_val") and isinstance(final.validation_fraction, float)
+
+
+def _learn_until_late(pipeline: Any, data: Data, rows: Rows, weights: Mapping[str, Any], prepared: Prepared) -> None:
+    """Fits `pipeline` in place on the earlier of `rows`; its last in time, cut between instants, tell when to stop.
+
+    Rows of a class that no earlier row has are learned from as well. Raises TrainingError where no row is left to tell.
+    """
+    steps, final = pipeline[:-1], pipeline[-1]
+    moments = prepared.rows[prepared.time].to_physical().to_numpy()[rows]
+    order = np.argsort(moments, kind="stable")
+    (cut,) = between_instants(moments[order], [round(len(order) * (1 - final.validation_fraction))])
+    target, told, is_early = data.truth[rows], {}, np.zeros(len(rows), dtype=bool)
+    is_early[order[:cut]] = True
+    if prepared.config.model_type == "classification":
+        is_early |= ~np.isin(target, target[is_early])
+    early, late = np.flatnonzero(is_early), np.flatnonzero(~is_early)
+    if not (len(early) and len(late)):
+        raise TrainingError(f"early_stopping: the last of the {len(rows)} training rows in time cannot be set aside")
+    if weights:
+        told = {"sample_weight": weights["sample_weight"][early], "sample_weight_val": weights["sample_weight"][late]}
+    made = steps.fit_transform(data.table_of(rows[early]), target[early])
+    seen = steps.transform(data.table_of(rows[late]))
+    final.fit(made, target[early], X_val=seen, y_val=target[late], **told)
+
+
 def calibration_folds(rows: Rows, prepared: Prepared) -> list[tuple[Rows, Rows]]:
     """Positions in `rows` to learn from and to calibrate on; where rows are split by time, each fold is a stretch
-    of it.
+    of it, cut between instants. Raises TrainingError where there is but one instant.
     """
     if prepared.method == "time":
-        order = np.argsort(prepared.rows[prepared.time].to_physical().to_numpy()[rows], kind="stable")
-        stretches = np.array_split(order, CALIBRATION_FOLDS)
+        moments = prepared.rows[prepared.time].to_physical().to_numpy()[rows]
+        order = np.argsort(moments, kind="stable")
+        ends = np.cumsum([len(part) for part in np.array_split(order, CALIBRATION_FOLDS)])
+        stretches = [
+            part for part in np.split(order, between_instants(moments[order], ends[:-1].tolist())) if len(part)
+        ]
+        if len(stretches) < 2:
+            raise TrainingError(f"calibration: the {len(rows)} training rows are of one instant, which is one fold")
         return [(np.setdiff1d(order, stretch), np.sort(stretch)) for stretch in stretches]
     position = np.empty(prepared.rows.height, dtype=np.int64)
     position[rows] = np.arange(len(rows))

@@ -1,8 +1,14 @@
-"""The memory that is free for a training: the machine's, or what its container leaves."""
+"""The memory that is free for a training, the machine's or what its container leaves, and what a table takes of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import polars as pl
+
+# Bytes of a cell, at most, a text's as a reference and a code; and of a row's key, label, hashes and predictions.
+NUMBER, TEXT = 8, 24
+ROW = 60
+USABLE = 0.8  # of the free memory
 # By version of control groups: the file of the limit, that of what is in use, and the pages that can be given back.
 _FILES = (
     ("memory.max", "memory.current", "inactive_file"),
@@ -15,6 +21,16 @@ def free_memory() -> int:
     import psutil
 
     return min([int(psutil.virtual_memory().available), *left_in_groups(own_groups())])
+
+
+def table_bytes(rows: int, types: Sequence[pl.DataType]) -> int:
+    """What rows of columns of these types take, at most."""
+    return rows * (ROW + sum(TEXT if isinstance(each, (pl.String, pl.Categorical)) else NUMBER for each in types))
+
+
+def gigabytes(count: int) -> str:
+    """Bytes as a person reads them."""
+    return f"{count / 1e9:.1f} GB"
 
 
 def own_groups(told: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> list[Path]:

@@ -49,14 +49,12 @@ class Prepared:
         transformations = self.features.feature_transformations
         return feature_pipeline(self.config.feature_columns, self.schema, transformations, treatment)
 
-    def folds(self, rows: Rows, count: int, method: str | None = None) -> list[tuple[Rows, Rows]]:
-        """`count` pairs of rows to learn from and to check on, out of `rows`; parted as the document's splits are, or
-        by `method`.
-        """
+    def folds(self, rows: Rows, count: int) -> list[tuple[Rows, Rows]]:
+        """`count` pairs of rows to learn from and to check on, out of `rows`, parted as the document's splits are."""
         if not count:
             return []
         seed = self.config.random_seed
-        return folds(self.rows, rows, self.keys, method=method or self.method, count=count, seed=seed, by=self.by)
+        return folds(self.rows, rows, self.keys, method=self.method, count=count, seed=seed, by=self.by)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +165,15 @@ def _weights(rows: pl.DataFrame, config: TrainingConfig) -> Any:
     if not config.sample_weight_column:
         return None
     require_columns([config.sample_weight_column], rows.columns, "the training rows")
-    weights = rows[config.sample_weight_column].cast(pl.Float64)
-    if weights.null_count() or not (weights >= 0).all():
-        raise TrainingError(f"sample_weight_column: '{weights.name}' holds nulls or negative weights")
+    weights = rows[config.sample_weight_column]
+    if not weights.dtype.is_numeric():
+        raise TrainingError(f"sample_weight_column: '{weights.name}' is {weights.dtype}; weights are numbers")
+    weights = weights.cast(pl.Float64)
+    bad = weights.filter(~(weights.is_finite() & (weights >= 0)).fill_null(value=False))
+    if len(bad) or not weights.sum():
+        held = f"{bad[0]} in {len(bad)} of {len(weights)} rows" if len(bad) else "nothing but 0"
+        raise TrainingError(
+            f"sample_weight_column: '{weights.name}' holds {held}; a weight is a finite number of 0 or more, and not "
+            "all are 0"
+        )
     return weights.to_numpy()

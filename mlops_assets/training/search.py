@@ -17,7 +17,6 @@ import numpy as np
 import polars as pl
 
 from mlops_assets.config.features import FeatureConfig
-from mlops_assets.config.search import Choices, FloatRange, SearchRange
 from mlops_assets.config.training import TrainingConfig
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.estimators import estimator, estimator_class
@@ -25,13 +24,12 @@ from mlops_assets.training.learn import learned, unfitted
 from mlops_assets.training.metrics import Metric, gate_metric, metric
 from mlops_assets.training.prepared import Data, Prepared, data_of, prepare
 from mlops_assets.training.splits import Rows
+from mlops_assets.training.study import REASON, begin, distribution, finished, opened, trial_table
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
-    from optuna.distributions import BaseDistribution
 
 FOLDS = 3  # where the document asks for no cross-validation
-REASON = "reason"  # why a trial has no value
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,19 +93,19 @@ def search(
     prepared = prepare(config, features, frame)
     config = prepared.config
     task = _task(prepared)
-    opened = _open(study, storage, task.metric)
-    _begin(opened, config)
+    kept = opened(study, storage, task.metric)
+    begin(kept, config)
     started = monotonic()
-    while (done := len(_finished(opened))) < config.trials and _in_time(config, started):
-        _round(opened, task, done)
-    scored = [trial for trial in opened.trials if trial.state.name == "COMPLETE"]
+    while (done := len(finished(kept))) < config.trials and _in_time(config, started):
+        _round(kept, task, done)
+    scored = [trial for trial in kept.trials if trial.state.name == "COMPLETE"]
     if not scored:
-        reasons = [trial.user_attrs[REASON] for trial in opened.trials if REASON in trial.user_attrs]
+        reasons = [trial.user_attrs[REASON] for trial in kept.trials if REASON in trial.user_attrs]
         why = f": {reasons[-1]}" if reasons else f" within {config.search_timeout}"
         raise TrainingError(f"search_space: none of {len(reasons)} trials could be scored{why}")
-    best = opened.best_trial
+    best = kept.best_trial
     chosen = {**config.hyperparameters, **best.params}
-    return Searched(chosen, task.metric.name, float(best.value or 0.0), _table(opened))
+    return Searched(chosen, task.metric.name, float(best.value or 0.0), trial_table(kept))
 
 
 def _task(prepared: Prepared) -> _Task:
@@ -115,42 +113,6 @@ def _task(prepared: Prepared) -> _Task:
     inputs = prepared.steps(estimator(config)).inputs
     folds = prepared.folds(prepared.splits.rows["train"], config.cross_validation_folds or FOLDS)
     return _Task(prepared, data_of(prepared.rows, inputs, config), folds, metric(gate_metric(config)))
-
-
-def _open(name: str, storage: Path | None, wanted: Metric) -> "Study":
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if storage is not None:
-        storage.parent.mkdir(parents=True, exist_ok=True)
-    return optuna.create_study(
-        study_name=name,
-        storage=f"sqlite:///{storage}" if storage else None,
-        direction="maximize" if wanted.greater_is_better else "minimize",
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=5),
-        load_if_exists=True,
-    )
-
-
-def _begin(study: "Study", config: TrainingConfig) -> None:
-    """Gives up trials that a killed run left, and puts the document's own values first, where they can be drawn."""
-    from optuna.trial import TrialState
-
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)
-    given, ranges = config.hyperparameters, config.search_space
-    own = {name: value for name, value in given.items() if name in ranges and ranges[name].holds(value)}
-    if own and not _finished(study) and not study.get_trials(states=(TrialState.WAITING,)):
-        study.enqueue_trial(own)
-
-
-def _finished(study: "Study") -> list[Any]:
-    """Trials with a score, pruned ones and those that cannot be scored; not those that a kill cut short."""
-    return [
-        trial
-        for trial in study.get_trials(deepcopy=False)
-        if trial.state.name in ("COMPLETE", "PRUNED") or (trial.state.name == "FAIL" and REASON in trial.user_attrs)
-    ]
 
 
 def _in_time(config: TrainingConfig, started: float) -> bool:
@@ -165,7 +127,7 @@ def _round(study: "Study", task: _Task, done: int) -> None:
     count = min(config.max_parallel_trials, config.trials - done)
     seed = int(np.random.SeedSequence([config.random_seed, done]).generate_state(1)[0])
     study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
-    ranges = {name: _distribution(each) for name, each in config.search_space.items()}
+    ranges = {name: distribution(each) for name, each in config.search_space.items()}
     trials = [study.ask(ranges) for _ in range(count)]
     scores: dict[int, list[float]] = {trial.number: [] for trial in trials}
     with ThreadPoolExecutor(count) as pool:
@@ -193,29 +155,3 @@ def _goes_on(study: "Study", trial: "Trial", answer: float | str, scores: list[f
         study.tell(trial, state=TrialState.PRUNED)
         return False
     return True
-
-
-def _distribution(given: SearchRange) -> "BaseDistribution":
-    from optuna import distributions
-
-    if isinstance(given, Choices):
-        return distributions.CategoricalDistribution(given.choices)
-    if isinstance(given, FloatRange):
-        return distributions.FloatDistribution(given.low, given.high, log=given.log, step=given.step)
-    return distributions.IntDistribution(given.low, given.high, log=given.log, step=given.step)
-
-
-def _table(study: "Study") -> pl.DataFrame:
-    states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
-    rows = [
-        {
-            "trial": trial.number,
-            "state": states[trial.state.name],
-            "score": trial.value if trial.state.name == "COMPLETE" else None,
-            "seconds": trial.duration.total_seconds() if trial.duration else None,
-            "reason": trial.user_attrs.get(REASON),
-            **{name: str(value) for name, value in trial.params.items()},
-        }
-        for trial in _finished(study)
-    ]
-    return pl.DataFrame(rows, infer_schema_length=None)

@@ -11,16 +11,13 @@ from mlops_assets.features.transforms import resolve
 from mlops_assets.training.dataset import beside
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.learnable import learnable
-from mlops_assets.training.memory import free_memory
+from mlops_assets.training.memory import USABLE, free_memory, gigabytes, table_bytes
 from mlops_assets.training.narrow import narrowed
 from mlops_assets.training.splits import key_hashes
 
-# Bytes of a cell in the table, at most, and of one that is learned from: a number stands in the frame that the pipeline
-# takes, in a split's part of it and twice in what the estimator makes; a text as a reference and a code.
-NUMBER, TEXT = 8, 24
+# Bytes of a cell that is learned from: a number stands in the frame that the pipeline takes, in a split's part of it
+# and twice in what the estimator makes.
 LEARNED = 4 * 8
-ROW = 60  # key, label, hashes and predictions
-USABLE = 0.8  # of the free memory
 
 
 def training_rows(table: pl.LazyFrame, config: TrainingConfig, features: FeatureConfig) -> pl.DataFrame:
@@ -63,8 +60,7 @@ def estimated_bytes(rows: int, types: Sequence[pl.DataType], *, at_once: int | N
     """What a training on rows of columns of these types takes at its peak, `at_once` of them (all if not given) learned
     from at a time; the estimator's own memory is left out.
     """
-    cells = sum(TEXT if isinstance(each, (pl.String, pl.Categorical)) else NUMBER for each in types)
-    return rows * (ROW + cells) + (rows if at_once is None else at_once) * LEARNED * len(types)
+    return table_bytes(rows, types) + (rows if at_once is None else at_once) * LEARNED * len(types)
 
 
 def require_memory(rows: int, schema: pl.Schema, free: int, *, at_once: int | None = None) -> None:
@@ -74,12 +70,8 @@ def require_memory(rows: int, schema: pl.Schema, free: int, *, at_once: int | No
         return
     fitting = int(rows * free * USABLE / needed)
     raise TrainingError(
-        f"max_rows: {rows:,} rows of {len(schema)} columns take about {_gigabytes(needed)} in training, and "
-        f"{_gigabytes(free)} are free; set max_rows to {fitting:,} or fewer to learn from a sample, take fewer "
+        f"max_rows: {rows:,} rows of {len(schema)} columns take about {gigabytes(needed)} in training, and "
+        f"{gigabytes(free)} are free; set max_rows to {fitting:,} or fewer to learn from a sample, take fewer "
         "feature_columns or a training_window, or set stretch_rows for an estimator with partial_fit (sgd, mlp, "
         "naive_bayes, mini_batch_kmeans)"
     )
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"

@@ -127,11 +127,13 @@ def _by_time(times: pl.Series, salted: NDArray[np.uint64], bounds: NDArray[np.fl
         raise TrainingError(f"{times.null_count()} rows have no time in '{times.name}', which the split is by")
     moments = times.to_physical().to_numpy()
     order = np.lexsort((salted, moments))
-    sorted_moments = moments[order]
-    cuts = [round(bound * len(order)) for bound in bounds[:-1]]
-    # Rows of one instant stay together, on the later side.
-    first = [int(np.searchsorted(sorted_moments, sorted_moments[cut])) if cut < len(order) else cut for cut in cuts]
+    first = between_instants(moments[order], [round(bound * len(order)) for bound in bounds[:-1]])
     return {name: order[start:end] for name, start, end in zip(NAMES, [0, *first], [*first, len(order)], strict=True)}
+
+
+def between_instants(moments: NDArray[Any], cuts: Sequence[int]) -> list[int]:
+    """Where to cut rows whose moments ascend, at `cuts` or before: rows of one instant stay on the later side."""
+    return [int(np.searchsorted(moments, moments[cut])) if cut < len(moments) else cut for cut in cuts]
 
 
 def folds(
@@ -144,13 +146,14 @@ def folds(
     seed: int,
     by: str | None,
 ) -> list[tuple[Rows, Rows]]:
-    """`count` pairs of rows to train and test on, out of `rows`; by time, each trains on what came before.
+    """`count` pairs of rows to train and test on, out of `rows`; by time, in which they then are, each trains on what
+    came before, and none is cut inside one instant.
 
     Raises TrainingError where there are too few for that.
     """
     made = _folds(frame, rows, keys, method, count, seed, by)
     if not all(len(learn) and len(check) for learn, check in made):
-        what = "groups" if method == "grouped" else "training rows"
+        what = {"grouped": "groups", "time": "instants"}.get(method, "training rows")
         raise TrainingError(f"cross_validation_folds: {count} of {len(rows)} training rows leave a fold without {what}")
     return made
 
@@ -159,8 +162,9 @@ def _folds(
     frame: pl.DataFrame, rows: Rows, keys: Sequence[str], method: str, count: int, seed: int, by: str | None
 ) -> list[tuple[Rows, Rows]]:
     inner = frame[rows]
-    if method == "time":
-        edges = [len(rows) * (number + 1) // (count + 1) for number in range(count + 1)]
+    if method == "time" and by:
+        cuts = [len(rows) * (number + 1) // (count + 1) for number in range(count + 1)]
+        edges = between_instants(inner[by].to_physical().to_numpy(), cuts)
         return [(rows[:start], rows[start:end]) for start, end in pairwise(edges)]
     salted = key_hashes(inner, [by] if method == "grouped" and by else keys, salt=f"folds {seed}")
     if method == "stratified" and by:

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 import skops.io
+from pydantic import ValidationError
 from sklearn import (
     datasets,
     decomposition,
@@ -15,11 +16,12 @@ from sklearn import (
     pipeline,
     preprocessing,
 )
+from sklearn.feature_extraction import text
 
 from mlops_assets.config import FeatureConfig
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.frames import model_frame
-from mlops_assets.features.steps import check_transformers
+from mlops_assets.features.named import check_transformers
 from mlops_assets.training.fit import Fitted, fit
 from mlops_assets.trusted_types import trusted_types_of
 from mlops_assets_tests.training.documents import features, frame, training
@@ -49,6 +51,7 @@ def learned(transformer: str, **parameters: Any) -> Fitted:
         (kernel_approximation.RBFSampler, {"n_components": 5, "random_state": 3}),
         (decomposition.PCA, {"n_components": 1}),
         (feature_selection.SelectKBest, {"k": 1}),
+        (preprocessing.MinMaxScaler, {"feature_range": [0, 2]}),
     ],
 )
 def test_a_named_transformer_gives_its_own_numbers_in_training_and_from_a_model_file(
@@ -56,7 +59,8 @@ def test_a_named_transformer_gives_its_own_numbers_in_training_and_from_a_model_
 ) -> None:
     fitted = learned(".".join([*transformer.__module__.split(".")[:2], transformer.__name__]), **parameters)
     train = fitted.rows[fitted.splits.rows["train"]]
-    by_hand = pipeline.make_pipeline(transformer(**parameters), linear_model.LogisticRegression(random_state=0))
+    made = {name: tuple(each) if isinstance(each, list) else each for name, each in parameters.items()}
+    by_hand = pipeline.make_pipeline(transformer(**made), linear_model.LogisticRegression(random_state=0))
     by_hand.fit(train.select("x0").to_numpy(), train["label"].to_numpy())
     expected = by_hand.predict_proba(ROWS.select("x0").to_numpy())
     table = model_frame(ROWS, fitted.inputs)
@@ -78,6 +82,8 @@ def test_a_named_transformer_gives_its_own_numbers_in_training_and_from_a_model_
             r"transformer: .*'n_knots' parameter .*'many'",
         ),
         ("sklearn.preprocessing.KBinsDiscretizer", {"n_bins": 0}, r"transformer: .*'n_bins' parameter"),
+        ("sklearn.preprocessing.LabelEncoder", {}, "LabelEncoder takes labels, mappings or pictures, no column"),
+        ("sklearn.feature_extraction.DictVectorizer", {}, "DictVectorizer takes labels, mappings or pictures"),
         ("sklearn.feature_selection.SelectFromModel", {}, "'SelectFromModel' needs estimator in its parameters"),
         (
             "sklearn.impute.IterativeImputer",
@@ -120,3 +126,39 @@ def test_one_output_of_a_sparse_transformer_may_be_named() -> None:
         ROWS,
     )
     assert set(fitted.pipeline[:-1].transform(model_frame(ROWS, fitted.inputs))[:, 0]) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("vectorizer", "parameters"),
+    [
+        (text.TfidfVectorizer, {"ngram_range": [1, 2]}),
+        (text.CountVectorizer, {"stop_words": ["the"]}),
+        (text.HashingVectorizer, {"n_features": 8}),
+    ],
+)
+def test_a_named_vectorizer_reads_one_column_of_texts(vectorizer: type[Any], parameters: dict[str, Any]) -> None:
+    said = pl.Series(["the red fox", "a red hen", None, "the grey hen"] * 50)
+    rows = ROWS.head(200).with_columns(said=said)
+    spec = {"type": "sklearn", "transformer": f"sklearn.feature_extraction.text.{vectorizer.__name__}"}
+    document = features(feature_transformations={"said": {**spec, "parameters": parameters}})
+    fitted = fit(training(["said"], algorithm="logistic_regression"), document, rows)
+    made = {name: tuple(each) if name == "ngram_range" else each for name, each in parameters.items()}
+    expected = vectorizer(**made).fit_transform(said.fill_null("").to_list()).toarray()
+    np.testing.assert_allclose(fitted.pipeline[:-1].transform(model_frame(fitted.rows, ["said"])), expected)
+    kept = skops.io.loads(skops.io.dumps(fitted.pipeline), trusted=trusted_types_of(fitted.pipeline))
+    table = model_frame(rows, ["said"])
+    np.testing.assert_array_equal(kept.predict(table), fitted.pipeline.predict(table))
+
+
+def test_declared_numbers_keep_their_order() -> None:
+    grade = pl.Series([2, 1, 3, None] * 50)
+    document = features(feature_transformations={"grade": {"type": "ordinal_encode", "categories": [3, 1, 2]}})
+    fitted = fit(training(["grade"]), document, ROWS.head(200).with_columns(grade=grade))
+    numbers = fitted.pipeline[:-1].transform(model_frame(fitted.rows.head(4), ["grade"]))
+    assert numbers[:, 0].tolist() == [2.0, 1.0, 0.0, -1.0]
+
+
+@pytest.mark.parametrize("kind", ["one_hot_encode", "ordinal_encode"])
+def test_a_category_that_is_declared_twice_is_refused(kind: str) -> None:
+    with pytest.raises(ValidationError, match="'a' is among them twice"):
+        features(feature_transformations={"grade": {"type": kind, "categories": ["a", "b", "a"]}})

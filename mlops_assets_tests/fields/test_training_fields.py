@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from mlops_assets.registry import ModelRegistry
-from mlops_assets.training.candidate import lineage_of, train
+from mlops_assets.training.candidate import train
 from mlops_assets.training.fit import Fitted, fit
+from mlops_assets.training.lineage import lineage_of
 from mlops_assets_tests.training.documents import features, training, two_clouds
 
 field = pytest.mark.field

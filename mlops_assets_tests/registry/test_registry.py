@@ -12,8 +12,10 @@ import pytest
 from mlops_assets.config import TrainingConfig
 from mlops_assets.features.frames import model_frame, signature_types
 from mlops_assets.registry import CHALLENGER, ModelRegistry, ModelVersion, RegistryError, Training
+from mlops_assets.registry.reigns import champion_at, first_champion
 from mlops_assets.training.fit import Fitted, fit
 from mlops_assets.training.importance import permutation_importance
+from mlops_assets.training.lineage import lineage_of
 from mlops_assets.training.plots import figures
 from mlops_assets.trusted_types import load_model_file
 from mlops_assets_tests.training.documents import features, training, two_clouds
@@ -135,11 +137,12 @@ def test_the_champion_of_a_moment_is_the_version_that_was_last_made_it_until_the
         registry.promote(registry.version("clouds", version.version))
         moments.append(datetime.now(UTC))
 
-    found = [registry.champion_at("clouds", moment) for moment in moments]
+    known = registry.versions("clouds")
+    found = [champion_at(known, moment) for moment in moments]
 
     assert [each and each.version for each in found] == [logged.version, second.version, logged.version]
-    assert registry.champion_at("clouds", datetime(2020, 1, 1, tzinfo=UTC)) is None
-    assert registry.first_champion("clouds").version == logged.version
+    assert champion_at(known, datetime(2020, 1, 1, tzinfo=UTC)) is None
+    assert first_champion(known) == known[0]
 
 
 def test_a_version_that_is_not_there_is_refused_with_those_that_are(
@@ -154,7 +157,7 @@ def test_a_version_that_is_not_there_is_refused_with_those_that_are(
 def test_a_candidate_is_trained_once_and_compared_on_rows_its_champion_has_not_seen(
     registry: ModelRegistry,
 ) -> None:
-    from mlops_assets.training.candidate import lineage_of, train
+    from mlops_assets.training.candidate import train
 
     rows = two_clouds(3_000, gap=0.7)
     poor = training(["x0"], algorithm="logistic_regression", split_method="time", registry_model_name="loop")

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from mlops_assets.features.frames import model_frame
 from mlops_assets.training.errors import TrainingError
@@ -57,6 +57,15 @@ def test_every_training_row_calibrates_once_and_no_other_row_does(fields: dict[s
         assert sorted([*learn, *check]) == list(range(len(train)))
 
 
+def test_days_are_calibrated_whole_where_rows_are_split_by_time() -> None:
+    rows = two_clouds().with_columns(time=pl.col("time").dt.truncate("1d"))
+    config = training(["x0"], algorithm="logistic_regression", calibration="sigmoid", split_method="time")
+    prepared = fit(config, features(), rows).prepared
+    train = prepared.splits.rows["train"]
+    for learn, check in calibration_folds(train, prepared):
+        assert not set(prepared.rows["time"][train[learn]]) & set(prepared.rows["time"][train[check]])
+
+
 def test_native_categories_are_calibrated_refitted_and_loaded_from_a_file(tmp_path: Path) -> None:
     import skops.io
 
@@ -94,6 +103,28 @@ def test_training_stops_early_where_the_estimator_can(algorithm: str) -> None:
     )
     final = fit(config, features(), two_clouds()).pipeline[-1]
     assert (final.n_estimators_ if most == "n_estimators" else final.n_iter_) < 400
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_last_rows_of_a_split_by_time_say_when_to_stop(*, weighted: bool) -> None:
+    rows = two_clouds(900).with_columns(weight=pl.col("x0").abs(), time=pl.col("time").dt.truncate("1d"))
+    weights = {"sample_weight_column": "weight"} if weighted else {}
+    config = training(
+        ["x0", "x1"], algorithm="hist_gradient_boosting", split_method="time", early_stopping=True, **weights
+    )
+    fitted = fit(config, features(), rows)
+    train = fitted.rows[fitted.splits.rows["train"]]
+    # The last tenth begins inside a day, which is set aside whole.
+    first_late = train["time"].sort()[round(train.height * 0.9)]
+    early, late = train.filter(pl.col("time") < first_late), train.filter(pl.col("time") >= first_late)
+    by_hand = HistGradientBoostingClassifier(random_state=0, early_stopping=True)
+    given = {"X_val": late.select("x0", "x1").to_numpy(), "y_val": late["label"].to_numpy()}
+    if weighted:
+        given |= {"sample_weight": early["weight"].to_numpy(), "sample_weight_val": late["weight"].to_numpy()}
+    by_hand.fit(early.select("x0", "x1").to_numpy(), early["label"].to_numpy(), **given)
+    assert fitted.pipeline[-1].n_iter_ == by_hand.n_iter_ < 100
+    said = fitted.pipeline.predict_proba(model_frame(fitted.rows, fitted.inputs))
+    np.testing.assert_allclose(said, by_hand.predict_proba(fitted.rows.select("x0", "x1").to_numpy()), atol=1e-12)
 
 
 def test_early_stopping_is_refused_where_the_estimator_cannot() -> None:

@@ -8,9 +8,11 @@ import pytest
 from mlops_assets.config import TrainingConfig
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.registry.version import CHALLENGER
-from mlops_assets.training.candidate import Candidate, lineage_of, train
+from mlops_assets.training.candidate import Candidate, train
 from mlops_assets.training.challenge import judged
 from mlops_assets.training.fit import fit
+from mlops_assets.training.gates import UNLABELLED
+from mlops_assets.training.lineage import lineage_of
 from mlops_assets_tests.training.documents import features, training, two_clouds
 
 ROWS = two_clouds(1_000)
@@ -84,3 +86,38 @@ def test_a_version_that_a_kill_left_without_its_alias_gets_it_from_the_next_run(
     # An older version that is asked for again is no challenger.
     trained(registry, one, ROWS)
     assert registry.version("killed", CHALLENGER).version == "2"
+
+
+def test_detectors_without_labels_follow_each_other_where_their_criteria_hold(registry: ModelRegistry) -> None:
+    rows = ROWS.drop("label")
+    fields: dict[str, Any] = {"model_type": "anomaly_detection", "hyperparameters": {"n_estimators": 5}}
+    first = trained(registry, training(["x0"], registry_model_name="odd", **fields), rows).version
+    registry.promote(first)
+    for columns in (["x0"], ["x0", "x1"]):
+        gate = {"signature": "any"}
+        second = judged(
+            fit(training(columns, registry_model_name="odd", gate=gate, **fields), features(), rows), registry
+        )
+        assert second.promote
+        assert second.reasons == [UNLABELLED]
+    unmet = fit(training(["x0"], registry_model_name="odd", promotion_criteria="f1 > 0", **fields), features(), rows)
+    assert not judged(unmet, registry).promote
+    assert not judged(
+        fit(training(["x0"], registry_model_name="odd", gate={"metric": "f1"}, **fields), features(), rows), registry
+    ).promote
+
+
+def test_a_version_that_is_known_is_told_with_its_rows_and_metrics(registry: ModelRegistry) -> None:
+    one, again = (trained(registry, config("known", ["x0"]), ROWS) for _ in range(2))
+    assert (one.trained, again.trained) == (True, False)
+    assert (again.rows, again.metrics) == (one.rows, one.metrics) == (1_000, one.metrics)
+
+
+def test_a_version_names_the_tables_that_its_training_set_was_made_of(registry: ModelRegistry) -> None:
+    document = config("sources", ["x0"])
+    lineage = lineage_of(document, features(), {"/set": 3}, {"/gold/features": 7, "/silver/rows": 9})
+    version = train(document, features(), ROWS, registry, lineage, cause={}).version
+    assert version.made_of == {"/gold/features": 7, "/silver/rows": 9}
+    inputs = registry.client.get_run(version.run_id).inputs.dataset_inputs
+    told = {(each.dataset.name, each.tags[0].value) for each in inputs}
+    assert told == {("set", "training"), ("features", "features"), ("rows", "features")}

@@ -3,7 +3,9 @@ import pytest
 
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.table import feature_frame
+from mlops_assets.training import dataset
 from mlops_assets.training.dataset import training_frame
+from mlops_assets.training.errors import TrainingError
 from mlops_assets_tests.training.documents import features, training, two_clouds
 
 SOURCE = two_clouds(50).with_columns(weight=pl.col("id") * 2.0)
@@ -37,3 +39,13 @@ def test_a_target_that_nobody_has_is_named_with_the_nearest() -> None:
     table = feature_frame(SOURCE.lazy(), config, {})
     with pytest.raises(FeatureError, match=r"no column 'lable'; did you mean 'label'\?"):
         training_frame(table, SOURCE.lazy(), training(["x0"], target_column="lable"), config)
+
+
+def test_a_training_set_that_memory_would_not_hold_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = features(features=["x0"])
+    table = feature_frame(SOURCE.lazy(), config, {})
+    monkeypatch.setattr(dataset, "free_memory", lambda: 10_000)
+    with pytest.raises(TrainingError, match=r"feature_columns: 50 rows of 4 columns take about .* take fewer"):
+        training_frame(table, SOURCE.lazy(), training(["x0"]), config)

@@ -124,6 +124,16 @@ def test_an_undefined_metric_is_null_with_its_reason() -> None:
     assert "test_roc_auc" not in fitted.metrics
 
 
+FIRST = pl.col("id") == 0
+WEIGHTED = two_clouds(200).with_columns(
+    nan=pl.when(FIRST).then(float("nan")).otherwise(1.0),
+    endless=pl.when(FIRST).then(float("inf")).otherwise(1.0),
+    none=pl.when(~FIRST).then(1.0),
+    zero=pl.lit(0),
+    text=pl.lit("1"),
+)
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -132,12 +142,17 @@ def test_an_undefined_metric_is_null_with_its_reason() -> None:
         ({"metrics": ["rmse"]}, "'rmse' is no metric of classification"),
         ({"target_column": "lable"}, r"no column 'lable'; did you mean 'label'\?"),
         ({"target_column": "x1", "feature_columns": ["x0"]}, "holds fractions"),
-        ({"sample_weight_column": "x0"}, "nulls or negative weights"),
+        ({"sample_weight_column": "x0"}, r"'x0' holds -\d.* in \d+ of 200 rows; a weight is a finite number"),
+        ({"sample_weight_column": "nan"}, "'nan' holds nan in 1 of 200 rows"),
+        ({"sample_weight_column": "endless"}, "'endless' holds inf in 1 of 200 rows"),
+        ({"sample_weight_column": "none"}, "'none' holds None in 1 of 200 rows"),
+        ({"sample_weight_column": "zero"}, "'zero' holds nothing but 0"),
+        ({"sample_weight_column": "text"}, "'text' is String; weights are numbers"),
     ],
 )
 def test_a_mistake_is_named_with_what_would_be_right(fields: dict[str, object], message: str) -> None:
     with pytest.raises((TrainingError, FeatureError), match=message):
-        fit(training(["x0"], **{"feature_columns": ["x0"], **fields}), features(), two_clouds(200))
+        fit(training(["x0"], **{"feature_columns": ["x0"], **fields}), features(), WEIGHTED)
 
 
 def test_a_fold_of_one_class_has_no_metrics_and_stops_nothing() -> None:

@@ -11,10 +11,11 @@ from mlops_assets.config import TrainingConfig
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.training.bootstrap import paired_gains
-from mlops_assets.training.candidate import Candidate, lineage_of, train
+from mlops_assets.training.candidate import Candidate, train
 from mlops_assets.training.evaluation import Outcomes
 from mlops_assets.training.fit import fit
 from mlops_assets.training.gates import GateDecision, decide
+from mlops_assets.training.lineage import lineage_of
 from mlops_assets.training.metrics import metric, tracked
 from mlops_assets.training.prepared import truth_of
 from mlops_assets_tests.training.documents import features, training, two_clouds

@@ -108,7 +108,10 @@ def classifier(scores: Any) -> Outcomes:
     return Outcomes(scores > 0.5, [False, True], np.stack([1 - scores, scores], axis=1), scores)
 
 
-@pytest.mark.parametrize("name", ["roc_auc", "log_loss", "brier_score", "accuracy", "f1", "average_precision"])
+@pytest.mark.parametrize(
+    "name",
+    ["roc_auc", "log_loss", "brier_score", "accuracy", "f1", "average_precision", "balanced_accuracy", "cohen_kappa"],
+)
 def test_a_weighted_statistic_is_the_metric_of_the_resampled_rows(name: str) -> None:
     random = np.random.default_rng(0)
     truth = random.random(400) < 0.3
@@ -131,3 +134,21 @@ def test_the_paired_interval_is_narrower_than_that_of_two_models_apart() -> None
     expected = metrics.roc_auc_score(truth, new.scores) - metrics.roc_auc_score(truth, old.scores)
     assert gains.mean() == pytest.approx(expected, abs=3 * gains.std())
     assert gains.std() < alone.std() / 3
+
+
+def test_a_clusters_silhouette_is_computed_once_and_resampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    random, calls = np.random.default_rng(0), []
+    cells = np.concatenate([random.normal(size=(300, 2)), random.normal(3, 1, size=(300, 2))])
+    one, two = (Outcomes((cells[:, 0] > cut).astype(int), features=cells) for cut in (1.5, 0.5))
+    whole = metrics.silhouette_samples
+
+    def counted(*given: Any) -> Any:
+        calls.append(given)
+        return whole(*given)
+
+    monkeypatch.setattr(metrics, "silhouette_samples", counted)
+    gains = paired_gains(metric("silhouette"), one, two, np.zeros(600), samples=200)
+    difference = metrics.silhouette_score(cells, one.labels) - metrics.silhouette_score(cells, two.labels)
+    assert len(calls) == 2
+    assert gains.mean() == pytest.approx(difference, abs=0.01)
+    assert gains.std() < 0.1

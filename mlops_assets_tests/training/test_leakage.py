@@ -16,9 +16,10 @@ from mlops_assets.registry import ModelRegistry
 from mlops_assets.serving import AuthType, EndpointCredentials, TabularModelClient
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
 from mlops_assets.serving.scoring import Scoring
-from mlops_assets.training.candidate import lineage_of, train
+from mlops_assets.training.candidate import train
 from mlops_assets.training.dataset import training_frame
 from mlops_assets.training.fit import fit
+from mlops_assets.training.lineage import lineage_of
 from mlops_assets.trusted_types import load_model_file
 from mlops_assets_tests.serving.conftest import running, token_of
 from mlops_assets_tests.training.documents import START, features, training

@@ -10,7 +10,8 @@ from mlops_assets.config import TrainingConfig
 from mlops_assets.lake import delta
 from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.training.__main__ import main
-from mlops_assets.training.candidate import lineage_of, train
+from mlops_assets.training.candidate import train
+from mlops_assets.training.lineage import lineage_of
 from mlops_assets.training.record import FILE, column_hashes
 from mlops_assets.training.replay import Replay, replay, shown
 from mlops_assets_tests.training.documents import features, training, two_clouds

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 from mlops_assets.config import TrainingConfig
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.training import search as searching
-from mlops_assets.training.candidate import lineage_of, train
+from mlops_assets.training.candidate import train
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.fit import fit
+from mlops_assets.training.lineage import lineage_of
 from mlops_assets.training.replay import replay, shown
 from mlops_assets.training.search import Searched, search
 from mlops_assets_tests.training.documents import features, training, two_clouds

@@ -116,3 +116,12 @@ def test_folds_that_would_be_empty_are_refused(method: str) -> None:
 def test_a_split_that_leaves_nothing_to_judge_on_is_refused() -> None:
     with pytest.raises(TrainingError, match=r"a random split of 20 rows by \[1\.0, 0\.0\] leaves none to judge on"):
         split(two_clouds(20), ["id"], method="random", ratios=[1.0, 0.0])
+
+
+def test_folds_by_time_are_cut_between_instants() -> None:
+    rows = ROWS.with_columns(time=pl.col("time").dt.truncate("1d"))
+    train = split(rows, ["id"], method="time", ratios=RATIOS, by="time").rows["train"]
+    pairs = folds(rows, train, ["id"], method="time", count=4, seed=0, by="time")
+    for learned_from, checked_on in pairs:
+        assert rows["time"][learned_from].max() < rows["time"][checked_on].min()  # type: ignore[operator]
+    assert len(pairs) == 4

@@ -12,7 +12,8 @@ from mlops_assets.serving import AuthType, EndpointCredentials, TabularModelClie
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
 from mlops_assets.serving.model import load_served_model
-from mlops_assets.training.candidate import lineage_of, train
+from mlops_assets.training.candidate import train
+from mlops_assets.training.lineage import lineage_of
 from mlops_assets.trusted_types import load_model_file
 from mlops_assets_tests.serving.conftest import running, token_of
 from mlops_assets_tests.training.documents import features, training, two_clouds

@@ -5,14 +5,15 @@ classes by the module that defines them, and older ones by this package: neither
 """
 
 from mlops_assets.features.transformers.arrays import Stateless, cells, first_column, floats
-from mlops_assets.features.transformers.categories import Categories, HashColumns, OneHot
+from mlops_assets.features.transformers.categories import AsObjects, Categories, HashColumns, OneHot
 from mlops_assets.features.transformers.chosen import Chosen
 from mlops_assets.features.transformers.numbers import AsFloat, Buckets, Clip, Log1p
-from mlops_assets.features.transformers.text import TextLength, Words
+from mlops_assets.features.transformers.text import TextLength, Vectorized, Words
 from mlops_assets.features.transformers.times import DatetimeParts
 
 __all__ = [
     "AsFloat",
+    "AsObjects",
     "Buckets",
     "Categories",
     "Chosen",
@@ -23,6 +24,7 @@ __all__ = [
     "OneHot",
     "Stateless",
     "TextLength",
+    "Vectorized",
     "Words",
     "cells",
     "first_column",

@@ -75,6 +75,14 @@ class Categories(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type
         return np.stack([_numbered(column, kept, rare) for column, kept, rare in known], axis=1)
 
 
+class AsObjects(OneToOneFeatureMixin, Stateless):  # type: ignore[misc]
+    """Values as Python's: of NumPy's, scikit-learn's OrdinalEncoder takes categories in ascending order only."""
+
+    def transform(self, table: Any) -> Any:
+        """Shape (n, columns) in and out."""
+        return cells(table).astype(object)
+
+
 class HashColumns(Stateless):
     """One column's category hashed into a fixed number of columns (scikit-learn's FeatureHasher)."""
 

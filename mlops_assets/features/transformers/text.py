@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin  # noqa: TID253 - a model file names these classes, so they live at module level
+from sklearn.base import BaseEstimator, TransformerMixin, clone  # noqa: TID253 - a model file names these classes, so they live at module level
 
 from mlops_assets.features.transformers.arrays import Stateless, first_column, suffixed
 
@@ -32,16 +32,40 @@ class Words(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         self.n_features_in_ = 1
-        self.vectorizer_ = TfidfVectorizer(max_features=self.max_features).fit(self._texts(table))
+        self.vectorizer_ = TfidfVectorizer(max_features=self.max_features).fit(_texts(table))
         return self
 
     def transform(self, table: Any) -> Any:
         """Shape (n, 1) to (n, words)."""
-        return self.vectorizer_.transform(self._texts(table)).toarray()
+        return self.vectorizer_.transform(_texts(table)).toarray()
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> Any:
         """The column's name with each word."""
         return suffixed(input_features, self.vectorizer_.get_feature_names_out())
 
-    def _texts(self, table: Any) -> list[str]:
-        return ["" if each is None else str(each) for each in first_column(table)]
+
+class Vectorized(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A vectorizer of scikit-learn, which takes texts and no table, on one column; null is no word."""
+
+    def __init__(self, vectorizer: Any = None) -> None:
+        self.vectorizer = vectorizer
+
+    def fit(self, table: Any, y: Any = None) -> "Vectorized":
+        """Teaches a copy of the vectorizer."""
+        self.n_features_in_ = 1
+        self.vectorizer_ = clone(self.vectorizer).fit(_texts(table))
+        return self
+
+    def transform(self, table: Any) -> Any:
+        """Shape (n, 1) to (n, words), or to as many columns as words are hashed into."""
+        return self.vectorizer_.transform(_texts(table)).toarray()
+
+    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> Any:
+        """The column's name with each word, or with a number where words are hashed."""
+        hashed = not hasattr(self.vectorizer_, "get_feature_names_out")
+        words = range(self.vectorizer_.n_features) if hashed else self.vectorizer_.get_feature_names_out()
+        return suffixed(input_features, list(words))
+
+
+def _texts(table: Any) -> list[str]:
+    return ["" if each is None else str(each) for each in first_column(table)]
