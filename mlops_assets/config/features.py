@@ -44,6 +44,18 @@ class Join(StrictModel):
     rename: dict[Name, Name] = Field(default={}, description="Column of the right table to its name here.")
     prefix: str = Field(default="", description="Text put before the names of the taken columns.")
 
+    @model_validator(mode="after")
+    def _says_nothing_in_vain(self) -> Self:
+        of_time = {"left_time": self.left_time is not None, "tolerance": self.tolerance is not None}
+        for field, given in {**of_time, "allow_exact": not self.allow_exact}.items():
+            if given and self.as_of is None:
+                hint = f"name the time column of '{self.table}' as as_of"
+                raise refuse("a lookup by key heeds no time", hint, field=field)
+        for column in self.rename:
+            if self.columns and column not in self.columns:
+                raise refuse(f"'{column}' is none of the columns that are taken", "add it to columns", field="rename")
+        return self
+
 
 class Aggregate(StrictModel):
     """A column of the source summed up over each row's past, the row itself and all of its instant left out."""

@@ -19,7 +19,7 @@ def first_champion(versions: Sequence[ModelVersion]) -> ModelVersion | None:
     return reigns[0][1] if reigns else None
 
 
-def baseline(versions: Sequence[ModelVersion], model: str, run_id: str | None = None) -> ModelVersion:
+def baseline_version(versions: Sequence[ModelVersion], model: str, run_id: str | None = None) -> ModelVersion:
     """The version of an MLflow run, else the first that was ever champion.
 
     Raises:

@@ -19,6 +19,7 @@ from mlops_assets.monitoring.loss_estimates import has_loss_estimate, loss_estim
 from mlops_assets.monitoring.performance import MetricValue
 from mlops_assets.monitoring.track import Tracked, track
 from mlops_assets.registry import ModelRegistry, ModelVersion
+from mlops_assets.registry.reigns import baseline_version
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.model import load_served_model
 from mlops_assets.steps.labels import anomaly_label, as_anomalies, drift_of_labels
@@ -44,7 +45,7 @@ def performance(
     rows = as_anomalies(rows, label, anomaly)
 
     def baseline(frame: pl.DataFrame) -> pl.DataFrame:
-        first = baseline(registry.versions(documents.model), documents.model, _baseline_run(config))
+        first = baseline_version(registry.versions(documents.model), documents.model, _baseline_run(config))
         model = load_served_model(registry.local_path(first))
         old = frame.drop("prediction", "probability", "version", "request_id", "time")
         scored = score(model, frame, version=first.version, keep=[])

@@ -70,7 +70,7 @@ def _of_cells(wanted: Metric, found: Outcomes, truth: Any) -> Statistic:
     said, column = np.unique(found.labels, return_inverse=True)
     cells, place = np.unique(row * len(said) + column, return_inverse=True)
     of_cells = _of_rows(wanted, Outcomes(said[cells % len(said)], found.classes), true[cells // len(said)])
-    return lambda counts: of_cells(np.bincount(place, counts, len(cells)))
+    return lambda counts: of_cells(np.bincount(place, counts, len(cells)).astype(np.float64))
 
 
 def _mean_silhouette(found: Outcomes) -> Statistic:

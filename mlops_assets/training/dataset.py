@@ -10,6 +10,7 @@ from mlops_assets.features.joins import require_columns
 from mlops_assets.features.table import identity
 from mlops_assets.features.transforms import resolve
 from mlops_assets.training.errors import TrainingError
+from mlops_assets.training.learnable import SUPERVISED
 from mlops_assets.training.memory import USABLE, free_memory, gigabytes, table_bytes
 
 COPIES = 3  # of the rows: as they are read, joined, and sorted
@@ -32,7 +33,9 @@ def training_frame(
     known = {**source_schema, **schema}
     raw = list(resolve(config.feature_columns, known, feature_config.feature_transformations))
     keys = [key for key in identity(feature_config) if key in schema]
-    others_wanted = beside(config)
+    # Without it, clustering and anomaly detection have no labels.
+    absent = {config.target_column} - {*known} if config.model_type not in SUPERVISED else set()
+    others_wanted = [name for name in beside(config) if name not in absent]
     wanted = list(dict.fromkeys([*keys, *raw, *others_wanted]))
     missing = [name for name in wanted if name not in schema]
     _require_memory(features, [known[name] for name in wanted if name in known])

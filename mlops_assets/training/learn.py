@@ -1,11 +1,13 @@
 """One fitting: an estimator behind its feature steps, learned from some of the rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from mlops_assets.config.training import TrainingConfig
+from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.transforms import FeatureSteps
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.estimators import weighing
@@ -35,7 +37,9 @@ def unfitted(steps: FeatureSteps, made: Any, config: TrainingConfig) -> Any:
 
 
 def learned(pipeline: Any, data: Data, rows: Rows, prepared: Prepared) -> Any:
-    """A fitted copy of `pipeline`. Raises TrainingError for weights it does not take, and rows of one class."""
+    """A fitted copy of `pipeline`. Raises TrainingError for weights it does not take, rows of one class, and whatever
+    its estimator refuses.
+    """
     from sklearn.base import clone
 
     from mlops_assets.training.native import plain_preprocessor
@@ -48,17 +52,44 @@ def learned(pipeline: Any, data: Data, rows: Rows, prepared: Prepared) -> Any:
     fresh = clone(pipeline)
     if config.calibration != "none":
         fresh[-1].cv = calibration_folds(rows, prepared)
-    if config.stretch_rows:
-        learn_in_stretches(fresh, data, rows, weights, config)
-    elif _stops_by_late_rows(fresh[-1], prepared):
-        _learn_until_late(fresh, data, rows, weights, prepared)
-    else:
-        fresh.fit(data.table_of(rows), target, **{f"model__{name}": each for name, each in weights.items()})
+    with _refusals(pipeline[-1], data, rows):
+        if config.stretch_rows:
+            learn_in_stretches(fresh, data, rows, weights, config)
+        elif _stops_by_late_rows(fresh[-1], prepared):
+            _learn_until_late(fresh, data, rows, weights, prepared)
+        else:
+            fresh.fit(data.table_of(rows), target, **{f"model__{name}": each for name, each in weights.items()})
     plain_preprocessor(fresh)
     if config.calibration != "none":
         # The model file does not keep row numbers.
         fresh[-1].cv = CALIBRATION_FOLDS
     return fresh
+
+
+@contextmanager
+def _refusals(final: Any, data: Data, rows: Rows) -> Iterator[None]:
+    """What an estimator or a step says of rows that it cannot learn from becomes a TrainingError."""
+    try:
+        yield
+    except (TrainingError, FeatureError):
+        raise
+    except Exception as error:
+        # LightGBM's own error is none of Python's kinds.
+        its_own = type(error).__module__.partition(".")[0] == type(final).__module__.partition(".")[0]
+        if not (its_own or isinstance(error, ValueError)):
+            raise
+        endless = [
+            name for name in data.inputs if data.rows[name].dtype.is_float() and data.rows[name].is_infinite().any()
+        ]
+        hint = (
+            f"; infinity stands in {', '.join(endless)}: clip it, or make it null in the data document"
+            if endless
+            else ""
+        )
+        why = str(error).strip().splitlines()[0]
+        raise TrainingError(
+            f"algorithm: {type(final).__name__} cannot learn from the {len(rows)} training rows: {why}{hint}"
+        ) from error
 
 
 def _stops_by_late_rows(final: Any, prepared: Prepared) -> bool:

@@ -149,13 +149,16 @@ def truth_of(rows: pl.DataFrame, config: TrainingConfig) -> Any:
     if config.model_type == "regression":
         if not (label.dtype.is_numeric() or label.dtype == pl.Boolean):
             raise TrainingError(f"target_column: '{label.name}' is {label.dtype}; regression needs numbers")
-        return label.cast(pl.Float64).to_numpy()
+        numbers = label.cast(pl.Float64)
+        if numbers.is_infinite().any():
+            raise TrainingError(f"target_column: '{label.name}' holds infinity; make it null in its data document")
+        return numbers.to_numpy()
     if config.model_type == "anomaly_detection":
         return label.cast(pl.Boolean).fill_null(value=False).to_numpy()
     if label.dtype == pl.Boolean:
         return label.to_numpy()
     if label.dtype.is_numeric():
-        if label.dtype.is_float() and not (label == label.round(0)).all():
+        if not label.dtype.is_integer() and not (label.cast(pl.Float64) % 1 == 0).all():
             raise TrainingError(f"target_column: '{label.name}' holds fractions, no classes; use model_type regression")
         return label.cast(pl.Int64).to_numpy()
     return np.array(label.cast(pl.String).to_list())

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from mlops_assets.config.features import Join
 from mlops_assets.features.errors import FeatureError
@@ -70,6 +71,20 @@ def test_a_row_of_the_same_instant_is_joined_only_where_exact_matches_are_allowe
     right = pl.DataFrame({"key": ["a", "a"], "seen": at(4, 5), "value": [4, 5]})
     assert joined(left, right, join(as_of="seen"))["value"].to_list() == [5]
     assert joined(left, right, join(as_of="seen", allow_exact=False))["value"].to_list() == [4]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"tolerance": "1d"}, "a lookup by key heeds no time"),
+        ({"left_time": "time"}, "a lookup by key heeds no time"),
+        ({"allow_exact": False}, "a lookup by key heeds no time"),
+        ({"columns": ["a"], "rename": {"b": "c"}}, "'b' is none of the columns that are taken"),
+    ],
+)
+def test_what_a_join_says_in_vain_is_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        join(**fields)
 
 
 def test_of_several_rows_of_one_instant_the_tables_last_one_counts() -> None:

@@ -41,6 +41,13 @@ def test_a_target_that_nobody_has_is_named_with_the_nearest() -> None:
         training_frame(table, SOURCE.lazy(), training(["x0"], target_column="lable"), config)
 
 
+def test_clusters_need_no_target_in_any_table() -> None:
+    config = features(features=["x0"])
+    table = feature_frame(SOURCE.lazy(), config, {})
+    document = training(["x0"], target_column="nobody_knows", model_type="clustering")
+    assert training_frame(table, SOURCE.lazy(), document, config).columns == ["id", "time", "x0"]
+
+
 def test_a_training_set_that_memory_would_not_hold_is_refused_before_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

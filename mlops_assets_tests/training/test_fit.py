@@ -131,6 +131,7 @@ WEIGHTED = two_clouds(200).with_columns(
     none=pl.when(~FIRST).then(1.0),
     zero=pl.lit(0),
     text=pl.lit("1"),
+    half=pl.lit("0.5").cast(pl.Decimal(5, 1)),
 )
 
 
@@ -143,6 +144,10 @@ WEIGHTED = two_clouds(200).with_columns(
         ({"target_column": "lable"}, r"no column 'lable'; did you mean 'label'\?"),
         ({"target_column": "x1", "feature_columns": ["x0"]}, "holds fractions"),
         ({"sample_weight_column": "x0"}, r"'x0' holds -\d.* in \d+ of 200 rows; a weight is a finite number"),
+        ({"target_column": "half"}, "'half' holds fractions"),
+        ({"target_column": "endless", "model_type": "regression"}, "'endless' holds infinity"),
+        ({"feature_columns": ["endless"]}, "cannot learn from the .* training rows: .*; infinity stands in endless"),
+        ({"algorithm": "svm", "hyperparameters": {"nu": 2}}, "has no 'nu'"),
         ({"sample_weight_column": "nan"}, "'nan' holds nan in 1 of 200 rows"),
         ({"sample_weight_column": "endless"}, "'endless' holds inf in 1 of 200 rows"),
         ({"sample_weight_column": "none"}, "'none' holds None in 1 of 200 rows"),
