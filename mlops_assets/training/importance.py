@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from mlops_assets.features.frames import model_frame
+from mlops_assets.training.bootstrap import statistic
 from mlops_assets.training.evaluation import Outcomes, outcomes, value_of
 from mlops_assets.training.fit import Fitted
 from mlops_assets.training.learnable import SUPERVISED
@@ -33,9 +34,8 @@ def permutation_importance(fitted: Fitted) -> dict[str, float]:
     best, _ = value_of(wanted, whole, truth)
     if best is None:
         return {}
-    shuffled = _shuffled(fitted, rows)
-    scores = [value_of(wanted, found, truth)[0] for found in shuffled]
-    losses = [best - score for score in scores if score is not None]
+    each_row_once = np.ones(rows.height)
+    losses = [best - statistic(wanted, found, truth)(each_row_once) for found in _shuffled(fitted, rows)]
     return dict(sorted(zip(fitted.inputs, losses, strict=True), key=lambda pair: -pair[1]))
 
 

@@ -66,7 +66,7 @@ def _png(draw: Draw) -> bytes:
     # Most of the time that a figure takes is that of the labels of its ticks.
     for axis in (axes.xaxis, axes.yaxis):
         if isinstance(axis.get_major_locator(), AutoLocator):
-            axis.set_major_locator(MaxNLocator(5))
+            axis.set_major_locator(MaxNLocator(3))
     file = io.BytesIO()
     figure.savefig(file, format="png", pil_kwargs={"compress_level": 1})
     return file.getvalue()
