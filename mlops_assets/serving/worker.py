@@ -79,8 +79,8 @@ def _predicted(model: "ServedModel", requests: Sequence[Frame], batch: dict[int,
         if len(batch) > 1:
             alone = [_predicted(model, requests, {place: found}) for place, found in batch.items()]
             return {place: frame for each in alone for place, frame in each.items()}
-        (place,) = batch
-        return {place: _failed(requests[place].number, error)}
+        ((place, found),) = batch.items()
+        return {place: _failed(requests[place].number, error, _nulls(model, found))}
     given, start = {}, 0
     for place, found in batch.items():
         end = start + len(found.rows)
@@ -112,11 +112,19 @@ def _report(status: int, content: dict[str, Any]) -> bytes:
     return packed(Frame(0, status, 0, json.dumps(content).encode()))
 
 
-def _failed(number: int, error: Exception) -> Frame:
+def _nulls(model: "ServedModel", found: Table) -> list[str]:
+    """The model's columns that hold a null."""
+    empty = {found.columns[place] for row in found.rows for place, value in enumerate(row) if value is None}
+    return [name for name in model.inputs if name in empty]
+
+
+def _failed(number: int, error: Exception, nulls: Sequence[str]) -> Frame:
+    """The answer to rows that could not be predicted; a null is what models without an imputer refuse most."""
     if isinstance(error, SignatureError):
         return _refused(number, error.field, str(error))
     if isinstance(error, (ValueError, TypeError)):
-        body = error_body("BAD_REQUEST", f"The model refused the rows: {_origin(error)}.")
+        hint = f"; there is a null in {', '.join(nulls)}" if nulls else ""
+        body = error_body("BAD_REQUEST", f"The model refused the rows: {_origin(error)}{hint}.", *nulls[:1])
         return Frame(number, 400, 0, body)
     traceback.print_tb(error.__traceback__, file=sys.stderr)
     return Frame(number, 500, 0, error_body("INTERNAL_ERROR", f"The model failed: {_origin(error)}."))

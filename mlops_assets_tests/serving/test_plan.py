@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardSca
 
 from mlops_assets.serving import plan_proof
 from mlops_assets.serving.frames import Frame
-from mlops_assets.serving.model import ServedModel
+from mlops_assets.serving.model import ServedModel, load_served_model
 from mlops_assets.serving.plan_proof import equal_in_company, with_proven_plan
 from mlops_assets.serving.signature import Column
 from mlops_assets.serving.worker import answers
@@ -113,3 +114,15 @@ def test_without_a_plan_an_answer_does_not_hang_on_who_else_asks(final: Any, lab
 
     assert [frame.status for frame in company] == [200] * len(requests)
     assert company == [frame for request in requests for frame in answers(model, [request])]
+
+
+def test_a_null_that_the_model_does_not_take_is_told_by_its_column(linear_path: Path) -> None:
+    row = {"tenure": 3, "charges": None, "contract": None}
+    body = json.dumps({"dataframe_records": [row]}).encode()
+
+    (refused,) = answers(load_served_model(linear_path), [Frame(1, 0, 0, body)])
+
+    told = json.loads(refused.body)
+    assert refused.status == 400
+    assert told["message"].endswith("there is a null in charges, contract.")
+    assert told["details"][0]["field_violations"][0]["field"] == "charges"
