@@ -58,9 +58,9 @@ def row_metadata(rows: RowCount) -> dict[str, Any]:
     return numbers | added | {f"rows_removed_by_{step}": count for step, count in rows.removed.items()}
 
 
-def numbers(values: Mapping[str, float | None], prefix: str = "") -> dict[str, Any]:
+def numbers(values: Mapping[str, float | None]) -> dict[str, Any]:
     """Metrics as numbers; an undefined one is left out rather than shown as 0."""
-    return {f"{prefix}{name}": float(value) for name, value in values.items() if value is not None}
+    return {name: float(value) for name, value in values.items() if value is not None}
 
 
 def markdown_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> Shown:
