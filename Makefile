@@ -72,7 +72,7 @@ schema: setup  ## write the JSON Schemas of the documents
 	@$(BIN)/python -m mlops_assets.config schema configs/schema
 
 pictures: $(VENV)/.dev  ## take the documentation's pictures of the UI again, in Chromium
-	@rm -f docs/images/*.png && PICTURES=$(CURDIR)/docs/images $(BIN)/python -m pytest -n 0 mlops_assets_tests/ui
+	@PICTURES=$(CURDIR)/docs/images $(BIN)/python -m pytest -n 0 mlops_assets_tests/ui
 
 docs: $(VENV)/.dev  ## build the documentation into .site, strictly
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q --strict

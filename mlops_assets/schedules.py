@@ -9,6 +9,7 @@ from mlops_assets.config.lineage import model_documents
 from mlops_assets.jobs import SCORE, runs_by_itself
 
 MINUTES_A_DAY = 1440
+_UNITS = ((MINUTES_A_DAY, "day"), (60, "hour"), (1, "minute"))
 _STATUS = {"PAUSED": dg.DefaultScheduleStatus.STOPPED, "UNPAUSED": dg.DefaultScheduleStatus.RUNNING}
 
 
@@ -38,7 +39,7 @@ def project_schedules(project: Project, jobs: list[str]) -> list[dg.ScheduleDefi
                 cron_schedule=every(minutes),
                 execution_timezone=schedule.timezone if schedule else "UTC",
                 default_status=status,
-                description=f"Takes in new data and looks for drift every {minutes} minutes.",
+                description=f"Takes in new data and looks for drift, {interval(minutes)}.",
             )
         )
     return [*schedules, *_scoring(project)]
@@ -61,6 +62,12 @@ def _scoring(project: Project) -> list[dg.ScheduleDefinition]:
         for deployment in documents.deployments
         if (schedule := deployment.config.schedule)
     ]
+
+
+def interval(minutes: int) -> str:
+    """`every day`, `every 90 minutes`: an interval in words."""
+    size, unit = next((size, unit) for size, unit in _UNITS if minutes % size == 0)
+    return f"every {unit}" if minutes == size else f"every {minutes // size} {unit}s"
 
 
 def every(minutes: int) -> str | list[str]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -22,6 +23,8 @@ from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.ingest import ingest
 from mlops_assets.lake.polars import POLARS
 from mlops_assets.lake.spark.session import open_session
+from mlops_assets.serving.__main__ import main as serving
+from mlops_assets.serving.gateway import main as gateway
 from mlops_assets.serving.gateway_process import address
 from mlops_assets_tests.flights import flights_in
 from mlops_assets_tests.ui.served import waited_for
@@ -162,6 +165,15 @@ def test_a_missing_data_file_is_told_with_what_lies_there(configs: Path, tmp_pat
         ingest(config, str(tmp_path / "data" / "palnes.csv"), str(tmp_path / "bronze"), POLARS)
 
 
+@pytest.mark.parametrize("place", ["a.csv", "", "*.csv"])
+def test_a_source_whose_format_nobody_named_is_told_with_it(configs: Path, tmp_path: Path, place: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("carrier,name\n")
+    config = load_project(configs / "flights").data[0].config.model_copy(update={"format": "delta"})
+    with pytest.raises(LakeError, match=r"no Delta table at .*; it holds csv files: say `format: csv`"):
+        ingest(config, str(tmp_path / "data" / place), str(tmp_path / "bronze"), POLARS)
+
+
 def test_a_file_with_another_delimiter_is_told(configs: Path, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("carrier;name\nUA;United\n")
     config = load_project(configs / "flights").data[0].config
@@ -178,6 +190,25 @@ def test_a_home_that_cannot_be_written_is_told(
     (line,) = told(run(*command))
     assert "nothing can be written to" in line
     assert line.endswith("set it to a folder of yours")
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "sentence"),
+    [
+        (gateway, [], "nothing can be written to .*: Not a directory; set MLOPS_HOME to a folder of yours"),
+        (gateway, ["--port", "70000"], "70000 is not in the range 0<=x<=65535"),
+        (serving, ["status"], "no gateway runs in"),
+        (main, ["ui", "--port", "70000"], "70000 is not in the range 1<=x<=65535"),
+    ],
+)
+def test_a_home_that_is_a_file_and_a_port_that_is_none_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: click.Command, words: list[str], sentence: str
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MLOPS_HOME", str(tmp_path / "file"))
+    result = CliRunner().invoke(command, words)
+    assert isinstance(result.exception, SystemExit)
+    assert re.search(sentence, result.output)
 
 
 def test_a_port_in_use_is_told_before_anything_starts(configs: Path, home: Path) -> None:

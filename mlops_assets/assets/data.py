@@ -71,7 +71,7 @@ def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
     @dg.asset(
         key=key,
         deps=_upstream(project, document),
-        description=f"The source as it arrived, each file once. {config.description}",
+        description=f"The source as it arrived, each file once. {config.description}".strip(),
         metadata={"source_path": config.source_path},
         **shared(project, "bronze", ["delta", "bronze"]),
     )

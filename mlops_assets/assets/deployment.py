@@ -132,12 +132,12 @@ def _where(config: DeploymentConfig) -> str:
     return "for batch scoring"
 
 
-def _checks(config: DeploymentConfig) -> dict[str, str | None]:
+def _checks(config: DeploymentConfig) -> dict[str, str]:
     """Name and meaning of each blocking check. Batch deployments have no endpoint to ask."""
     if config.deployment_type != "serving_endpoint":
         return {SCORES: "The version gives a prediction for every probed row."}
     rollout = {ROLLOUT: "The success criteria held at every share."} if is_watched(config) else {}
-    return {test.type: type(test).__doc__ for test in config.tests} | rollout
+    return {test.type: test.promise for test in config.tests} | rollout
 
 
 def _address(serving: Serving, config: DeploymentConfig) -> dict[str, Any]:

@@ -64,7 +64,11 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         key=key,
         deps=[table_key(project, "gold", documents.training_set)],
         check_specs=[
-            dg.AssetCheckSpec(GATE, asset=key, description="Criteria met, and the champion beaten on later rows.")
+            dg.AssetCheckSpec(
+                GATE,
+                asset=key,
+                description="The criteria hold, and the champion is beaten on held-out rows that it has not seen.",
+            )
         ],
         description=f"Versions of {documents.model}: {document.config.model_type} of {document.config.target_column}. "
         "A new one is compared with the champion.",

@@ -74,8 +74,8 @@ def dashboard(project: str) -> None:
 
 
 @main.command()
-@click.option("--port", default=3000, help="Port of the Dagster UI.")
-@click.option("--mlflow-port", default=5000, help="Port of the MLflow UI.")
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, help="Port of the Dagster UI.")
+@click.option("--mlflow-port", type=click.IntRange(1, 65535), default=5000, help="Port of the MLflow UI.")
 def ui(port: int, mlflow_port: int) -> None:
     """Open the Dagster UI, the gateway and the MLflow UI; Ctrl-C stops all of it."""
     from mlops_assets.cli.ui import PortTaken, run_ui

@@ -6,6 +6,7 @@ this one; and `source_table`, which table that is.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_assets.lake import delta, log
@@ -89,7 +90,7 @@ def _ingest_another(target: Target, location: str, newest: int, done: int) -> In
 
 def _source_version(config: "DataConfig", location: str) -> int:
     """The version of the source to come to."""
-    newest = delta.version(location)
+    newest = None if Path(location).is_file() else delta.version(location)
     if newest is None:
         files = formats_at(location)
         hint = f"it holds {files[0]} files: say `format: {files[0]}`" if files else ELSEWHERE

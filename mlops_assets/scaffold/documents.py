@@ -75,7 +75,7 @@ def _steps(plan: Plan) -> list[Fields]:
 
 def _rules(plan: Plan) -> list[Fields]:
     """What the rows keep, but for what a later file need not: labels that have not arrived, values that come again."""
-    late = {f"{plan.roles.target}_not_null"}
+    late = {f"{plan.roles.target}_{rule}" for rule in ("not_null", "null_rate")}
     rules = [rule for rule in suggest(plan.frame) if rule.name not in late]
     return [
         {"name": rule.name, "condition": rule.condition, "severity": rule.severity, "description": rule.description}

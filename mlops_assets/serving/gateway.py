@@ -30,6 +30,7 @@ from mlops_assets.serving.nursery_process import ONE_THREAD
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8787
 PORTS_TRIED = 100
+PORT = click.IntRange(0, 65535)
 # uvicorn waits this long for requests under way when it is told to stop.
 DRAIN_SECONDS = 30
 
@@ -37,11 +38,15 @@ DRAIN_SECONDS = 30
 @click.command()
 @click.option("--home", type=click.Path(path_type=Path), help="Folder of state and token [MLOPS_HOME, .mlops].")
 @click.option("--host", envvar="MLOPS_GATEWAY_HOST", default=DEFAULT_HOST, show_default=True)
-@click.option("--port", envvar="MLOPS_GATEWAY_PORT", type=int, help=f"Port to insist on [{DEFAULT_PORT} or next free].")
+@click.option("--port", envvar="MLOPS_GATEWAY_PORT", type=PORT, help=f"Port to insist on [{DEFAULT_PORT} or next].")
 def main(home: Path | None, host: str, port: int | None) -> None:
     """Serve the endpoints of one home over Databricks' serving REST protocol until SIGTERM."""
     place = GatewayHome(home.resolve()) if home else home_from_environment()
-    place.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        place.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        told = f"nothing can be written to {place.root}: {error.strerror}; set MLOPS_HOME to a folder of yours."
+        raise click.ClickException(told) from None
     lock = FileLock(place.lock_file)
     try:
         lock.acquire(timeout=0)

@@ -41,7 +41,7 @@ def address(home: Path) -> GatewayAddress | None:
     place = GatewayHome(Path(home).resolve())
     try:
         written = json.loads(place.address_file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     if _process(written["pid"], written["started"]) is None:
         return None

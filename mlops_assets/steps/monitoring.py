@@ -72,7 +72,7 @@ def _drift_check(found: Watched, config: MonitoringConfig) -> Check:
     shown = ", ".join(_effect(found, newest.window, name) for name in newest.drifted_features[:3])
     more = len(newest.drifted_features) - 3
     reason = (
-        f"{newest.window}: {newest.verdict}"
+        f"{newest.window}: {newest.verdict.replace('_', ' ')}"
         + (f" in {shown}" if shown else "")
         + (f" and {more} more" if more > 0 else "")
     )
