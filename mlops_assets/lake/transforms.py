@@ -70,6 +70,13 @@ def require_lists(step: Any, types: Mapping[str, str]) -> None:
             raise LakeError(f"step {step.type}: column '{column}' is {stored}, and only lists have elements")
 
 
+def require_no_lists(step: Any, types: Mapping[str, pl.DataType]) -> None:
+    """Raise LakeError for the first of the step's columns that holds lists."""
+    for column in step.columns:
+        if isinstance(types[column], pl.List | pl.Array):
+            raise LakeError(f"step {step.type}: column '{column}' is {types[column]}; explode it before")
+
+
 def _require_new_names(step: Any, present: Sequence[str]) -> None:
     """Raise LakeError where a step would give two columns one name."""
     names = Counter(step.mapping.get(name, name) for name in present) if step.type == "rename_columns" else Counter()
@@ -98,6 +105,7 @@ def _rename(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) 
 
 
 def _cast(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    require_no_lists(step, schema)
     return frame.with_columns(cast(name, schema[name], wanted).alias(name) for name, wanted in step.columns.items())
 
 
@@ -152,6 +160,7 @@ def _split(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -
 
 
 def _hash(frame: pl.LazyFrame, step: Any, schema: pl.Schema, as_of: datetime) -> pl.LazyFrame:
+    require_no_lists(step, schema)
     salt = resolved(step.salt.get_secret_value()) if step.salt else ""
     return frame.with_columns(
         pl.col(name).cast(pl.String).map_elements(lambda value: _digest(salt, value), return_dtype=pl.String)

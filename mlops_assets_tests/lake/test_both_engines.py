@@ -167,7 +167,7 @@ def test_spark_goes_on_in_the_middle_of_a_version_that_a_killed_run_of_polars_le
 
 def test_spark_refuses_a_step_that_does_not_fit_its_column_as_polars_does(spark: Any) -> None:
     frame = spark.session.createDataFrame([(1, "a", [1])], "id bigint, name string, p array<bigint>")
-    unfit: Any = ({"type": "cast", "columns": {"p": "int"}}, "cannot cast List type")
+    unfit: Any = ({"type": "cast", "columns": {"p": "int"}}, r"column 'p' is List\(Int64\); explode it before")
     for step, message in [*STEPS, unfit]:
         [typed] = DataConfig(source_path="s", destination_path="d", transformation_steps=[step]).transformation_steps
         said = message.replace("String", "string").replace("is Int64, and only text", "is bigint, and only text")

@@ -140,8 +140,8 @@ def test_a_column_that_an_undeclared_source_does_not_fit_is_refused_before_anyth
     ("step", "message"),
     [
         ({"type": "explode", "columns": ["p", "q"]}, "exploded columns must have matching"),
-        ({"type": "hash", "columns": ["p"]}, "cannot cast List type"),
-        ({"type": "cast", "columns": {"p": "int"}}, "cannot cast List type"),
+        ({"type": "hash", "columns": ["p"]}, r"column 'p' is List\(Int64\); explode it before"),
+        ({"type": "cast", "columns": {"p": "int"}}, r"column 'p' is List\(Int64\); explode it before"),
     ],
     ids=lambda value: value["type"] if isinstance(value, dict) else "",
 )

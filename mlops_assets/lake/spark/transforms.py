@@ -8,11 +8,8 @@ from datetime import datetime
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from mlops_assets.lake import transforms
 from mlops_assets.lake.constants import require_constants
-from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.spark.types import polars_type, quoted, typed
 from mlops_assets.rules import schema_of
 from mlops_assets.rules import spark as rules
@@ -35,11 +32,7 @@ Step = Callable[["DataFrame", Any, datetime], "DataFrame"]
 def transform(frame: "DataFrame", step: "TransformStep", as_of: datetime) -> "DataFrame":
     """The frame after one step; parameters and errors as in `transforms.transform`."""
     transforms.require_columns(step, [name for name in frame.columns if name not in INTERNAL])
-    try:
-        return _STEPS[step.type](frame, step, as_of)
-    except pl.exceptions.PolarsError as error:
-        # Values are read by Polars' functions, which a type that does not fit is refused by while the plan is made.
-        raise LakeError(f"step {step.type}: {str(error).splitlines()[0]}") from error
+    return _STEPS[step.type](frame, step, as_of)
 
 
 def alive() -> Expr:
@@ -60,6 +53,7 @@ def _rename(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
 
 
 def _cast(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
+    transforms.require_no_lists(step, {n: polars_type(frame.schema[n].dataType) for n in step.columns})
     return _with(frame, {n: typed(n, frame.schema[n].dataType, wanted) for n, wanted in step.columns.items()})
 
 
@@ -120,6 +114,7 @@ def _split(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
 
 
 def _hash(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
+    transforms.require_no_lists(step, {n: polars_type(frame.schema[n].dataType) for n in step.columns})
     f = functions()
     salt = resolved(step.salt.get_secret_value()) if step.salt else ""
     texts = {name: typed(name, frame.schema[name].dataType, "string") for name in step.columns}
