@@ -13,7 +13,7 @@ import psutil
 # After a load of a logged endpoint, the time in which the log is written.
 SETTLE_SECONDS = 8
 SECONDS, CPU_SECONDS, LOG_SECONDS = 1, 5, 6
-WRITER = "mlops_assets.serving.log_writer"
+WRITER = "mlops_assets.serving.inference_log.writer"
 
 
 class Load(NamedTuple):

@@ -4,7 +4,7 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files
 
-from mlops_assets.config.kinds import ALL_MODELS
+from mlops_assets.config.parsing.kinds import ALL_MODELS
 from mlops_assets.config.reference import reference_page
 
 

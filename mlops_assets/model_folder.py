@@ -15,7 +15,6 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from pathlib import Path
 from typing import Any
 
-from mlops_assets.loading import skops_io
 from mlops_assets.trusted_types import UntrustedModelError, trusted_types
 
 MODEL_FILE = "model.skops"
@@ -55,10 +54,12 @@ def save_model(path: str, mlflow_model: Any, described: Described, **_: object) 
 
 
 def _dump(estimator: Any, file: Path) -> None:
-    skops = skops_io()
+    from skops.io import dump
+    from skops.io.exceptions import UnsupportedTypeException
+
     try:
-        skops.dump(estimator, file)
-    except skops.exceptions.UnsupportedTypeException as error:
+        dump(estimator, file)
+    except UnsupportedTypeException as error:
         raise UntrustedModelError(
             f"algorithm: {type(estimator[-1]).__name__} cannot be kept in a model file that is safe to load ({error}); "
             "take another estimator"

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from mlops_assets.serving.logs import JsonLines
+from mlops_assets.serving.gateway.logs import JsonLines
 
 SHOWN = ("dagster/row_count", "files_written", "version")
 ROWS = "rows_"

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 
-from mlops_assets.config.substitution import REFERENCE
+from mlops_assets.config.parsing.substitution import REFERENCE
 
 VARIABLE = "MLOPS_SECRETS"
 Store = Callable[[str, str], str]

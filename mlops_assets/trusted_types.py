@@ -1,7 +1,7 @@
 """Which types a skops model file may hold, and the only way this package loads one.
 
-What skops does not trust by itself it reports by name. Those names are allowed here by package, never by what the file
-says of itself. Tree nodes are plain indices that
+skops trusts scikit-learn's public estimators by itself; what it does not know it reports by name. Those names
+are allowed here by package, never by what the file says of itself. Tree nodes are plain indices that
 scikit-learn follows without a bounds check, so a loaded model's trees are checked before they predict.
 """
 
@@ -9,8 +9,6 @@ import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-from mlops_assets.loading import skops_io
 
 PACKAGES = ("sklearn.", "scipy.sparse.", "scipy.interpolate.", "scipy.spatial.", "mlops_assets.features.")
 NAMES = frozenset(
@@ -51,13 +49,16 @@ def trusted_types(path: Path | str) -> list[str]:
     It is what `mlflow.sklearn.log_model(skops_trusted_types=…)` takes. Raises UntrustedModelError naming the
     others.
     """
-    return _allowed(skops_io().get_untrusted_types(file=str(path)), str(path))
+    from skops.io import get_untrusted_types
+
+    return _allowed(get_untrusted_types(file=str(path)), str(path))
 
 
 def trusted_types_of(estimator: object) -> list[str]:
     """`trusted_types` of an estimator that is not in a file yet."""
-    skops = skops_io()
-    return _allowed(skops.get_untrusted_types(data=skops.dumps(estimator)), type(estimator).__name__)
+    from skops.io import dumps, get_untrusted_types
+
+    return _allowed(get_untrusted_types(data=dumps(estimator)), type(estimator).__name__)
 
 
 def load_model_file(path: Path | str) -> Any:
@@ -65,7 +66,9 @@ def load_model_file(path: Path | str) -> Any:
 
     Raises UntrustedModelError naming the types that are not.
     """
-    estimator = skops_io().load(str(path), trusted=trusted_types(path))
+    from skops.io import load
+
+    estimator = load(str(path), trusted=trusted_types(path))
     for name, problem in _broken_trees(estimator):
         raise UntrustedModelError(f"{path}: a {name} has {problem}; it was not written by scikit-learn.")
     return estimator

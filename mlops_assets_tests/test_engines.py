@@ -10,8 +10,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from mlops_assets.config import Project, load_project
+from mlops_assets.config.crosschecks.rule_types import rule_tables
 from mlops_assets.config.platform import SparkConfig
-from mlops_assets.config.rule_types import rule_tables
 from mlops_assets.features.refresh import Refreshed, refresh
 from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Run

@@ -24,7 +24,7 @@ from mlops_assets.lake.ingest import ingest
 from mlops_assets.lake.polars import POLARS
 from mlops_assets.lake.spark.session import open_session
 from mlops_assets.serving.__main__ import main as serving
-from mlops_assets.serving.gateway import main as gateway
+from mlops_assets.serving.gateway.__main__ import main as gateway
 from mlops_assets.serving.gateway_process import address
 from mlops_assets_tests.flights import flights_in
 from mlops_assets_tests.ui.served import waited_for

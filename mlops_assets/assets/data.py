@@ -16,8 +16,8 @@ from mlops_assets.assets.reported import reported
 from mlops_assets.assets.rule_checks import rule_check_specs
 from mlops_assets.assets.table_checks import table_check_specs
 from mlops_assets.config import DataConfig, Document, Project
-from mlops_assets.config.references import source_of
-from mlops_assets.config.rule_types import rule_tables
+from mlops_assets.config.crosschecks.references import source_of
+from mlops_assets.config.crosschecks.rule_types import rule_tables
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.samples import land
 from mlops_assets.steps import data as steps

@@ -11,8 +11,8 @@ from mlops_assets.assets.keys import project_pool, table_key
 from mlops_assets.assets.launchpad import LaunchConfig
 from mlops_assets.assets.reported import metadata_of
 from mlops_assets.config import DataConfig, Document, Project
+from mlops_assets.config.crosschecks.rule_types import rule_tables
 from mlops_assets.config.problems import did_you_mean
-from mlops_assets.config.rule_types import rule_tables
 from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Run
 from mlops_assets.lake.locations import Warehouse

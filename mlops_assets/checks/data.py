@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from mlops_assets.config import DataConfig, Document
-from mlops_assets.config.silver_schema import ARRIVAL
+from mlops_assets.config.crosschecks.silver_schema import ARRIVAL
 from mlops_assets.lake import delta
 from mlops_assets.lake.batch import silver_rules
 from mlops_assets.lake.errors import LakeError

@@ -14,7 +14,7 @@ from mlops_assets.config.base import (
     check_table_name,
     refuse,
 )
-from mlops_assets.config.data_misfits import misfits
+from mlops_assets.config.crosschecks.data_misfits import misfits
 from mlops_assets.config.partitions import PartitionsConfig
 from mlops_assets.config.reader import ReaderOptions
 from mlops_assets.config.transform_steps import ColumnType, TransformStep

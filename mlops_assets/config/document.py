@@ -13,9 +13,9 @@ from mlops_assets.config.data import DataConfig
 from mlops_assets.config.deployment import DeploymentConfig
 from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.monitoring import MonitoringConfig
+from mlops_assets.config.parsing.source import Position, Source
 from mlops_assets.config.pipeline import PipelineConfig
 from mlops_assets.config.problems import Problem
-from mlops_assets.config.source import Position, Source
 from mlops_assets.config.training import TrainingConfig
 
 C = TypeVar("C", bound=BaseModel, covariant=True)

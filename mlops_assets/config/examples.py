@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from mlops_assets.config.environment import PACKAGED
-from mlops_assets.config.kinds import ALL_MODELS, is_overrides, kind_of, yaml_files
+from mlops_assets.config.parsing.kinds import ALL_MODELS, is_overrides, kind_of, yaml_files
 from mlops_assets.config.problems import Problem
 
 PROJECTS = ("flights", "churn")

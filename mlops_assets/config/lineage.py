@@ -11,7 +11,7 @@ from mlops_assets.config import (
     Project,
     TrainingConfig,
 )
-from mlops_assets.config.references import feature_document_of
+from mlops_assets.config.crosschecks.references import feature_document_of
 from mlops_assets.config.tables import resolve_table, writer_of
 
 

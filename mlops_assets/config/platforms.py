@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from mlops_assets.config.documents import read_sources
 from mlops_assets.config.environment import configs_folder, platform_name
+from mlops_assets.config.parsing.documents import read_sources
+from mlops_assets.config.parsing.validation import validate
+from mlops_assets.config.parsing.versions import up_to_date
 from mlops_assets.config.platform import PLATFORMS, PlatformConfig
 from mlops_assets.config.problems import ConfigError, Problem, did_you_mean, one_of, shown
-from mlops_assets.config.validation import validate
-from mlops_assets.config.versions import up_to_date
 
 
 def load_platform(name: str | None = None, configs: Path | str | None = None) -> PlatformConfig:

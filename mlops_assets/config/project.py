@@ -11,16 +11,16 @@ from typing import Any
 from mlops_assets.config.data import DataConfig
 from mlops_assets.config.deployment import DeploymentConfig
 from mlops_assets.config.document import Document
-from mlops_assets.config.documents import read_sources
 from mlops_assets.config.features import FeatureConfig
-from mlops_assets.config.kinds import MODELS, is_overrides, kind_of, yaml_files
 from mlops_assets.config.monitoring import MonitoringConfig
-from mlops_assets.config.overrides import Override, read_overrides
+from mlops_assets.config.parsing.documents import read_sources
+from mlops_assets.config.parsing.kinds import MODELS, is_overrides, kind_of, yaml_files
+from mlops_assets.config.parsing.overrides import Override, read_overrides
+from mlops_assets.config.parsing.validation import validate
+from mlops_assets.config.parsing.versions import up_to_date
 from mlops_assets.config.pipeline import PipelineConfig
 from mlops_assets.config.problems import ConfigError, Problem, did_you_mean, shown
 from mlops_assets.config.training import TrainingConfig
-from mlops_assets.config.validation import validate
-from mlops_assets.config.versions import up_to_date
 
 PROJECT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 NOT_PROJECTS = frozenset({"platforms", "schema"})
@@ -55,9 +55,9 @@ class Project:
 
 def load_project(folder: Path | str) -> Project:
     """Reads and checks every YAML file below a folder; raises ConfigError with all problems."""
-    from mlops_assets.config.crosscheck import document_problems, project_problems
-    from mlops_assets.config.effects import without_effect
-    from mlops_assets.config.monitors import watching_nothing
+    from mlops_assets.config.crosschecks.effects import without_effect
+    from mlops_assets.config.crosschecks.monitors import watching_nothing
+    from mlops_assets.config.crosschecks.project import document_problems, project_problems
 
     root = Path(os.path.abspath(folder))
     problems: list[Problem] = []
@@ -147,7 +147,7 @@ def is_project(folder: Path) -> bool:
 
 def load_projects(configs_folder: Path | str) -> tuple[Project, ...]:
     """Every project below a folder, by name; raises one ConfigError with the problems of all."""
-    from mlops_assets.config.crosscheck import problems_between
+    from mlops_assets.config.crosschecks.project import problems_between
 
     root = Path(os.path.abspath(configs_folder))
     if not root.is_dir():

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlops_assets.config.kinds import ALL_MODELS
+from mlops_assets.config.parsing.kinds import ALL_MODELS
 from mlops_assets.config.schema import json_schema
 
 Schema = Mapping[str, Any]

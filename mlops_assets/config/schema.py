@@ -9,9 +9,9 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from mlops_assets.config.base import format_duration
 from mlops_assets.config.examples import examples
-from mlops_assets.config.kinds import ALL_MODELS
-from mlops_assets.config.validation import SYNONYMS
-from mlops_assets.config.versions import STEPS, current
+from mlops_assets.config.parsing.kinds import ALL_MODELS
+from mlops_assets.config.parsing.validation import SYNONYMS
+from mlops_assets.config.parsing.versions import STEPS, current
 
 
 class _Generator(GenerateJsonSchema):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlops_assets.config.kinds import MODELS
+from mlops_assets.config.parsing.kinds import MODELS
 from mlops_assets.config.project import Project, load_project
 
 # What runs on a cluster needs no other; a monitor's channels hold secrets.

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from mlops_assets.config.substitution import REFERENCE
+from mlops_assets.config.parsing.substitution import REFERENCE
 from mlops_assets.resources.workspace import workspace
 from mlops_assets.secrets import VARIABLE as SECRET_STORE
-from mlops_assets.serving.databricks import MAX_TIMEOUT_SECONDS, DatabricksEndpoints, EndpointOptions
+from mlops_assets.serving.databricks.endpoints import MAX_TIMEOUT_SECONDS, DatabricksEndpoints, EndpointOptions
 from mlops_assets.serving.errors import ServingError
 from mlops_assets.serving.watching import LOOKS
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from mlops_assets.config import DeploymentConfig
-    from mlops_assets.serving.client import TabularModelClient
+    from mlops_assets.serving.client.tabular import TabularModelClient
     from mlops_assets.serving.spec import Endpoints
 
 

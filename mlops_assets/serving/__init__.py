@@ -3,18 +3,18 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlops_assets.serving.client import AsyncTabularModelClient as AsyncTabularModelClient
-    from mlops_assets.serving.client import TabularModelClient as TabularModelClient
-    from mlops_assets.serving.credentials import AuthType as AuthType
-    from mlops_assets.serving.credentials import EndpointCredentials as EndpointCredentials
-    from mlops_assets.serving.model_client import ModelServingClient as ModelServingClient
+    from mlops_assets.serving.client.credentials import AuthType as AuthType
+    from mlops_assets.serving.client.credentials import EndpointCredentials as EndpointCredentials
+    from mlops_assets.serving.client.generic import ModelServingClient as ModelServingClient
+    from mlops_assets.serving.client.tabular import AsyncTabularModelClient as AsyncTabularModelClient
+    from mlops_assets.serving.client.tabular import TabularModelClient as TabularModelClient
 
 _EXPORTS = {
-    "ModelServingClient": "mlops_assets.serving.model_client",
-    "AsyncTabularModelClient": "mlops_assets.serving.client",
-    "TabularModelClient": "mlops_assets.serving.client",
-    "EndpointCredentials": "mlops_assets.serving.credentials",
-    "AuthType": "mlops_assets.serving.credentials",
+    "ModelServingClient": "mlops_assets.serving.client.generic",
+    "AsyncTabularModelClient": "mlops_assets.serving.client.tabular",
+    "TabularModelClient": "mlops_assets.serving.client.tabular",
+    "EndpointCredentials": "mlops_assets.serving.client.credentials",
+    "AuthType": "mlops_assets.serving.client.credentials",
 }
 __all__ = ["AsyncTabularModelClient", "AuthType", "EndpointCredentials", "ModelServingClient", "TabularModelClient"]
 

@@ -15,15 +15,15 @@ import click
 
 from mlops_assets.registry import RegistryError
 from mlops_assets.serving import gateway_process
-from mlops_assets.serving.credentials import checked_url
+from mlops_assets.serving.client.credentials import checked_url
 from mlops_assets.serving.endpoints import GatewayEndpoints
 from mlops_assets.serving.errors import ServingError
-from mlops_assets.serving.home import GatewayHome, TokenFileError, home_from_environment, read_token
+from mlops_assets.serving.gateway.files import GatewayHome, TokenFileError, home_from_environment, read_token
 from mlops_assets.serving.rollback import roll_back
 
 if TYPE_CHECKING:
-    from mlops_assets.serving.client import TabularModelClient
-    from mlops_assets.serving.databricks import DatabricksEndpoints
+    from mlops_assets.serving.client.tabular import TabularModelClient
+    from mlops_assets.serving.databricks.endpoints import DatabricksEndpoints
 
 NO_GATEWAY = "no gateway runs in {}; start it with python -m mlops_assets.serving.gateway."
 
@@ -59,7 +59,7 @@ class Place:
             return GatewayEndpoints(self.gateway.url, read_token(self.home))
         from databricks.sdk import WorkspaceClient
 
-        from mlops_assets.serving.databricks import DatabricksEndpoints
+        from mlops_assets.serving.databricks.endpoints import DatabricksEndpoints
 
         with _workspace():
             return DatabricksEndpoints(WorkspaceClient(host=checked_url(self.workspace)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlops_assets.serving.errors import InvalidInput, ServingError
-from mlops_assets.serving.shadow import difference
+from mlops_assets.serving.gateway.shadow import difference
 from mlops_assets.serving.signature import SignatureError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import httpx
 
 from mlops_assets.serving.endpoint_answers import error_of, is_changing, matches, sent, status_of
 from mlops_assets.serving.errors import DeadlineExceeded, DeploymentFailed, EndpointNotFound, EndpointUnavailable
-from mlops_assets.serving.home import GatewayHome, read_token
+from mlops_assets.serving.gateway.files import GatewayHome, read_token
 from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersion, Traffic, Version
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class GatewayEndpoints:
         """
         import pandas as pd
 
-        from mlops_assets.serving.encoding import chunks
+        from mlops_assets.serving.client.encoding import chunks
 
         found: list[dict[str, Any]] = []
         for chunk in chunks(rows):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from mlops_assets.serving.home import GatewayHome
-from mlops_assets.serving.nursery_process import package_path
+from mlops_assets.serving.gateway.files import GatewayHome
+from mlops_assets.serving.workers.fork_server_process import package_path
 
 HEALTHY_SECONDS = 60.0
 STOP_SECONDS = 60.0

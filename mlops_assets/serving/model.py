@@ -15,7 +15,7 @@ from mlops_assets.trusted_types import load_model_file
 if TYPE_CHECKING:
     import pandas
 
-    from mlops_assets.serving.plan import Plan
+    from mlops_assets.serving.plan.pipeline import Plan
 
 Prediction = dict[str, Any]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlops_assets.serving.errors import DeploymentFailed
-from mlops_assets.serving.home import write_atomically
+from mlops_assets.serving.gateway.files import write_atomically
 from mlops_assets.serving.model import Prediction, ServedModel, finished
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from mlops_assets.serving.access import ALL, grant, read_grants, revoke
-from mlops_assets.serving.home import GatewayHome, home_from_environment
+from mlops_assets.serving.gateway.access import ALL, grant, read_grants, revoke
+from mlops_assets.serving.gateway.files import GatewayHome, home_from_environment
 
 
 @click.group()

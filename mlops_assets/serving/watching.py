@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlops_assets.serving.errors import ServingError
-from mlops_assets.serving.shadow import TOLERANCE, difference
+from mlops_assets.serving.gateway.shadow import TOLERANCE, difference
 from mlops_assets.serving.spec import Endpoints
 
 if TYPE_CHECKING:

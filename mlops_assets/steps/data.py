@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from mlops_assets.config import DataConfig, Document, Project
-from mlops_assets.config.rule_types import rule_tables
+from mlops_assets.config.crosschecks.rule_types import rule_tables
 from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Run
 from mlops_assets.lake.compaction import compact_small_files

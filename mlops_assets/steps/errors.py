@@ -8,8 +8,8 @@ from mlops_assets.rules import RuleError
 from mlops_assets.samples import SampleError
 from mlops_assets.secrets import SecretError
 from mlops_assets.serving.errors import ServingError
+from mlops_assets.serving.gateway.files import TokenFileError
 from mlops_assets.serving.gateway_process import GatewayStartError
-from mlops_assets.serving.home import TokenFileError
 from mlops_assets.serving.model import ModelFormatError
 from mlops_assets.serving.signature import SignatureError
 from mlops_assets.training.errors import TrainingError

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from mlops_assets.config import DataConfig, Document
-from mlops_assets.config.silver_schema import silver_schema
+from mlops_assets.config.crosschecks.silver_schema import silver_schema
 from mlops_assets.lake import delta
 from mlops_assets.rules import Schema, schema_of
 from mlops_assets.steps.result import Check

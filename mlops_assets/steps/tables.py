@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from mlops_assets.config import DataConfig, Document, Project
-from mlops_assets.config.references import source_of
+from mlops_assets.config.crosschecks.references import source_of
 from mlops_assets.config.tables import TableRef, resolve_table
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.lake.refine import DataTables

@@ -5,8 +5,8 @@ from mlops_assets.assets.errors import as_failure
 from mlops_assets.lake.errors import LakeError
 from mlops_assets.monitoring.errors import MonitoringError
 from mlops_assets.samples import SampleError, land
+from mlops_assets.serving.gateway.files import TokenFileError
 from mlops_assets.serving.gateway_process import GatewayStartError
-from mlops_assets.serving.home import TokenFileError
 from mlops_assets.serving.model import ModelFormatError
 from mlops_assets.training.errors import TrainingError
 

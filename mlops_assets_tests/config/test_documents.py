@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from mlops_assets.config.documents import parse_sources
+from mlops_assets.config.parsing.documents import parse_sources
+from mlops_assets.config.parsing.source import Position, Source
 from mlops_assets.config.problems import Problem
-from mlops_assets.config.source import Position, Source
 
 
 def read(text: str) -> tuple[list[Source], list[str]]:

@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 
 from mlops_assets.config import ConfigError, load_project
-from mlops_assets.config.documents import parse_sources
-from mlops_assets.config.kinds import MODELS
 from mlops_assets.config.monitoring import MonitoringConfig
+from mlops_assets.config.parsing.documents import parse_sources
+from mlops_assets.config.parsing.kinds import MODELS
+from mlops_assets.config.parsing.validation import validate
 from mlops_assets.config.problems import Problem
-from mlops_assets.config.validation import validate
 from mlops_assets_tests.config.conftest import Write
 from mlops_assets_tests.config.documents import EXAMPLES
 

@@ -8,9 +8,9 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from mlops_assets.config.algorithm_names import ALGORITHM_NAMES
-from mlops_assets.config.kinds import ALL_MODELS, MODELS
+from mlops_assets.config.parsing.kinds import ALL_MODELS, MODELS
+from mlops_assets.config.parsing.validation import _models
 from mlops_assets.config.schema import json_schema, write_schemas
-from mlops_assets.config.validation import _models
 from mlops_assets.training.estimators import ALGORITHMS
 
 COMMITTED = Path(__file__).parents[2] / "configs" / "schema"

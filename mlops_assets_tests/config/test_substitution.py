@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_assets.config.documents import parse_sources
-from mlops_assets.config.substitution import SubstitutionError, substitute, variables
+from mlops_assets.config.parsing.documents import parse_sources
+from mlops_assets.config.parsing.substitution import SubstitutionError, substitute, variables
 
 ENVIRONMENT = {"HOST": "example.com", "EMPTY": "", "N": "7"}
 DECLARED = {

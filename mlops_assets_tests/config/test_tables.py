@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from mlops_assets.config import Project, TableRef, resolve_table
-from mlops_assets.config.references import source_of
+from mlops_assets.config.crosschecks.references import source_of
 from mlops_assets_tests.config import documents
 
 Load = Callable[[dict[str, str | None]], Project]

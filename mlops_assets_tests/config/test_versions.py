@@ -3,9 +3,9 @@ from collections.abc import Callable
 import pytest
 
 from mlops_assets.config import Problem, Project, config_hash
-from mlops_assets.config.documents import parse_sources
-from mlops_assets.config.source import Position
-from mlops_assets.config.versions import up_to_date
+from mlops_assets.config.parsing.documents import parse_sources
+from mlops_assets.config.parsing.source import Position
+from mlops_assets.config.parsing.versions import up_to_date
 from mlops_assets_tests.config import documents
 from mlops_assets_tests.config.conftest import Problems
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_assets.config.kinds import ALL_MODELS
+from mlops_assets.config.parsing.kinds import ALL_MODELS
 from mlops_assets.config.reference import reference_page
 from mlops_assets_tests.docs.blocks import ROOT, Block, every
 

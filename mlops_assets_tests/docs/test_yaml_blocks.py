@@ -9,12 +9,12 @@ from dagster._config import validate_config
 from dagster._core.instance.config import dagster_instance_config_schema
 
 from mlops_assets.component import MlopsProject
-from mlops_assets.config.crosscheck import document_problems
+from mlops_assets.config.crosschecks.project import document_problems
 from mlops_assets.config.document import Document
-from mlops_assets.config.documents import parse_sources
-from mlops_assets.config.kinds import ALL_MODELS
+from mlops_assets.config.parsing.documents import parse_sources
+from mlops_assets.config.parsing.kinds import ALL_MODELS
+from mlops_assets.config.parsing.validation import validate
 from mlops_assets.config.problems import Problem
-from mlops_assets.config.validation import validate
 from mlops_assets_tests.docs.blocks import Block, every
 
 REST: dict[str, dict[str, Any]] = {

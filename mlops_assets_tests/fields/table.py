@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic.fields import FieldInfo
 
-from mlops_assets.config.kinds import MODELS
+from mlops_assets.config.parsing.kinds import MODELS
 
 TESTS = Path(__file__).parents[1]
 PAGE = TESTS.parent / "docs" / "fields.md"

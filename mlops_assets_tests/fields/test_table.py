@@ -1,4 +1,4 @@
-from mlops_assets.config.kinds import MODELS
+from mlops_assets.config.parsing.kinds import MODELS
 from mlops_assets_tests.config.test_examples_of_the_reference import DEFAULTS, REQUIRED
 from mlops_assets_tests.fields.table import FIELDS, PAGE, effects, page
 

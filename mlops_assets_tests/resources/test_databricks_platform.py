@@ -12,7 +12,7 @@ from mlops_assets.resources.databricks_serving import DatabricksServing
 from mlops_assets.resources.platforms import resources_for
 from mlops_assets.resources.remote_steps import RemoteSteps
 from mlops_assets.resources.warehouse import WarehouseResource
-from mlops_assets.serving.databricks import EndpointOptions
+from mlops_assets.serving.databricks.endpoints import EndpointOptions
 from mlops_assets.serving.errors import ServingError
 from mlops_assets.unity_tables import UnityTables
 

@@ -153,8 +153,8 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def workers_of(gateway: int) -> list[int]:
-    """The processes that answer for a gateway: those that its nursery has forked."""
-    return [worker.pid for nursery in psutil.Process(gateway).children() for worker in nursery.children()]
+    """The processes that answer for a gateway: those that its fork server has forked."""
+    return [worker.pid for fork_server in psutil.Process(gateway).children() for worker in fork_server.children()]
 
 
 def kill(pid: int) -> None:

@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from mlops_assets.serving import EndpointCredentials, TabularModelClient
-from mlops_assets.serving.access import Access, grant, revoke
-from mlops_assets.serving.endpoint_signature import described_columns
+from mlops_assets.serving.client.signature import described_columns
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
 from mlops_assets.serving.errors import InvalidInput
+from mlops_assets.serving.gateway.access import Access, grant, revoke
+from mlops_assets.serving.gateway.files import GatewayHome
+from mlops_assets.serving.gateway.limits import Bucket, retry_after
 from mlops_assets.serving.gateway_process import GatewayAddress, ensure_running, stop
-from mlops_assets.serving.home import GatewayHome
-from mlops_assets.serving.limits import Bucket, retry_after
 from mlops_assets.serving.tokens import main
 from mlops_assets_tests.serving.conftest import invoke, token_of
 
@@ -49,7 +49,7 @@ def test_a_further_token_queries_what_it_was_granted_and_nothing_else(shared: Ga
 def test_tokens_are_kept_as_digests_and_compared_in_constant_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mlops_assets.serving import access
+    from mlops_assets.serving.gateway import access
 
     compared: list[int] = []
     real = access.compare_digest

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from mlops_assets.serving import changes
-from mlops_assets.serving.fleet import Fleet
-from mlops_assets.serving.home import GatewayHome
+from mlops_assets.serving.gateway import changes
+from mlops_assets.serving.gateway.files import GatewayHome
+from mlops_assets.serving.gateway.fleet import Fleet
 from mlops_assets.serving.protocol import CreateEndpoint, UpdateConfig
-from mlops_assets.serving.replicas import Replicas
+from mlops_assets.serving.workers.replicas import Replicas
 
 
 def test_a_change_that_fails_in_an_unforeseen_way_is_told_and_the_next_one_is_taken(

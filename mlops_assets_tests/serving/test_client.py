@@ -13,10 +13,10 @@ import pytest
 from pydantic import ValidationError
 
 from mlops_assets.serving import AuthType, EndpointCredentials, TabularModelClient
-from mlops_assets.serving import client as client_module
-from mlops_assets.serving.client import AsyncTabularModelClient
-from mlops_assets.serving.credentials import checked_url
-from mlops_assets.serving.encoding import chunks
+from mlops_assets.serving.client import tabular as client_module
+from mlops_assets.serving.client.credentials import checked_url
+from mlops_assets.serving.client.encoding import chunks
+from mlops_assets.serving.client.tabular import AsyncTabularModelClient
 from mlops_assets.serving.errors import (
     EndpointNotFound,
     EndpointUnavailable,
@@ -57,7 +57,7 @@ def test_threads_that_are_the_first_to_ask_share_one_loop(
         made.append(new())
         return made[-1]
 
-    monkeypatch.setattr("mlops_assets.serving.client.asyncio.new_event_loop", slowly)
+    monkeypatch.setattr("mlops_assets.serving.client.tabular.asyncio.new_event_loop", slowly)
     client_module._loop.cache_clear()
     client = TabularModelClient(shared.url, EndpointCredentials(token=token_of(shared)))
     with ThreadPoolExecutor(8) as threads:

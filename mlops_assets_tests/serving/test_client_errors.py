@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mlops_assets.serving import EndpointCredentials, TabularModelClient
-from mlops_assets.serving.endpoint_signature import check_rows
+from mlops_assets.serving.client.signature import check_rows
 from mlops_assets.serving.errors import (
     DeadlineExceeded,
     EndpointUnavailable,

@@ -10,7 +10,7 @@ import pytest
 
 from mlops_assets.registry import ModelRegistry, Training
 from mlops_assets.serving import AuthType, EndpointCredentials, ModelServingClient, TabularModelClient
-from mlops_assets.serving.databricks import DatabricksEndpoints, EndpointOptions
+from mlops_assets.serving.databricks.endpoints import DatabricksEndpoints, EndpointOptions
 from mlops_assets.serving.endpoints import EndpointSpec
 from mlops_assets.serving.errors import DeploymentFailed, EndpointNotFound, NotAuthorized, ServingError
 from mlops_assets.serving.spec import Beside

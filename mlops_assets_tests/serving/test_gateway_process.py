@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from mlops_assets.serving import gateway_process
 from mlops_assets.serving.__main__ import main
+from mlops_assets.serving.gateway.files import GatewayHome
 from mlops_assets.serving.gateway_process import GatewayStartError, address, ensure_running, stop
-from mlops_assets.serving.home import GatewayHome
 from mlops_assets_tests.serving.conftest import kill, running, wait_until
 
 
@@ -89,7 +89,7 @@ def test_a_port_that_was_asked_for_and_is_taken_is_an_error_with_the_reason(tmp_
 
 
 def test_without_a_port_the_next_free_one_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mlops_assets.serving import gateway as module
+    from mlops_assets.serving.gateway import __main__ as module
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setattr(module, "DEFAULT_PORT", taken.getsockname()[1])

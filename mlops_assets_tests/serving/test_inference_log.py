@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from mlops_assets.serving import gateway_process
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
-from mlops_assets.serving.inference_log import InferenceLog, LoggedRequest
-from mlops_assets.serving.log_rows import COLUMNS, table_rows
-from mlops_assets.serving.log_writer import write
-from mlops_assets.serving.spool import Spool, Spooled
+from mlops_assets.serving.inference_log.recording import InferenceLog, LoggedRequest
+from mlops_assets.serving.inference_log.rows import COLUMNS, table_rows
+from mlops_assets.serving.inference_log.spool import Spool, Spooled
+from mlops_assets.serving.inference_log.writer import write
 from mlops_assets_tests.serving.conftest import invoke, kill, running, token_of, wait_until, workers_of
 
 Deploy = Callable[..., EndpointSpec]
@@ -216,7 +216,7 @@ def test_what_arrives_while_the_table_is_written_waits_for_the_next_time(
         spool.append(ONE.line())
         return table_rows(lines, hash_key)
 
-    monkeypatch.setattr("mlops_assets.serving.log_writer.table_rows", while_another_arrives)
+    monkeypatch.setattr("mlops_assets.serving.inference_log.writer.table_rows", while_another_arrives)
     left = Spooled(spool.folder)
 
     assert [write(left)[1] for _ in range(3)] == [1, 1, 1]
@@ -255,7 +255,7 @@ def test_a_full_disk_tears_one_line_and_the_next_is_logged(tmp_path: Path, monke
 
 
 def test_a_spool_of_many_segments_is_one_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlops_assets.serving.spool.SEGMENT_BYTES", 2 * len(ONE.line()))
+    monkeypatch.setattr("mlops_assets.serving.inference_log.spool.SEGMENT_BYTES", 2 * len(ONE.line()))
     spool = Spool.begun(tmp_path / "spool", "running", str(tmp_path / "log"))
     for _ in range(3):
         spool.append(ONE.line())
@@ -284,7 +284,7 @@ def test_a_table_that_cannot_be_written_keeps_its_requests_for_the_next_start(tm
 
 def test_the_log_keeps_the_gateways_process_light(tmp_path: Path) -> None:
     program = (
-        "import sys; from mlops_assets.serving.application import application;"
+        "import sys; from mlops_assets.serving.gateway.application import application;"
         "print([name for name in ('pandas', 'polars', 'deltalake', 'pyarrow', 'sklearn') if name in sys.modules])"
     )
 
@@ -300,7 +300,7 @@ def writers_of(folder: Path) -> list[int]:
 
 
 def test_a_writer_that_dies_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlops_assets.serving.inference_log.RESTART_SECONDS", 0)
+    monkeypatch.setattr("mlops_assets.serving.inference_log.recording.RESTART_SECONDS", 0)
     log = InferenceLog(tmp_path / "spool")
     log.append(str(tmp_path / "log"), ONE.request, ONE.body, ONE.answer)
     wait_until(lambda: len(writers_of(tmp_path)) == 1)

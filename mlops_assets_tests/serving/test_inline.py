@@ -11,10 +11,10 @@ import pytest
 
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
 from mlops_assets.serving.gateway_process import GatewayAddress
-from mlops_assets.serving.inline import MOST_BYTES, Inline
 from mlops_assets.serving.model import load_served_model
-from mlops_assets.serving.plan import MOST_NUMBERS, LinearPlan
-from mlops_assets.serving.plan_proof import made_rows, with_proven_plan
+from mlops_assets.serving.plan.pipeline import MOST_NUMBERS, LinearPlan
+from mlops_assets.serving.plan.proof import made_rows, with_proven_plan
+from mlops_assets.serving.workers.inline import MOST_BYTES, Inline
 from mlops_assets_tests.serving.conftest import invoke, token_of, workers_of
 
 Deploy = Callable[..., EndpointSpec]

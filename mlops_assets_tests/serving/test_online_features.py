@@ -16,7 +16,7 @@ from mlops_assets.features.online import refresh_online
 from mlops_assets.features.online_store import online_store
 from mlops_assets.lake import delta
 from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
-from mlops_assets.serving.online_features import _json_values
+from mlops_assets.serving.gateway.online_features import _json_values
 from mlops_assets_tests.serving.conftest import running, token_of, wait_until
 
 CONFIG = FeatureConfig.model_validate(

@@ -16,12 +16,12 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 
-from mlops_assets.serving import plan_proof
-from mlops_assets.serving.frames import Frame
 from mlops_assets.serving.model import ServedModel, load_served_model
-from mlops_assets.serving.plan_proof import equal_in_company, with_proven_plan
+from mlops_assets.serving.plan import proof as plan_proof
+from mlops_assets.serving.plan.proof import equal_in_company, with_proven_plan
 from mlops_assets.serving.signature import Column
-from mlops_assets.serving.worker import answers
+from mlops_assets.serving.workers.frames import Frame
+from mlops_assets.serving.workers.worker import answers
 
 NUMBERS, TEXTS = [f"n{place}" for place in range(24)], ["city", "plan"]
 COLUMNS = (*(Column(name, "double", True) for name in NUMBERS), *(Column(name, "string", False) for name in TEXTS))

@@ -10,8 +10,8 @@ import pytest
 from mlops_assets.config.rollout import RolloutConfig
 from mlops_assets.serving.endpoint_tests import TestResult
 from mlops_assets.serving.errors import EndpointNotFound, EndpointUnavailable
+from mlops_assets.serving.gateway.shadow import difference
 from mlops_assets.serving.rollout import RolledOut, Rollout
-from mlops_assets.serving.shadow import difference
 from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersion, Traffic
 from mlops_assets.serving.watching import Watch, lost, unmet
 

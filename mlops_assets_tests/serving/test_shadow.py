@@ -3,13 +3,13 @@
 import asyncio
 from pathlib import Path
 
-from mlops_assets.serving.endpoint_state import Endpoint, Serving
-from mlops_assets.serving.frames import Frame
-from mlops_assets.serving.invocations import Answer
-from mlops_assets.serving.nursery_process import Nursery
+from mlops_assets.serving.gateway.endpoint_state import Endpoint, Serving
+from mlops_assets.serving.gateway.invocations import Answer
+from mlops_assets.serving.gateway.shadow import MOST_AT_A_TIME, Shadows
 from mlops_assets.serving.protocol import EndpointRecord, ServedEntity
-from mlops_assets.serving.replicas import Replicas
-from mlops_assets.serving.shadow import MOST_AT_A_TIME, Shadows
+from mlops_assets.serving.workers.fork_server_process import ForkServer
+from mlops_assets.serving.workers.frames import Frame
+from mlops_assets.serving.workers.replicas import Replicas
 
 
 class Asleep(Replicas):
@@ -26,7 +26,7 @@ def test_a_shadow_that_hangs_is_an_error_in_time_and_holds_up_no_later_compariso
     entity = {"entity_name": "m", "entity_version": "1", "model_path": "/nowhere"}
 
     async def life() -> list[tuple[int, int]]:
-        one, other = (Asleep(ServedEntity.model_validate(entity), Nursery(tmp_path)) for _ in range(2))
+        one, other = (Asleep(ServedEntity.model_validate(entity), ForkServer(tmp_path)) for _ in range(2))
         endpoint.serving, shadows, told = Serving((one, other), (100, 0), 100), Shadows(), []
         for _ in range(2):
             for _ in range(MOST_AT_A_TIME + 4):

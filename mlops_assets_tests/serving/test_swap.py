@@ -183,7 +183,7 @@ def test_a_worker_has_its_entitys_environment_and_threads() -> None:
     program = """
 import os, socket
 from threadpoolctl import threadpool_info
-from mlops_assets.serving import nursery, worker
+from mlops_assets.serving.workers import fork_server, worker
 def tell(link, path, onnx):
     import numpy
     link.sendall(f"{os.environ['GREETING']} {path} {threadpool_info()[0]['num_threads']}".encode())
@@ -193,7 +193,7 @@ if os.fork() == 0:
     import numpy
     order = {"environment": {"GREETING": "hello"}, "threads": 2, "log": os.devnull}
     order |= {"model_path": "there", "onnx_path": None}
-    nursery._become_worker(order, theirs)
+    fork_server._become_worker(order, theirs)
 theirs.close()
 print(ours.recv(100).decode(), "GREETING" in os.environ)
 """

@@ -110,7 +110,7 @@ def test_a_function_from_elsewhere_is_refused_by_its_name(tmp_path: Path) -> Non
         "sklearn.externals.anything",
         "sklearn.base.clone",
         "sklearn.no_such_module.Class",
-        "mlops_assets.serving.gateway.main",
+        "mlops_assets.serving.gateway.__main__.main",
     ],
 )
 def test_names_that_can_run_or_read_something_are_not_trusted(name: str) -> None:

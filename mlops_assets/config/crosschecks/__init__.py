@@ -1,0 +1,1 @@
+"""What a project's documents must agree on: names, columns, types, rules, metrics."""

@@ -1,0 +1,73 @@
+"""Columns of feature tables and their joins, where the data documents declare what their tables have."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from mlops_assets.config.data import DataConfig
+from mlops_assets.config.document import Document
+from mlops_assets.config.features import FeatureConfig, Join
+from mlops_assets.config.parsing.source import Path
+from mlops_assets.config.problems import Problem, did_you_mean
+from mlops_assets.config.project import Project
+from mlops_assets.config.tables import declared_columns, resolve_table, writer_of
+
+
+def feature_problems(project: Project) -> Iterator[Problem]:
+    """Keys, times and columns that a feature document takes from tables which are declared not to have them."""
+    for document in project.features:
+        config = document.config
+        source = columns_of(project, config.source_table, document)
+        yield from missing(
+            document, f"'{config.source_table}'", [(("timestamp_column",), config.timestamp_column)], source
+        )
+        left = source | set(config.aggregate_columns) if source else None
+        for index, join in enumerate(config.joins):
+            right, at = columns_of(project, join.table, document), ("joins", index)
+            yield from missing(document, f"table '{join.table}'", _right(join, at), right)
+            yield from missing(document, "what is joined so far", _left(join, config, at), left)
+            left = left | _taken(join, right) if left and right else None
+        where = f"'{config.source_table}' with its joins" if config.joins else f"'{config.source_table}'"
+        yield from missing(document, where, _own(config), left)
+
+
+def columns_of(project: Project, reference: str, reader: Document[Any]) -> frozenset[str] | None:
+    """The declared columns of a referenced silver table, or None where it may have others."""
+    table = resolve_table(project, reference, reader)
+    writer = writer_of(project, table) if table and table.layer == "silver" else None
+    if table is None or writer is None or writer.name != table.table or not isinstance(writer.config, DataConfig):
+        return None
+    return declared_columns(writer.config) if writer.config.schema_evolution != "add" else None
+
+
+def missing(
+    document: Document[Any], where: str, wanted: Iterable[tuple[Path, str]], known: frozenset[str] | None
+) -> Iterator[Problem]:
+    """A problem for each named column that is not known, with the nearest; none where nothing is known."""
+    for path, column in wanted:
+        if known and column and column not in known and not column.startswith("_"):
+            yield document.problem(path, f"{where} has no column '{column}'", did_you_mean(column, sorted(known)))
+
+
+def _own(config: FeatureConfig) -> Iterator[tuple[Path, str]]:
+    """Keys, features and partitions of the table itself."""
+    for field in ("primary_keys", "features", "partition_columns"):
+        yield from (((field, index), column) for index, column in enumerate(getattr(config, field)))
+
+
+def _right(join: Join, at: Path) -> Iterator[tuple[Path, str]]:
+    keys = list(join.on.values()) if isinstance(join.on, dict) else join.on
+    times = [join.as_of] if join.as_of else []
+    fields = {"on": keys, "as_of": times, "columns": join.columns, "rename": list(join.rename)}
+    return (((*at, field), column) for field, columns in fields.items() for column in columns)
+
+
+def _left(join: Join, config: FeatureConfig, at: Path) -> Iterator[tuple[Path, str]]:
+    yield from (((*at, "on"), column) for column in join.on)
+    if join.as_of and join.left_time:
+        yield (*at, "left_time"), join.left_time
+
+
+def _taken(join: Join, right: frozenset[str]) -> frozenset[str]:
+    keys = set(join.on.values() if isinstance(join.on, dict) else join.on)
+    columns = join.columns or sorted(right - keys)
+    return frozenset(join.prefix + join.rename.get(column, column) for column in columns)

@@ -1,0 +1,1 @@
+"""From YAML text to checked data: syntax, positions, variables, overrides, versions."""

@@ -1,0 +1,1 @@
+"""The typed clients of endpoints, here and on Databricks."""

@@ -1,0 +1,1 @@
+"""Endpoints of Databricks Model Serving, through databricks-sdk."""

@@ -1,0 +1,1 @@
+"""The fast plan: a fitted pipeline as array operations, used only where it is proven equal to scikit-learn."""

@@ -1,0 +1,1 @@
+"""The processes that hold the models and answer the gateway's requests in batches."""
