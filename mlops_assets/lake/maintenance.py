@@ -60,7 +60,8 @@ def maintain(path: str, z_order_by: Sequence[str] = (), retention: timedelta | N
     with told(path):
         order = _optimized(table, z_order_by)
         hours = None if retention is None else ceil(retention / timedelta(hours=1))
-        removed = table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)
+        # Not full, it would leave what was removed before the last checkpoint, and what killed writers left.
+        removed = table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True)
     return Maintained(before, _size(required(path)), order, len(removed))
 
 

@@ -208,7 +208,8 @@ def test_a_workspace_in_trouble_is_tried_again_by_the_pipelines_own_retries_and_
     assert retries(stumbled) == 1
     assert (len(shop.there.jobs.runs), shop.bronze_rows) == (1, 3)
 
-    shop.document(columns={"id": "int", "price": "float"}, validation_rules=[])
+    columns = {"id": "int", "price": "float", "amount": "float", "at": "datetime"}
+    shop.document(columns=columns, validation_rules=[])
     shop.write_orders("id,cost\n4,1\n", "b.csv")
     refused = shop.remote("bronze")
 
@@ -278,7 +279,8 @@ def test_a_workspace_that_stays_away_is_told_with_the_runs_page(shop: Remote) ->
 
 
 def test_a_mistake_in_a_document_is_told_as_it_is_here_and_not_tried_again(shop: Remote) -> None:
-    shop.document(columns={"id": "int", "price": "float"}, validation_rules=[])
+    columns = {"id": "int", "price": "float", "amount": "float", "at": "datetime"}
+    shop.document(columns=columns, validation_rules=[])
 
     away, here = shop.remote("bronze"), shop.run()
 

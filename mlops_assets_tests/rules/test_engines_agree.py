@@ -71,7 +71,7 @@ def agree(examples: int) -> tuple[Counter[str], set[str]]:
 
 
 def every_operation() -> set[str]:
-    return {*OPERATIONS, *polars._BOUND, "current_date", "current_timestamp", "current_wall_time"}
+    return {*OPERATIONS, *polars._WITH_CONTEXT, "current_date", "current_timestamp", "current_wall_time"}
 
 
 def test_polars_agrees_with_the_interpreter_on_5000_random_rules_that_use_every_operation() -> None:

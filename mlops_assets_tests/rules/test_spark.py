@@ -26,7 +26,7 @@ RULES_A_FRAME = 20
 def test_both_engines_have_the_same_operations() -> None:
     from mlops_assets.rules import polars
 
-    assert {*spark_operations.OPERATIONS, *engine._BOUND} == {*OPERATIONS, *polars._BOUND}
+    assert {*spark_operations.OPERATIONS, *engine._WITH_CONTEXT} == {*OPERATIONS, *polars._WITH_CONTEXT}
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from mlops_assets.serving.client.credentials import EndpointCredentials
 from mlops_assets.serving.client.encoding import MAX_BYTES, MAX_ROWS, Chunk, chunks, column_names
 from mlops_assets.serving.client.signature import SignatureCache, check_rows
 from mlops_assets.serving.client.transport import Deadline, Transport
-from mlops_assets.serving.errors import EndpointUnavailable, InvalidInput, ServingError
+from mlops_assets.serving.errors import EndpointUnavailable, InvalidInput
 
 if TYPE_CHECKING:
     import pandas
@@ -113,7 +113,7 @@ async def _all(jobs: Any) -> None:
         async with asyncio.TaskGroup() as group:
             for job in jobs:
                 group.create_task(job)
-    except* ServingError as errors:
+    except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
 
 
