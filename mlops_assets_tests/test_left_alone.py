@@ -38,9 +38,10 @@ def test_the_daemon_alone_ingests_scores_judges_tells_retrains_and_promotes_and_
         alone.start()
         alone.wait("a retraining for February", lambda: len(alone.runs("retrain")) == 1)
         alone.kill()
-        alone.feed("2013-03")
         alone.start()
         alone.wait("February's retraining to its end", lambda: all_done(alone, "retrain", 1))
+        # A month that arrives during the training may be learned by it, and then asks for none of its own.
+        alone.feed("2013-03")
         alone.wait("March judged", lambda: judged(alone, "2013-03"))
         alone.wait("a retraining for March", lambda: all_done(alone, "retrain", 2))
         promoted = ModelRegistry(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "mlartifacts")
@@ -54,8 +55,7 @@ def test_the_daemon_alone_ingests_scores_judges_tells_retrains_and_promotes_and_
     assert set(causes.values()) == {1}
     assert [run.tags["mlops/window"] for run in retrained] == ["2013-02", "2013-03"]
     assert all(run.status == dg.DagsterRunStatus.SUCCESS for run in retrained)
-    # Where March was in before February's training began, that one has learned from it, and the next finds nothing new.
-    assert [one.window for one in versions[1:]] in (["2013-02"], ["2013-02", "2013-03"])
+    assert [one.window for one in versions[1:]] == ["2013-02", "2013-03"]
     assert champion is not None
     assert champion.version == max((one.version for one in versions if one.passed), key=int) != "1"
     assert scored.height == arrived.height == scored["request_id"].n_unique()
