@@ -18,7 +18,7 @@ from mlops_assets.serving.model import load_served_model
 from mlops_assets.serving.rollout import RolledOut, Rollout
 from mlops_assets.serving.watching import Watch
 from mlops_assets_tests.serving.conftest import Saver, running, token_of, wait_until
-from mlops_assets_tests.serving.test_swap import keep_asking
+from mlops_assets_tests.serving.gateway.test_swap import keep_asking
 
 pytestmark = pytest.mark.slow
 
