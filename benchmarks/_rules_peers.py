@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 
 from mlops_assets.rules import Rule, validate
-from mlops_assets.rules.stream import validate_stream
 
 RULES = {
     "id": "customer_id is not null",
@@ -102,10 +101,6 @@ Work = Callable[[], list[int]]
 
 def ours(data: pl.DataFrame, many: bool) -> Work:
     return lambda: [outcome.failed_rows for outcome in validate(data, rules(many)).outcomes]
-
-
-def ours_streamed(frame: pl.LazyFrame, many: bool) -> Work:
-    return lambda: [outcome.failed_rows for outcome in validate_stream(frame, rules(many), lambda rows: rows.failed)]
 
 
 def polars_by_hand(data: pl.DataFrame, many: bool) -> Work:

@@ -50,8 +50,7 @@ def save_models(folder: Path) -> dict[str, Path]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    from mlops_assets.trusted_types import trusted_types_of
+    from skops.io import dumps, get_untrusted_types
 
     random = np.random.default_rng(0)
     numbers = {name: random.normal(size=20_000) * (place + 1) for place, name in enumerate(NUMBERS)}
@@ -68,7 +67,7 @@ def save_models(folder: Path) -> dict[str, Path]:
             model,
             str(paths[name]),
             serialization_format="skops",
-            skops_trusted_types=trusted_types_of(model),
+            skops_trusted_types=get_untrusted_types(data=dumps(model)),
             pip_requirements=["scikit-learn"],
             signature=infer_signature(rows.head(), model.predict(rows.head())),
         )

@@ -18,14 +18,13 @@ from pathlib import Path
 
 import polars as pl
 import psutil
-from _rules_peers import PEERS, RULES, by_hand, customers, ours_streamed, polars_outputs, rules
+from _rules_peers import PEERS, RULES, by_hand, customers, polars_outputs, rules
 from rich.console import Console
 from rich.table import Table
 
 from mlops_assets.rules import check, schema_of, validate
 
 OURS = "mlops_assets.rules (rows)"
-STREAMED = "mlops_assets.rules, streamed (rows)"
 REPEATS = 3
 
 
@@ -39,10 +38,8 @@ class Measured:
     failures: list[int]
 
 
-def measure(name: str, file: str, many: bool, times: int = 1) -> Measured:
-    """One contender on the rows of a Parquet file; the streamed one reads it `times` times over as one table."""
-    if name == STREAMED:
-        return timed(ours_streamed(pl.scan_parquet([file] * times), many), 1)
+def measure(name: str, file: str, many: bool) -> Measured:
+    """One contender on the rows of a Parquet file."""
     return timed(PEERS[name](pl.read_parquet(file), many), REPEATS)
 
 
@@ -69,10 +66,10 @@ def timed(work: Callable[[], list[int]], repeats: int) -> Measured:
     return Measured(min(w for w, _ in found), min(c for _, c in found), max(0, peak[0] - before) / 1e6, failures)
 
 
-def alone(name: str, file: str, many: bool, times: int = 1) -> Measured:
+def alone(name: str, file: str, many: bool) -> Measured:
     """`measure` in a fresh process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(measure, name, file, many, times).result()
+        return pool.submit(measure, name, file, many).result()
 
 
 def same_outputs(data: pl.DataFrame, many: bool) -> None:
@@ -94,15 +91,6 @@ def compare(title: str, file: str, many: bool, names: list[str]) -> Table:
         assert found.failures == ours.failures, f"{name}: {found.failures} are not {ours.failures}"
         ratios = (f"{found.wall / ours.wall:.2f}", f"{found.cpu / ours.cpu:.2f}")
         table.add_row(name, f"{found.wall:.2f}", f"{found.cpu:.2f}", *ratios, f"{found.megabytes:,.0f}")
-    return table
-
-
-def bounded(file: str, rows: int) -> Table:
-    """Memory of a streamed validation over growing tables."""
-    table = Table("rows", "wall s", "peak MB", title="streamed from Parquet, 10 rules, 1 % failing")
-    for times in (1, 2, 4, 8):
-        found = alone(STREAMED, file, False, times)
-        table.add_row(f"{rows * times:,}", f"{found.wall:.1f}", f"{found.megabytes:,.0f}")
     return table
 
 
@@ -136,7 +124,6 @@ def main() -> None:
         console.print(compare(f"10 rules, {rows:,} rows, 1 % failing", some, False, list(PEERS)))
         console.print(compare(f"10 rules, {rows:,} rows, all passing", none, False, list(PEERS)))
         console.print(compare(f"100 rules, {rows // 5:,} rows", fifth, True, list(PEERS)))
-        console.print(bounded(some, rows))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import dagster as dg
 
 from mlops_assets.assets.keys import table_key, tag_value
 from mlops_assets.config import Project
-from mlops_assets.config.lineage import model_documents, scores_by_itself
+from mlops_assets.config.lineage import has_scoring_job, model_documents
 from mlops_assets.run_log import step_line
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def project_jobs(project: Project, keys: Sequence[dg.AssetKey]) -> "list[Unresol
 
 def scored_apart(project: Project, keys: Sequence[dg.AssetKey]) -> list[dg.AssetKey]:
     """Those of the keys that are of a job of their own: predictions of a model that has one, and what watches them."""
-    apart = [documents for documents in model_documents(project) if scores_by_itself(documents)]
+    apart = [documents for documents in model_documents(project) if has_scoring_job(documents)]
     predictions = [table_key(project, "gold", documents.predictions) for documents in apart]
     watched = any(documents.monitoring for documents in apart)
     return [key for key in keys if key in predictions or (watched and key.path[1] == "monitoring")]
@@ -87,7 +87,7 @@ def _branch() -> str:
     return next((value for name in BRANCH_VARIABLES if (value := os.environ.get(name))), "")
 
 
-def runs_by_itself(project: Project) -> bool:
+def automation_is_on(project: Project) -> bool:
     """Whether schedules and sensors are on from the start: never without a schedule, else as it says, and where it says
     nothing in production only.
     """

@@ -21,7 +21,7 @@ from mlops_assets.registry.unity import UnityModels
 from mlops_assets.secrets import VARIABLE as SECRET_STORE
 from mlops_assets.steps import data, features, model
 from mlops_assets.steps.errors import MENDABLE
-from mlops_assets.steps.result import Shown, StepResult, StepRun
+from mlops_assets.steps.result import MetadataValue, StepResult, StepRun
 from mlops_assets.steps.unity import registered
 from mlops_assets.unity_tables import UnityCatalog, UnityTables, teller
 
@@ -161,7 +161,7 @@ def report(pipes: "PipesContext", result: StepResult) -> None:
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata as Pipes takes it: a raw value, with its type where it is not plain."""
     return {
-        name: {"raw_value": value.value, "type": value.kind} if isinstance(value, Shown) else value
+        name: {"raw_value": value.value, "type": value.kind} if isinstance(value, MetadataValue) else value
         for name, value in values.items()
     }
 

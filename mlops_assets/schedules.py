@@ -6,7 +6,7 @@ import dagster as dg
 
 from mlops_assets.config import Project
 from mlops_assets.config.lineage import model_documents
-from mlops_assets.jobs import SCORE, runs_by_itself
+from mlops_assets.jobs import SCORE, automation_is_on
 
 MINUTES_A_DAY = 1440
 _UNITS = ((MINUTES_A_DAY, "day"), (60, "hour"), (1, "minute"))
@@ -16,7 +16,7 @@ _STATUS = {"PAUSED": dg.DefaultScheduleStatus.STOPPED, "UNPAUSED": dg.DefaultSch
 def project_schedules(project: Project, jobs: list[str]) -> list[dg.ScheduleDefinition]:
     """`<project>_schedule` where the pipeline has one, `<project>_monitor_schedule` where monitoring is enabled."""
     schedules = []
-    status = dg.DefaultScheduleStatus.RUNNING if runs_by_itself(project) else dg.DefaultScheduleStatus.STOPPED
+    status = dg.DefaultScheduleStatus.RUNNING if automation_is_on(project) else dg.DefaultScheduleStatus.STOPPED
     schedule = project.pipeline.config.schedule
     if schedule:
         schedules.append(

@@ -44,21 +44,22 @@ class UntrustedModelError(ValueError):
 
 
 def trusted_types(path: Path | str) -> list[str]:
-    """The types of the skops file at `path` that skops must be told to trust, all of them on the allow-list.
+    """The types of the skops file at `path` that skops does not trust by itself, all of them on the allow-list.
 
     It is what `mlflow.sklearn.log_model(skops_trusted_types=…)` takes. Raises UntrustedModelError naming the
     others.
     """
     from skops.io import get_untrusted_types
 
-    return _allowed(get_untrusted_types(file=str(path)), str(path))
-
-
-def trusted_types_of(estimator: object) -> list[str]:
-    """`trusted_types` of an estimator that is not in a file yet."""
-    from skops.io import dumps, get_untrusted_types
-
-    return _allowed(get_untrusted_types(data=dumps(estimator)), type(estimator).__name__)
+    names: list[str] = get_untrusted_types(file=str(path))
+    refused = [name for name in names if not is_trusted(name)]
+    if refused:
+        raise UntrustedModelError(
+            f"{path} holds {', '.join(refused)}, which a model may not hold; "
+            "allowed are scikit-learn, xgboost, lightgbm, sparse and spline types, plain values and "
+            "mlops_assets.features."
+        )
+    return names
 
 
 def load_model_file(path: Path | str) -> Any:
@@ -87,17 +88,6 @@ def is_trusted(name: str) -> bool:
         return False
     at_home = getattr(found, "__module__", "").split(".")[0] == module.split(".")[0]
     return at_home and (isinstance(found, type) or name.startswith(FUNCTION_MODULES))
-
-
-def _allowed(names: list[str], where: str) -> list[str]:
-    refused = [name for name in names if not is_trusted(name)]
-    if refused:
-        raise UntrustedModelError(
-            f"{where} holds {', '.join(refused)}, which a model may not hold; "
-            "allowed are scikit-learn, xgboost, lightgbm, sparse and spline types, plain values and "
-            "mlops_assets.features."
-        )
-    return names
 
 
 def _broken_trees(estimator: object) -> Iterator[tuple[str, str]]:

@@ -29,6 +29,7 @@ from mlops_assets.monitoring.quality import read_quality
 from mlops_assets.monitoring.track import known
 from mlops_assets.monitoring.watch import history
 from mlops_assets.registry import ModelRegistry, ModelVersion
+from mlops_assets.steps.metadata import markdown_table
 from mlops_assets.steps.monitoring_tables import (
     clock,
     drift_tables,
@@ -39,7 +40,6 @@ from mlops_assets.steps.monitoring_tables import (
     watches_quality,
 )
 from mlops_assets.steps.result import Check, StepResult
-from mlops_assets.steps.shown import markdown_table
 
 DELIVERED = "delivered"
 SHOWN = 20

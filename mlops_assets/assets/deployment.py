@@ -22,7 +22,7 @@ from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.resources.serving import Serving
 from mlops_assets.serving.endpoint_tests import TestResult
-from mlops_assets.steps.shown import numbers
+from mlops_assets.steps.metadata import numbers
 
 ORDER = ("development", "staging", "production")
 

@@ -13,8 +13,8 @@ from mlops_assets.config.lineage import ModelDocuments, source_document
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.serving.scoring import Scoring
+from mlops_assets.steps.metadata import table_metadata
 from mlops_assets.steps.result import StepResult
-from mlops_assets.steps.shown import table_metadata
 
 
 def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:

@@ -19,7 +19,7 @@ from mlops_assets.lake.locations import Warehouse
 from mlops_assets.lake.quarantine import waiting_rows
 from mlops_assets.lake.refine import DataTables, Refined
 from mlops_assets.lake.replay import Overrides, replay
-from mlops_assets.steps.shown import outcome_table, row_metadata, table_metadata
+from mlops_assets.steps.metadata import outcome_table, row_metadata, table_metadata
 from mlops_assets.steps.tables import path_of, tables_of
 
 OP = "replay_quarantine"

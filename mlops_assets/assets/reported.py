@@ -8,18 +8,18 @@ import dagster as dg
 from mlops_assets.assets.keys import Materialized
 from mlops_assets.config import Project
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.steps.result import Check, Shown, StepResult
+from mlops_assets.steps.result import Check, MetadataValue, StepResult
 from mlops_assets.steps.unity import registered
 from mlops_assets.unity_tables import UnityError
 
 
 def metadata_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """Metadata with Dagster's types where plain Python has none."""
-    return {name: shown(value) if isinstance(value, Shown) else value for name, value in values.items()}
+    return {name: dagster_value(value) if isinstance(value, MetadataValue) else value for name, value in values.items()}
 
 
-def shown(value: Shown) -> Any:
-    """One value that the UI renders."""
+def dagster_value(value: MetadataValue) -> Any:
+    """A value that plain Python has no type for, as Dagster's."""
     if value.kind == "table_schema":
         columns = [
             dg.TableColumn(each["name"], each["type"], constraints=dg.TableColumnConstraints(**each["constraints"]))

@@ -6,7 +6,7 @@ from mlops_assets.config import DeploymentConfig
 from mlops_assets.registry import ModelVersion
 from mlops_assets.serving.endpoint_tests import TestResult
 from mlops_assets.serving.rollout import RolledOut
-from mlops_assets.steps.shown import numbers
+from mlops_assets.steps.metadata import numbers
 
 ROLLOUT = "rollout"
 

@@ -74,7 +74,7 @@ def source_document(project: Project, features: Document[FeatureConfig]) -> Docu
     return found if found is not None and isinstance(found.config, DataConfig) else None
 
 
-def scores_by_itself(documents: ModelDocuments) -> bool:
+def has_scoring_job(documents: ModelDocuments) -> bool:
     """Whether a model scores in a job of its own: its production is of type `job`."""
     return any(
         each.config.environment == "production" and each.config.deployment_type == "job"

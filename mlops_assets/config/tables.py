@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from mlops_assets.config.base import last_part
-from mlops_assets.config.data import HISTORY, DataConfig
 from mlops_assets.config.document import Document
 from mlops_assets.config.project import Project
-from mlops_assets.config.transform_steps import Derive, DropColumns, RenameColumns, Split
 
 Layer = Literal["bronze", "silver", "gold"]
 _EXTERNAL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|/|\.\.?/|~")
@@ -97,25 +95,6 @@ def known_names(project: Project, reference: str) -> list[str]:
     """What a misspelt reference may have meant, in the form it is written: `silver/flights` or `flights`."""
     layered = reference.split("/")[0] in get_args(Layer) or "/" in reference
     return list(dict.fromkeys(str(table) if layered else table.table for table, _ in tables_of(project)))
-
-
-def declared_columns(config: DataConfig) -> frozenset[str] | None:
-    """The columns of the silver table after the steps, or None where the document declares no `columns`."""
-    if not config.columns:
-        return None
-    columns = {*config.columns, *config.arrival_columns.values()}
-    history = set(HISTORY) if config.mode == "scd2" else set()
-    for step in config.transformation_steps:
-        match step:
-            case DropColumns():
-                columns -= set(step.columns)
-            case RenameColumns():
-                columns = {step.mapping.get(column, column) for column in columns}
-            case Derive():
-                columns |= set(step.columns)
-            case Split():
-                columns |= set(step.into)
-    return frozenset(columns | history)
 
 
 def misspelt(reference: str) -> str:

@@ -8,7 +8,7 @@ from mlops_assets.assets.deployment import approved
 from mlops_assets.assets.keys import deployment_key
 from mlops_assets.assets.promoters import USER
 from mlops_assets.config import DeploymentConfig, Project
-from mlops_assets.jobs import runs_by_itself
+from mlops_assets.jobs import automation_is_on
 from mlops_assets.registry import ModelRegistry, RegistryError
 
 SECONDS = 60
@@ -21,7 +21,7 @@ def approval_sensor(project: Project, waiting: Sequence[DeploymentConfig]) -> dg
         name=f"{project.name}_approval_sensor",
         job_name=f"{project.name}_pipeline",
         minimum_interval_seconds=SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING if runs_by_itself(project) else dg.DefaultSensorStatus.STOPPED,
+        default_status=dg.DefaultSensorStatus.RUNNING if automation_is_on(project) else dg.DefaultSensorStatus.STOPPED,
         description="Goes on with a deployment when a person has approved its version in MLflow.",
     )
     def sensor(

@@ -7,7 +7,7 @@ from dagster import DagsterEventType
 
 from mlops_assets.assets.keys import tag_value
 from mlops_assets.config import Project
-from mlops_assets.jobs import runs_by_itself
+from mlops_assets.jobs import automation_is_on
 from mlops_assets.sensors.run_changes import Change, newest_position, run_changes
 
 KINDS: Sequence[Change] = (DagsterEventType.RUN_SUCCESS,)
@@ -20,7 +20,7 @@ def dependency_sensor(project: Project, upstream: Sequence[str]) -> dg.SensorDef
         name=f"{project.name}_dependency_sensor",
         job_name=f"{project.name}_pipeline",
         minimum_interval_seconds=30,
-        default_status=dg.DefaultSensorStatus.RUNNING if runs_by_itself(project) else dg.DefaultSensorStatus.STOPPED,
+        default_status=dg.DefaultSensorStatus.RUNNING if automation_is_on(project) else dg.DefaultSensorStatus.STOPPED,
         description=f"Runs the pipeline after each success of {', '.join(upstream)}.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:

@@ -16,7 +16,7 @@ from mlops_assets.assets.gate_record import refusals_in_a_row
 from mlops_assets.assets.keys import monitoring_key, tag_value
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.monitoring import RetrainingConfig
-from mlops_assets.jobs import runs_by_itself
+from mlops_assets.jobs import automation_is_on
 
 ALARM = "alarm"  # the check of both monitoring assets
 MEMORY = 50  # causes kept in the cursor
@@ -77,7 +77,7 @@ def drift_sensor(
         name=f"{project.name}_drift_sensor",
         job_name=f"{project.name}_retrain",
         minimum_interval_seconds=60,
-        default_status=dg.DefaultSensorStatus.RUNNING if runs_by_itself(project) else dg.DefaultSensorStatus.STOPPED,
+        default_status=dg.DefaultSensorStatus.RUNNING if automation_is_on(project) else dg.DefaultSensorStatus.STOPPED,
         description="Asks for a retraining when the monitoring checks record drift or lost performance.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:

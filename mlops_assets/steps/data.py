@@ -15,9 +15,9 @@ from mlops_assets.lake.properties import describe_bronze, describe_quarantine, d
 from mlops_assets.lake.quarantine import waiting_rows
 from mlops_assets.lake.refine import refine
 from mlops_assets.rules import columns, parse
+from mlops_assets.steps.metadata import outcome_table, row_metadata, table_metadata
 from mlops_assets.steps.result import StepResult, StepRun
 from mlops_assets.steps.rule_checks import rule_checks
-from mlops_assets.steps.shown import outcome_table, row_metadata, table_metadata
 from mlops_assets.steps.table_checks import table_checks
 from mlops_assets.steps.tables import path_of, source_location, tables_of
 

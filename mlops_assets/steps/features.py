@@ -7,8 +7,8 @@ from mlops_assets.features.online import OnlineDifference, compare_online, refre
 from mlops_assets.features.online_store import online_store
 from mlops_assets.features.refresh import Refreshed, refresh
 from mlops_assets.lake.locations import Warehouse
+from mlops_assets.steps.metadata import table_metadata
 from mlops_assets.steps.result import Check, StepResult
-from mlops_assets.steps.shown import table_metadata
 from mlops_assets.steps.tables import locate, locate_all
 
 UNIQUE = "primary_keys_are_unique"

@@ -11,9 +11,9 @@ from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion
-from mlops_assets.steps.result import Check, Shown, StepResult, StepRun
+from mlops_assets.steps.metadata import image, markdown_table, numbers, table_metadata
+from mlops_assets.steps.result import Check, MetadataValue, StepResult, StepRun
 from mlops_assets.steps.retraining_rows import first_row
-from mlops_assets.steps.shown import image, markdown_table, numbers, table_metadata
 from mlops_assets.steps.tables import locate
 from mlops_assets.training.candidate import Candidate, train
 from mlops_assets.training.dataset import training_frame
@@ -130,9 +130,9 @@ def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, Any]:
         "decision": version.decision,
         "cause": version.cause or ASKED,
         "versions": markdown_table(_history(registry, version), ["version", "window", "cause", "gate", "decision"]),
-        "tables": Shown("json", {**version.table_versions, **version.made_of}),
+        "tables": MetadataValue("json", {**version.table_versions, **version.made_of}),
         "mlflow_run": version.run_id,
-        "mlflow": Shown("url", registry.url(version)),
+        "mlflow": MetadataValue("url", registry.url(version)),
         "rows": done.rows,
         **numbers(done.metrics),
         **({"imputed_by_median": ", ".join(done.imputed)} if done.imputed else {}),
@@ -162,5 +162,5 @@ def _search_metadata(searched: Searched | None) -> dict[str, Any]:
         return {}
     best = searched.trials.sort("score", descending=metric(searched.metric).greater_is_better, nulls_last=True)
     rows = best.head(SHOWN_TRIALS).drop("reason").to_dicts()
-    chosen = {"hyperparameters": Shown("json", dict(searched.hyperparameters))}
+    chosen = {"hyperparameters": MetadataValue("json", dict(searched.hyperparameters))}
     return {**chosen, **numbers(searched.metrics), "search": markdown_table(rows, list(rows[0]))}

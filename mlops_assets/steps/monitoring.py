@@ -13,11 +13,11 @@ from mlops_assets.monitoring.store import BATCH
 from mlops_assets.monitoring.watch import Watched, watch
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.serving.model import load_served_model
+from mlops_assets.steps.metadata import markdown_table, table_metadata
 from mlops_assets.steps.monitored_rows import new_predictions, watched_features, with_slices
 from mlops_assets.steps.monitoring_tables import clock, drift_tables
 from mlops_assets.steps.reference import Say, reference_rows
 from mlops_assets.steps.result import Check, StepResult
-from mlops_assets.steps.shown import markdown_table, table_metadata
 
 ALARM = "alarm"
 

@@ -23,11 +23,11 @@ from mlops_assets.registry.reigns import baseline_version
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.model import load_served_model
 from mlops_assets.steps.labels import anomaly_label, as_anomalies, drift_of_labels
+from mlops_assets.steps.metadata import markdown_table, table_metadata
 from mlops_assets.steps.monitored_rows import labelled_before, labelled_rows
 from mlops_assets.steps.monitoring import alarm_check
 from mlops_assets.steps.monitoring_tables import clock, performance_table
 from mlops_assets.steps.result import Check, StepResult
-from mlops_assets.steps.shown import markdown_table, table_metadata
 
 
 def performance(

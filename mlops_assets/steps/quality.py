@@ -20,10 +20,10 @@ from mlops_assets.monitoring.references import basis
 from mlops_assets.monitoring.windows import of_length
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.steps.arrived import arrived
+from mlops_assets.steps.metadata import markdown_table, table_metadata
 from mlops_assets.steps.monitored_rows import newest_prediction
 from mlops_assets.steps.monitoring_tables import clock, drift_tables, quality_table
 from mlops_assets.steps.result import Check, StepResult
-from mlops_assets.steps.shown import markdown_table, table_metadata
 
 METRIC = "data_quality"
 WHOLE = "whole"

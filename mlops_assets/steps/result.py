@@ -8,7 +8,7 @@ Kind = Literal["md", "url", "json", "table_schema"]
 
 
 @dataclass(frozen=True)
-class Shown:
+class MetadataValue:
     """A metadata value that plain Python has no type for; `kind` is the name that Dagster Pipes has for it."""
 
     kind: Kind

@@ -6,8 +6,8 @@ from mlops_assets.config import DataConfig
 from mlops_assets.lake.batch import silver_rules
 from mlops_assets.lake.refine import Refined
 from mlops_assets.rules import Rule, RuleOutcome, is_table_level, parse
+from mlops_assets.steps.metadata import markdown_table, row_metadata
 from mlops_assets.steps.result import Check
-from mlops_assets.steps.shown import markdown_table, row_metadata
 
 SHARE, ACCOUNT = "quarantined_share", "rows_add_up"
 

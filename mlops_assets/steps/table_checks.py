@@ -9,8 +9,8 @@ from mlops_assets.config import DataConfig, Document
 from mlops_assets.config.crosschecks.silver_schema import silver_schema
 from mlops_assets.lake import delta
 from mlops_assets.rules import Schema, schema_of
+from mlops_assets.steps.metadata import markdown_table
 from mlops_assets.steps.result import Check
-from mlops_assets.steps.shown import markdown_table
 
 COLUMNS, UNIQUE = "columns", "primary_keys_are_unique"
 SHOWN = 3

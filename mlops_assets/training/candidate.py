@@ -4,7 +4,6 @@ A version is known by its lineage: a hash of its documents, the Delta versions i
 version. Asking for it again finds it in the registry, so a run that was killed after it goes on from there.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,25 +11,18 @@ from pathlib import Path
 import polars as pl
 
 from mlops_assets.config import FeatureConfig, TrainingConfig
-from mlops_assets.registry import ModelRegistry, ModelVersion, Training
+from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.training.challenge import judged
-from mlops_assets.training.estimators import algorithm_path
-from mlops_assets.training.example import typical_row
-from mlops_assets.training.fit import Fitted, fit, refit
+from mlops_assets.training.fit import fit, refit
 from mlops_assets.training.gates import GateDecision
-from mlops_assets.training.importance import permutation_importance
 from mlops_assets.training.lineage import Lineage
-from mlops_assets.training.plots import figures
-from mlops_assets.training.record import FILE, TrainingRecord
 from mlops_assets.training.search import Searched, search
-from mlops_assets.training.signature import Signature
-from mlops_assets.training.slices import sliced
-from mlops_assets.training.tags import version_tags
+from mlops_assets.training.trained import Trained
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A registered version and what was measured; what was drawn and decided, where it was trained now and not found.
+    """A registered version and its metrics; its figures, slices and decision only where it was trained just now.
     `imputed` are the columns whose nulls became the training rows' median.
     """
 
@@ -69,49 +61,25 @@ def train(
     if known is not None:
         registry.challenge(known)
         return _known(registry, known)
-    study = f"{config.registry_model_name} {lineage.digest}"
-    searched = search(config, features, rows, study=study, storage=studies) if config.search_space else None
+    searched = _searched(config, features, rows, lineage, studies) if config.search_space else None
     if searched is not None:
         config = config.model_copy(update={"hyperparameters": searched.hyperparameters})
     fitted = fit(config, features, rows)
     decision = judged(fitted, registry)
     final = refit(fitted) if config.refit and decision.promote else fitted
-    importance = permutation_importance(fitted)
-    drawn, by_slice, signature = figures(fitted, importance), sliced(fitted), Signature.of(fitted)
-    version = registry.log(
-        config.registry_model_name,
-        config.experiment_name,
-        config.run_name,
-        Training(
-            final.pipeline,
-            inputs=signature.inputs,
-            outputs=signature.outputs,
-            params={"algorithm": algorithm_path(config).rpartition(".")[2], **config.hyperparameters},
-            metrics={
-                **fitted.metrics,
-                **(searched.metrics if searched else {}),
-                "rows": fitted.rows.height,
-                "fit_seconds": fitted.seconds,
-            },
-            tags={
-                **version_tags(final, decision, lineage),
-                **{f"mlops.{name}": value for name, value in cause.items()},
-            },
-            figures=drawn,
-            tables=lineage.tables,
-            made_of=lineage.made_of,
-            example=typical_row(fitted.rows, fitted.inputs),
-            files={
-                FILE: _record(config, features, final, lineage).model_dump_json(indent=1),
-                **({"search.csv": searched.trials.write_csv()} if searched else {}),
-                **({"importance.json": json.dumps(importance, indent=1)} if importance else {}),
-                **({"slices.csv": by_slice.write_csv()} if by_slice.height else {}),
-            },
-        ),
-    )
+    done = Trained(config, features, fitted, final, decision, searched)
+    record = done.record(lineage, cause)
+    version = registry.log(config.registry_model_name, config.experiment_name, config.run_name, record)
     return Candidate(
-        version, True, fitted.metrics, decision, drawn, fitted.rows.height, searched, by_slice, fitted.imputed
+        version, True, fitted.metrics, decision, done.figures, fitted.rows.height, searched, done.slices, fitted.imputed
     )
+
+
+def _searched(
+    config: TrainingConfig, features: FeatureConfig, rows: pl.DataFrame, lineage: Lineage, studies: Path | None
+) -> Searched:
+    study = f"{config.registry_model_name} {lineage.digest}"
+    return search(config, features, rows, study=study, storage=studies)
 
 
 def _known(registry: ModelRegistry, version: ModelVersion) -> Candidate:
@@ -120,8 +88,3 @@ def _known(registry: ModelRegistry, version: ModelVersion) -> Candidate:
     rows = int(measured.pop("rows", 0))
     measured.pop("fit_seconds", None)
     return Candidate(version, trained=False, metrics=measured, rows=rows)
-
-
-def _record(config: TrainingConfig, features: FeatureConfig, fitted: Fitted, lineage: Lineage) -> TrainingRecord:
-    splits = {name: fitted.splits.row_set_hash(name) for name in fitted.splits.rows}
-    return TrainingRecord.of((config, features), lineage.tables, fitted.rows, splits, refitted=fitted.refitted)

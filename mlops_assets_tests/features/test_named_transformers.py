@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-import skops.io
 from pydantic import ValidationError
 from sklearn import (
     datasets,
@@ -23,7 +22,7 @@ from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.frames import model_frame
 from mlops_assets.features.named import check_transformers
 from mlops_assets.training.fit import Fitted, fit
-from mlops_assets.trusted_types import trusted_types_of
+from mlops_assets_tests.model_files import through_a_file
 from mlops_assets_tests.training.documents import features, frame, training
 
 ROWS = frame(*datasets.load_breast_cancer(return_X_y=True))
@@ -65,7 +64,7 @@ def test_a_named_transformer_gives_its_own_numbers_in_training_and_from_a_model_
     expected = by_hand.predict_proba(ROWS.select("x0").to_numpy())
     table = model_frame(ROWS, fitted.inputs)
     np.testing.assert_allclose(fitted.pipeline.predict_proba(table), expected, rtol=0, atol=1e-12)
-    kept = skops.io.loads(skops.io.dumps(fitted.pipeline), trusted=trusted_types_of(fitted.pipeline))
+    kept = through_a_file(fitted.pipeline)
     np.testing.assert_array_equal(kept.predict_proba(table), fitted.pipeline.predict_proba(table))
 
 
@@ -146,7 +145,7 @@ def test_a_named_vectorizer_reads_one_column_of_texts(vectorizer: type[Any], par
     texts = fitted.rows["said"].fill_null("").to_numpy()
     expected = vectorizer(**made).fit(texts[fitted.splits.rows["train"]]).transform(texts).toarray()
     np.testing.assert_allclose(fitted.pipeline[:-1].transform(model_frame(fitted.rows, ["said"])), expected)
-    kept = skops.io.loads(skops.io.dumps(fitted.pipeline), trusted=trusted_types_of(fitted.pipeline))
+    kept = through_a_file(fitted.pipeline)
     table = model_frame(rows, ["said"])
     np.testing.assert_array_equal(kept.predict(table), fitted.pipeline.predict(table))
 

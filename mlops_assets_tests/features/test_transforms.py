@@ -12,7 +12,8 @@ from mlops_assets.features import transformers
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.frames import model_frame, signature_types
 from mlops_assets.features.transforms import FeatureSteps, Treatment, feature_pipeline
-from mlops_assets.trusted_types import is_trusted, trusted_types_of
+from mlops_assets.trusted_types import is_trusted
+from mlops_assets_tests.model_files import through_a_file
 
 RANDOM = np.random.default_rng(3)
 N = 120
@@ -164,7 +165,7 @@ def test_every_step_survives_a_model_file_to_the_bit() -> None:
     steps = everything()
     frame = model_frame(ROWS, steps.inputs)
     out = steps.transformer.fit_transform(frame, TARGET)
-    again = skops.io.loads(skops.io.dumps(steps.transformer), trusted=trusted_types_of(steps.transformer))
+    again = through_a_file(steps.transformer)
     np.testing.assert_array_equal(again.transform(frame), out)
 
 

@@ -43,8 +43,7 @@ def save_model(tmp_path_factory: pytest.TempPathFactory) -> Saver:
         from sklearn.compose import make_column_transformer
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
-
-        from mlops_assets.trusted_types import trusted_types_of
+        from skops.io import dumps, get_untrusted_types
 
         numbers = (StandardScaler(), ["tenure", "charges"])
         model = make_pipeline(make_column_transformer(numbers, (encoder, ["contract"])), classifier)
@@ -62,7 +61,7 @@ def save_model(tmp_path_factory: pytest.TempPathFactory) -> Saver:
             model,
             str(path),
             serialization_format="skops",
-            skops_trusted_types=trusted_types_of(model),
+            skops_trusted_types=get_untrusted_types(data=dumps(model)),
             pip_requirements=["scikit-learn"],
             signature=ModelSignature(inputs, Schema([ColSpec("string")])),
         )

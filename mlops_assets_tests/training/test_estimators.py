@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-import skops.io
 
 from mlops_assets.features.frames import model_frame
 from mlops_assets.training.estimators import ALGORITHMS, check_hyperparameters, estimator
 from mlops_assets.training.fit import fit
-from mlops_assets.trusted_types import trusted_types_of
+from mlops_assets_tests.model_files import through_a_file
 from mlops_assets_tests.training.documents import features, training, two_clouds
 
 NAMES = [(kind, name) for kind, known in ALGORITHMS.items() for name in known]
@@ -22,7 +21,7 @@ def test_a_model_of_every_short_name_answers_from_its_file_as_before(kind: str, 
     rows = two_clouds(120)
     target = "x2" if kind == "regression" else "label"
     fitted = fit(training(["x0", "x1"], model_type=kind, algorithm=name, target_column=target), features(), rows)
-    kept = skops.io.loads(skops.io.dumps(fitted.pipeline), trusted=trusted_types_of(fitted.pipeline))
+    kept = through_a_file(fitted.pipeline)
     table = model_frame(rows, fitted.inputs)
     np.testing.assert_array_equal(kept.predict(table), fitted.pipeline.predict(table))
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mlops_assets.config.data import DataConfig
+from mlops_assets.config.crosschecks.silver_schema import silver_schema
+from mlops_assets.config.data import HISTORY, DataConfig
 from mlops_assets.config.document import Document
 from mlops_assets.config.features import FeatureConfig, Join
 from mlops_assets.config.parsing.source import Path
 from mlops_assets.config.problems import Problem, did_you_mean
 from mlops_assets.config.project import Project
-from mlops_assets.config.tables import declared_columns, resolve_table, writer_of
+from mlops_assets.config.tables import resolve_table, writer_of
 
 
 def feature_problems(project: Project) -> Iterator[Problem]:
@@ -31,12 +32,17 @@ def feature_problems(project: Project) -> Iterator[Problem]:
 
 
 def columns_of(project: Project, reference: str, reader: Document[Any]) -> frozenset[str] | None:
-    """The declared columns of a referenced silver table, or None where it may have others."""
+    """The declared columns of a referenced silver table; None where it may have others, or its steps have problems of
+    their own.
+    """
     table = resolve_table(project, reference, reader)
     writer = writer_of(project, table) if table and table.layer == "silver" else None
     if table is None or writer is None or writer.name != table.table or not isinstance(writer.config, DataConfig):
         return None
-    return declared_columns(writer.config) if writer.config.schema_evolution != "add" else None
+    schema = silver_schema(writer)
+    if schema is None or schema.open or schema.problems:
+        return None
+    return frozenset(schema.columns) | frozenset(HISTORY if writer.config.mode == "scd2" else ())
 
 
 def missing(

@@ -9,7 +9,7 @@ import polars as pl
 from mlops_assets.lake import delta
 from mlops_assets.lake.rowcount import RowCount
 from mlops_assets.rules import RuleOutcome
-from mlops_assets.steps.result import Shown
+from mlops_assets.steps.result import MetadataValue
 
 TYPE_NAMES: Mapping[type[pl.DataType], str] = {
     pl.String: "string",
@@ -34,7 +34,7 @@ def table_metadata(
     }
 
 
-def column_schema(schema: pl.Schema, *, keys: Sequence[str], constraints: Mapping[str, Sequence[str]]) -> Shown:
+def column_schema(schema: pl.Schema, *, keys: Sequence[str], constraints: Mapping[str, Sequence[str]]) -> MetadataValue:
     """The UI's table of columns, with the rules that name each."""
     columns = [
         {
@@ -48,7 +48,7 @@ def column_schema(schema: pl.Schema, *, keys: Sequence[str], constraints: Mappin
         }
         for name, dtype in schema.items()
     ]
-    return Shown("table_schema", {"columns": columns})
+    return MetadataValue("table_schema", {"columns": columns})
 
 
 def row_metadata(rows: RowCount) -> dict[str, Any]:
@@ -63,14 +63,14 @@ def numbers(values: Mapping[str, float | None]) -> dict[str, Any]:
     return {name: float(value) for name, value in values.items() if value is not None}
 
 
-def markdown_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> Shown:
+def markdown_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> MetadataValue:
     """Rows as a table that the UI renders."""
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     lines += ["| " + " | ".join(_cell(row.get(column)) for column in columns) + " |" for row in rows]
-    return Shown("md", "\n".join(lines))
+    return MetadataValue("md", "\n".join(lines))
 
 
-def outcome_table(outcomes: Iterable[RuleOutcome]) -> Shown:
+def outcome_table(outcomes: Iterable[RuleOutcome]) -> MetadataValue:
     """A run's rules with what they found."""
     rows = [
         {
@@ -85,9 +85,9 @@ def outcome_table(outcomes: Iterable[RuleOutcome]) -> Shown:
     return markdown_table(rows, ["rule", "severity", "failed", "unknown", "condition"])
 
 
-def image(png: bytes, title: str) -> Shown:
+def image(png: bytes, title: str) -> MetadataValue:
     """A small picture, embedded: it lives in the event log."""
-    return Shown("md", f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
+    return MetadataValue("md", f"![{title}](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
 def _cell(value: object) -> str:
