@@ -23,7 +23,7 @@ from mlops_assets.steps import data, features, model
 from mlops_assets.steps.errors import MENDABLE
 from mlops_assets.steps.result import MetadataValue, StepResult, StepRun
 from mlops_assets.steps.unity import registered
-from mlops_assets.unity_tables import UnityCatalog, UnityTables, teller
+from mlops_assets.unity_tables import UnityCatalog, UnityTables, sql_executor
 
 if TYPE_CHECKING:
     from dagster_pipes import PipesContext
@@ -80,7 +80,7 @@ def _catalog(asked: Mapping[str, Any]) -> UnityCatalog | None:
     from databricks.sdk import WorkspaceClient
 
     tables = UnityTables(**asked["unity_tables"])
-    return UnityCatalog(tables, teller(WorkspaceClient, tables.warehouse_id))
+    return UnityCatalog(tables, sql_executor(WorkspaceClient, tables.warehouse_id))
 
 
 def _registry(asked: Mapping[str, Any], home: Path) -> ModelRegistry:

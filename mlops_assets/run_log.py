@@ -42,7 +42,7 @@ class RunJsonLines(JsonLines):
         known: Mapping[str, Any] = getattr(record, "dagster_meta", {})
         event: dg.DagsterEvent | None = known.get("dagster_event")
         fields = {"job": known.get("job_name"), "run": known.get("run_id"), "step": known.get("step_key")}
-        record.told = {**fields, **(_event(event) if event else {})}
+        record.mlops_fields = {**fields, **(_event(event) if event else {})}
         record.msg, record.args = known.get("orig_message", record.msg), record.args if not known else ()
         return super().format(record)
 

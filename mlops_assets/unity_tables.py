@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.workspace_dashboards import Show
+from mlops_assets.workspace_dashboards import PublishDashboard
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -48,8 +48,8 @@ class UnityCatalog:
     """What is to be said of every table, who says it, and who shows a dashboard of them, if it is shown."""
 
     tables: UnityTables
-    tell: Callable[[str], None]
-    show: Show | None = None
+    execute: Callable[[str], None]
+    publish: PublishDashboard | None = None
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,14 @@ def statements(table: UnityTable, grants: Mapping[str, Sequence[str]]) -> list[s
     ]
 
 
-def register(tables: Sequence[UnityTable], unity: UnityTables, tell: Callable[[str], None]) -> None:
+def register(tables: Sequence[UnityTable], unity: UnityTables, execute: Callable[[str], None]) -> None:
     """Tell Unity Catalog of tables."""
     for table in tables:
         for statement in statements(table, unity.grants):
-            tell(statement)
+            execute(statement)
 
 
-def teller(workspace: "Callable[[], WorkspaceClient]", warehouse_id: str) -> Callable[[str], None]:
+def sql_executor(workspace: "Callable[[], WorkspaceClient]", warehouse_id: str) -> Callable[[str], None]:
     """What sends a statement to the workspace's SQL warehouse and waits for it; the client is made when it is needed.
 
     Raises (when called):
@@ -101,7 +101,7 @@ def teller(workspace: "Callable[[], WorkspaceClient]", warehouse_id: str) -> Cal
     """
     client = cache(workspace)
 
-    def tell(statement: str) -> None:
+    def execute(statement: str) -> None:
         from databricks.sdk.errors.base import DatabricksError
 
         warehouse = client().statement_execution
@@ -116,7 +116,7 @@ def teller(workspace: "Callable[[], WorkspaceClient]", warehouse_id: str) -> Cal
             reason = answer.status.error.message if answer.status and answer.status.error else _state(answer)
             raise UnityError(f"Unity Catalog: {reason}, asked for: {statement}")
 
-    return tell
+    return execute
 
 
 def _state(answer: Any) -> str:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
-Show = Callable[[str, Mapping[str, Any]], str]
+PublishDashboard = Callable[[str, Mapping[str, Any]], str]
 
 
 class DashboardError(Exception):
     """The workspace refused a dashboard."""
 
 
-def shower(workspace: "Callable[[], WorkspaceClient]", folder: str, warehouse_id: str) -> Show:
+def dashboard_publisher(workspace: "Callable[[], WorkspaceClient]", folder: str, warehouse_id: str) -> PublishDashboard:
     """What puts a dashboard of a name, with what its `.lvdash.json` is to hold, into a workspace folder and answers the
     address of the published one. The client is made when it is needed; viewers query with rights of their own.
 
@@ -24,7 +24,7 @@ def shower(workspace: "Callable[[], WorkspaceClient]", folder: str, warehouse_id
     """
     client = cache(workspace)
 
-    def show(name: str, definition: Mapping[str, Any]) -> str:
+    def publish(name: str, definition: Mapping[str, Any]) -> str:
         from databricks.sdk.errors.base import DatabricksError
 
         path = f"{folder.rstrip('/')}/{name}.lvdash.json"
@@ -35,7 +35,7 @@ def shower(workspace: "Callable[[], WorkspaceClient]", folder: str, warehouse_id
             raise DashboardError(f"{path}: {error}") from error
         return f"{client().config.host}/dashboardsv3/{number}/published"
 
-    return show
+    return publish
 
 
 def _put(workspace: "WorkspaceClient", path: str, name: str, definition: Mapping[str, Any], warehouse_id: str) -> str:

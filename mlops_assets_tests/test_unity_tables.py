@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mlops_assets.unity_tables import UnityError, UnityTable, UnityTables, register, statements, teller
+from mlops_assets.unity_tables import UnityError, UnityTable, UnityTables, register, sql_executor, statements
 from mlops_assets_tests.workspace_stub import TOKEN, Workspace, workspace
 
 GRANTS = {"data team": ["SELECT", "MODIFY"]}
@@ -19,10 +19,10 @@ def there(tmp_path: Path) -> Iterator[Workspace]:
 
 
 @pytest.fixture
-def tell(there: Workspace) -> Callable[[str], None]:
+def execute(there: Workspace) -> Callable[[str], None]:
     from databricks.sdk import WorkspaceClient
 
-    return teller(lambda: WorkspaceClient(host=there.url, token=TOKEN), "warehouse")
+    return sql_executor(lambda: WorkspaceClient(host=there.url, token=TOKEN), "warehouse")
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def table(tmp_path: Path) -> UnityTable:
 
 
 def test_a_table_is_there_with_comment_tags_and_grants_and_may_be_told_again(
-    there: Workspace, tell: Callable[[str], None], table: UnityTable
+    there: Workspace, execute: Callable[[str], None], table: UnityTable
 ) -> None:
     for _ in range(2):
-        register([table], UnityTables("main.shop", "warehouse", GRANTS), tell)
+        register([table], UnityTables("main.shop", "warehouse", GRANTS), execute)
 
     found = there.catalog.tables["main.shop.orders"]
     assert (found.location, found.comment) == (table.location, table.comment)
@@ -45,12 +45,12 @@ def test_a_table_is_there_with_comment_tags_and_grants_and_may_be_told_again(
     assert found.columns == {"id": ""}
 
 
-def test_columns_that_came_later_are_seen(there: Workspace, tell: Callable[[str], None], table: UnityTable) -> None:
-    register([table], UnityTables("main.shop", "warehouse"), tell)
+def test_columns_that_came_later_are_seen(there: Workspace, execute: Callable[[str], None], table: UnityTable) -> None:
+    register([table], UnityTables("main.shop", "warehouse"), execute)
     pl.DataFrame({"id": [2], "amount": [1.0]}).write_delta(
         table.location, mode="append", delta_write_options={"schema_mode": "merge"}
     )
-    register([table], UnityTables("main.shop", "warehouse"), tell)
+    register([table], UnityTables("main.shop", "warehouse"), execute)
 
     assert list(there.catalog.tables["main.shop.orders"].columns) == ["id", "amount"]
 
@@ -64,17 +64,17 @@ def test_columns_that_came_later_are_seen(there: Workspace, tell: Callable[[str]
     ],
 )
 def test_what_unity_catalog_refuses_is_told_with_the_statement(
-    tell: Callable[[str], None], name: str, location: str, told: str
+    execute: Callable[[str], None], name: str, location: str, told: str
 ) -> None:
     with pytest.raises(UnityError, match=told) as raised:
-        register([UnityTable(name, location)], UnityTables("main.shop", "warehouse"), tell)
+        register([UnityTable(name, location)], UnityTables("main.shop", "warehouse"), execute)
     assert "asked for: CREATE" in str(raised.value)
 
 
 def test_a_warehouse_that_is_not_there_is_told_with_the_statement(there: Workspace, table: UnityTable) -> None:
     from databricks.sdk import WorkspaceClient
 
-    elsewhere = teller(lambda: WorkspaceClient(host=there.url, token=TOKEN), "gone")
+    elsewhere = sql_executor(lambda: WorkspaceClient(host=there.url, token=TOKEN), "gone")
 
     with pytest.raises(UnityError, match=r"SQL warehouse gone does not exist.*asked for: CREATE SCHEMA"):
         register([table], UnityTables("main.shop", "gone"), elsewhere)

@@ -19,7 +19,7 @@ from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.alert_channels import Channel
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake.locations import Warehouse
-from mlops_assets.monitoring.alert_log import tell
+from mlops_assets.monitoring.alert_log import announce
 from mlops_assets.monitoring.alert_table import FAILED, PENDING, SENT, Entry
 from mlops_assets.monitoring.alerts import Standing, standing
 from mlops_assets.monitoring.channels import apart, channel_name
@@ -102,7 +102,7 @@ def _sent(
         context.log.info("%s: %s (%s)", name, message.title, result.error or "sent")
         return result
 
-    return tell(
+    return announce(
         lake.table(project.name, "monitoring", "alerts"),
         now,
         list(channels),

@@ -25,7 +25,7 @@ from mlops_assets.monitoring.error_stream import changes
 from mlops_assets.monitoring.lakeview import definition
 from mlops_assets.monitoring.performance import WindowPerformance, performance_from_frame
 from mlops_assets.monitoring.quality import last_quality
-from mlops_assets.monitoring.slices import untold
+from mlops_assets.monitoring.slices import split_name
 from mlops_assets.monitoring.store import DriftTables
 from mlops_assets.monitoring.track import BASELINE, CHAMPION, last_windows
 from mlops_assets.monitoring.verdict import FeatureDrift
@@ -80,11 +80,11 @@ def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDef
 
 def _in_workspace(project: Project, title: str, lake: Warehouse) -> dict[str, dg.MetadataValue]:
     """The address of the same numbers as a dashboard of the workspace, where the platform has one."""
-    if lake.catalog is None or lake.catalog.show is None:
+    if lake.catalog is None or lake.catalog.publish is None:
         return {}
     schema = lake.catalog.tables.schema_in(project.pipeline.config.environment)
     with as_failure():
-        address = lake.catalog.show(title, definition(title, dashboard_tables(project, schema, lake)))
+        address = lake.catalog.publish(title, definition(title, dashboard_tables(project, schema, lake)))
     return {"databricks": dg.MetadataValue.url(address)}
 
 
@@ -155,7 +155,7 @@ def _distributions(
     reference, current = profiles_of(tables, newest, config)
     shown: list[Distribution] = []
     for one in worst:
-        feature, part = untold(one.feature)
+        feature, part = split_name(one.feature)
         if part in current and len(shown) < MOST_DISTRIBUTIONS:
             found = distribution(
                 feature, newest, reference[part], current[part], masked=feature in config.sensitive_features

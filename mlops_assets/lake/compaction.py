@@ -10,7 +10,7 @@ from deltalake.exceptions import CommitFailedError
 
 from mlops_assets.lake.current import current
 from mlops_assets.lake.foreign import refuse_to_write
-from mlops_assets.lake.streams import told
+from mlops_assets.lake.streams import as_write_error
 
 PROPERTY, AUTO = "delta.autoOptimize.autoCompact", "auto"
 # As Delta's own automatic compaction: so many files, each smaller than so many bytes.
@@ -32,7 +32,7 @@ def compact_small_files(path: str) -> int:
     if size is None:
         return 0
     refuse_to_write(table, path)
-    with told(path):
+    with as_write_error(path):
         try:
             properties = CommitProperties(custom_metadata={AUTO: "true"})
             done = table.optimize.compact(target_size=size, commit_properties=properties)

@@ -19,7 +19,7 @@ INFERRED = 10_000  # rows of a CSV file that say what its undeclared columns are
 
 def read_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None, rows: int | None = None) -> pl.DataFrame:
     """One source file's rows, or the first `rows`; meaning and errors as in `scan_file`."""
-    with told(file, config.format):
+    with as_read_error(file, config.format):
         frame = scan_file(file, config, known)
         return (frame if rows is None else frame.head(rows)).collect()
 
@@ -31,7 +31,7 @@ def scan_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -
     Raises:
         LakeError: the file cannot be read, lacks a declared column, or has one of another type than the table.
     """
-    with told(file, config.format):
+    with as_read_error(file, config.format):
         if file.path.stat().st_size == 0:
             raise LakeError(f"{file.address}: the file is empty; remove it, or write it again")
         frame = _READERS[config.format](file, config, known)
@@ -54,7 +54,7 @@ def require_declared(file: SourceFile, config: "DataConfig", present: Sequence[s
 
 
 @contextmanager
-def told(file: SourceFile, format: str) -> Iterator[None]:  # noqa: A002 - the documents' own word
+def as_read_error(file: SourceFile, format: str) -> Iterator[None]:  # noqa: A002 - the documents' own word
     """Turn what the reader says, while it opens the file or later, into a LakeError that names the file."""
     try:
         yield

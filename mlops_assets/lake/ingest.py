@@ -11,7 +11,7 @@ from mlops_assets.lake import delta, log
 from mlops_assets.lake.delta_source import ingest_delta
 from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.errors import Overtaken, SourceChanged
-from mlops_assets.lake.files import told
+from mlops_assets.lake.files import as_read_error
 from mlops_assets.lake.fingerprints import next_number, says
 from mlops_assets.lake.foreign import opened
 from mlops_assets.lake.sources import SourceFile, source_files
@@ -77,7 +77,11 @@ def _ingest_file(file: SourceFile, target: Target, *, replace: bool) -> tuple[in
     """Rows that were added, and columns that were left out; None where another run was faster."""
     config, table, engine = target.config, target.table, target.engine
     known = delta.schema(table) if delta.exists(table) else None
-    with file.fetched() as fetched, fetched.as_utf8(config.reader.encoding) as local, told(file, config.format):
+    with (
+        file.fetched() as fetched,
+        fetched.as_utf8(config.reader.encoding) as local,
+        as_read_error(file, config.format),
+    ):
         # The content decides; the state only saves reading the file again to see it.
         content = f"content:{file.name}"
         found = {content: fetched.content(), f"state:{file.name}": file.state}

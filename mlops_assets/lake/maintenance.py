@@ -11,7 +11,7 @@ from deltalake import CommitProperties, DeltaTable
 from mlops_assets.lake.compaction import AUTO
 from mlops_assets.lake.delta import required
 from mlops_assets.lake.foreign import refuse_to_write
-from mlops_assets.lake.streams import told
+from mlops_assets.lake.streams import as_write_error
 from mlops_assets.lake.writing import on_conflict
 
 ORDERED = "zOrderedBy"  # of a commit: the columns that its files are in the order of
@@ -57,7 +57,7 @@ def maintain(path: str, z_order_by: Sequence[str] = (), retention: timedelta | N
     table = required(path)
     refuse_to_write(table, path)
     before = _size(table)
-    with told(path):
+    with as_write_error(path):
         order = _optimized(table, z_order_by)
         hours = None if retention is None else ceil(retention / timedelta(hours=1))
         # Not full, it would leave what was removed before the last checkpoint, and what killed writers left.

@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from mlops_assets.lake.current import current
 from mlops_assets.lake.new_rows import polars_schema
 from mlops_assets.lake.storable import normalised
-from mlops_assets.lake.streams import told
+from mlops_assets.lake.streams import as_write_error
 from mlops_assets.lake.writing import (
     CONFIGURATION,
     Seen,
@@ -79,7 +79,7 @@ def _merged(
     assert table is not None
     leaves = f"coalesce(source.`{gone}`, false)"
     values = {f"`{name}`": f"source.`{name}`" for name in rows.columns if name != gone}
-    with told(path):
+    with as_write_error(path):
         merger = table.merge(
             normalised(rows),
             " AND ".join(f"target.`{key}` = source.`{key}`" for key in keys),

@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 
 from mlops_assets.lake.current import current
 from mlops_assets.lake.silver import keeps_a_feed
-from mlops_assets.lake.streams import told
+from mlops_assets.lake.streams import as_write_error
 from mlops_assets.lake.writing import FEED, on_conflict
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _described(path: str, properties: Mapping[str, str], description: str, comme
         return
     metadata = table.metadata()
     different = {name: value for name, value in properties.items() if _says(metadata.configuration, name) != value}
-    with told(path):
+    with as_write_error(path):
         if different:
             table.alter.set_table_properties(different, raise_if_not_exists=False)
         if description and metadata.description != description:

@@ -68,7 +68,7 @@ def _arrow(frame: pl.DataFrame) -> pa.Table:
 
 
 @contextmanager
-def told(path: str) -> Iterator[Failures]:
+def as_write_error(path: str) -> Iterator[Failures]:
     """Turn what a writer says of disk, rights and types into a LakeError; nothing was committed."""
     failures: Failures = []
     try:

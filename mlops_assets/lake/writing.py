@@ -24,7 +24,7 @@ from mlops_assets.lake.errors import Overtaken
 from mlops_assets.lake.fitting import refuse_misfits
 from mlops_assets.lake.foreign import exists, opened, refuse_to_write
 from mlops_assets.lake.new_rows import polars_schema
-from mlops_assets.lake.streams import arrow_schema, folder, stream, told
+from mlops_assets.lake.streams import arrow_schema, as_write_error, folder, stream
 
 FEED = "delta.enableChangeDataFeed"
 # A log is read from its last checkpoint on: five commits at most, however old the table is.
@@ -128,7 +128,7 @@ def append(
     properties: Mapping[str, str] = CONFIGURATION,
 ) -> Written:
     """Add the rows of `frame` and record `transactions` in the same commit; a lazy frame streams through memory."""
-    with told(path) as failed, _made_alone(path, frame, partition_by, properties):
+    with as_write_error(path) as failed, _made_alone(path, frame, partition_by, properties):
         table = target(path, seen)
         fitting(path, frame, table)
         write_deltalake(
@@ -158,7 +158,7 @@ def overwrite(
     """Replace the table's rows and columns by those of `frame`, or only the rows `where` a SQL condition holds; older
     versions stay readable.
     """
-    with told(path) as failed, _made_alone(path, frame, partition_by, properties):
+    with as_write_error(path) as failed, _made_alone(path, frame, partition_by, properties):
         table = target(path, seen)
         where = where if table else None
         if where:

@@ -20,7 +20,7 @@ from mlops_assets.monitoring.alert_table import (
     RECORDED,
     RECOVERY,
     SENT,
-    TOLD,
+    WRITES,
     Entry,
     read_log,
     write_log,
@@ -60,14 +60,14 @@ def due(log: Sequence[Entry], channel: str, window: timedelta, at: datetime) -> 
     for over in [entry for entry in waiting if entry.kind == RECOVERY]:
         messages.append([entry for entry in waiting if entry.raised_at <= over.raised_at])
         waiting = [entry for entry in waiting if entry.raised_at > over.raised_at]
-    told = [
+    sent = [
         entry.changed_at for entry in log if entry.channel == channel and entry.kind == ALARM and entry.state == SENT
     ]
-    gathering = bool(told) and at - max(told) < window
+    gathering = bool(sent) and at - max(sent) < window
     return messages if gathering or not waiting else [*messages, waiting]
 
 
-def tell(
+def announce(
     table: str,
     now: Standing,
     channels: Sequence[str],
@@ -87,7 +87,7 @@ def tell(
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
-        before = delta.transaction_version(table, TOLD)
+        before = delta.transaction_version(table, WRITES)
         try:
             write_log(table, recorded(read_log(table, now.model), now, channels, at), before)
         except Overtaken:
@@ -103,7 +103,7 @@ def tell(
 @retry(retry=retry_if_exception_type(Overtaken), stop=stop_after_attempt(5), reraise=True)
 def _note(table: str, entries: Sequence[Entry]) -> None:
     """What came of a sending, whoever else has written: it has happened."""
-    write_log(table, entries, delta.transaction_version(table, TOLD))
+    write_log(table, entries, delta.transaction_version(table, WRITES))
 
 
 def _message(log: Sequence[Entry], entries: Sequence[Entry], now: Standing, page: str, *, details: bool) -> Message:

@@ -12,7 +12,7 @@ from mlops_assets.monitoring.alerts import Alert
 ALARM, RECOVERY = "alarm", "recovery"
 PENDING, FAILED, SENT, RECORDED, GIVEN_UP = "pending", "failed", "sent", "recorded", "given up"
 MOST_ATTEMPTS = 60  # of one entry in one channel, over the runs
-TOLD = "told"  # the transaction that numbers the writes
+WRITES = "told"  # the transaction that numbers the writes, by the name that tables have it under
 NOBODY = ""  # the channel of an alert where the document names none: recorded, told to nobody
 INSTANT = pl.Datetime("us", "UTC")
 LOG_SCHEMA = pl.Schema(
@@ -81,6 +81,6 @@ def write_log(table: str, entries: Sequence[Entry], after: int | None) -> None:
     """
     if entries:
         rows = [{**asdict(entry), "reasons": list(entry.reasons)} for entry in entries]
-        number, seen = {TOLD: (after or 0) + 1}, {TOLD: after}
+        number, seen = {WRITES: (after or 0) + 1}, {WRITES: after}
         frame = pl.DataFrame(rows, schema=LOG_SCHEMA)
         delta.merge(table, frame, keys=["id", "channel"], transactions=number, seen=seen)

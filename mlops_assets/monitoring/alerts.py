@@ -68,11 +68,11 @@ def standing(
     ]
     window = watched.windows[-1].window if watched.windows else ""
     if stop_after and refusals >= stop_after:
-        told = (
+        reason = (
             f"{refusals} retrainings in a row were refused by the gate; no more are asked for until a person trains or "
             f"another version is champion"
         )
-        found.append(Alert(model, watched.version, "", "retraining", 1.0, (told,)))
+        found.append(Alert(model, watched.version, "", "retraining", 1.0, (reason,)))
     ranked = tuple(sorted(found, key=lambda one: one.severity, reverse=True))
     return Standing(model, watched.version, window, ranked, watched.alarm.active or bool(ranked))
 
@@ -127,7 +127,7 @@ def _quality(model: str, version: str, found: Mapping[str, Sequence[Quality]]) -
     """Broken data comes before the drift that it looks like."""
     failed = {window: [one for one in findings if one.failed] for window, findings in found.items()}
     return [
-        Alert(model, version, window, "data quality", 100.0, tuple(one.told for one in findings))
+        Alert(model, version, window, "data quality", 100.0, tuple(one.sentence for one in findings))
         for window, findings in failed.items()
         if findings
     ]
@@ -140,7 +140,7 @@ def _performance(model: str, version: str, tracked: Tracked) -> list[Alert]:
         f"{one.metric} {one.value:.4f} is {'below' if one.higher_is_better else 'above'} {one.threshold:g}"
         for one in tracked.breaches
     ]
-    reasons = (*broken, *(one.told for one in tracked.changes))
+    reasons = (*broken, *(one.sentence for one in tracked.changes))
     # Lost performance is what drift is only feared to cause: it comes first.
     worst = 1e3 + max((abs(one.value - one.threshold) for one in tracked.breaches), default=0.0)
     return [Alert(model, version, tracked.newest.window, "performance", worst, reasons)]
@@ -157,5 +157,5 @@ def _paragraph(alert: Alert, *, details: bool) -> str:
 
 
 def _facts(alert: Alert, *, details: bool) -> dict[str, object]:
-    told = {"id": alert.id, "model_version": alert.version, "window": alert.window, "monitor": alert.monitor}
-    return told | ({"reasons": list(alert.reasons)} if details else {})
+    facts = {"id": alert.id, "model_version": alert.version, "window": alert.window, "monitor": alert.monitor}
+    return facts | ({"reasons": list(alert.reasons)} if details else {})

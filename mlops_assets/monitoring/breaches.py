@@ -33,7 +33,7 @@ def performance_alarm(
     (`estimated_roc_auc`).
     """
     return [
-        Breach(one.window, one.version, slices.told(name, slices.untold(found.name)[1]), found.value, threshold, better)
+        Breach(one.window, one.version, slices.renamed(found.name, name), found.value, threshold, better)
         for one in history
         for name, threshold in thresholds.items()
         if name.startswith(PREFIX) or one.labelled >= min_labelled

@@ -58,7 +58,7 @@ class Announcement:
     version: str
     monitor: str
     reasons: tuple[str, ...]
-    told: Mapping[str, str] = field(default_factory=dict)
+    deliveries: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

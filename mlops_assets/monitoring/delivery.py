@@ -54,8 +54,8 @@ def _delivered(channel: Channel, message: Message, environment: Mapping[str, str
     except (ChannelError, MailError, SecretError) as error:
         return Delivery(0, str(error))
     delivery = _tried(target, message)
-    told = masked(delivery.error, secrets_of(channel, environment))
-    return Delivery(delivery.attempts, told, int(delivery.sent))
+    reason = masked(delivery.error, secrets_of(channel, environment))
+    return Delivery(delivery.attempts, reason, int(delivery.sent))
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
@@ -91,5 +91,5 @@ def _notify(plugin: Any, message: Message) -> str:
 
     with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as log:  # type: ignore[no-untyped-call]
         sent = plugin.notify(body=message.body, title=message.title, notify_type=apprise.NotifyType(message.tone))
-        told = " ".join(log.getvalue().split())
-    return "" if sent else told or "not delivered"
+        logged = " ".join(log.getvalue().split())
+    return "" if sent else logged or "not delivered"

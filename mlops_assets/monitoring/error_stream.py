@@ -17,7 +17,7 @@ from mlops_assets.monitoring.windows import of_length
 Detector = Literal["adwin", "ddm", "page_hinkley"]
 MOST_ERRORS = 20_000
 SCALE = 0.99  # the quantile of a regression's errors that counts as 1
-WITNESSES = 100  # errors up to a change whose mean is told as the new one
+WITNESSES = 100  # errors up to a change whose mean is the new one
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Change:
     after: float
 
     @property
-    def told(self) -> str:
+    def sentence(self) -> str:
         """The finding as a sentence's part."""
         return f"{self.detector}: errors rose from {self.before:.3g} to {self.after:.3g} at {self.at:%Y-%m-%d %H:%M}"
 

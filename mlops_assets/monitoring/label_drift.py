@@ -14,12 +14,12 @@ def label_drift(
     labels: pl.Series, learned: pl.Series, *, classes: bool, least: int, part: str = slices.WHOLE
 ) -> MetricValue:
     """The debiased PSI of the labels that are known against those `learned`, by class (a number or a text) or by
-    quantiles of the latter; no value below `least` labels. Those of a slice are told as `label_drift [origin=EWR]`.
+    quantiles of the latter; no value below `least` labels. Those of a slice are named `label_drift [origin=EWR]`.
     """
     then, now = (_frame(side, classes=classes) for side in (learned, labels))
     reference = fit_reference(then, [LABEL_DRIFT])
     (found,) = feature_drift(reference.profile, summarise(now, reference), min_sample=least)
-    name = slices.told(LABEL_DRIFT, part)
+    name = slices.sliced_name(LABEL_DRIFT, part)
     if found.verdict == "insufficient_data":
         return MetricValue(name, None, higher_is_better=False, reason=f"{now.height} labels are too few to judge")
     return MetricValue(name, found.psi_debiased, higher_is_better=False)
@@ -32,5 +32,5 @@ def _frame(labels: pl.Series, *, classes: bool) -> pl.DataFrame:
 
 def _as_class(labels: pl.Series) -> pl.Series:
     """Classes as text, in which 1, 1.0 and true are the same."""
-    told = labels if labels.dtype == pl.String else labels.cast(pl.Float64)
-    return told.cast(pl.String)
+    plain = labels if labels.dtype == pl.String else labels.cast(pl.Float64)
+    return plain.cast(pl.String)

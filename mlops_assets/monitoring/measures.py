@@ -51,10 +51,10 @@ def window_performance(
     found = frame.select(pl.col(window).alias("window"), pl.col(version).alias("version"), *shown, probability=given)
     described = []
     for key, rows in sorted(found.group_by("window", "version"), key=lambda item: _sortable(item[0])):
-        told = _classes(rows["label"], label, str(key[1]), classes) if is_classifier else None
+        class_labels = _classes(rows["label"], label, str(key[1]), classes) if is_classifier else None
         known = rows.drop_nulls(["label", "prediction"])
-        measured = _measured(wanted, known, told, samples, seed)
-        measured += [_estimated(name, rows, told or ()) for name in estimates]
+        measured = _measured(wanted, known, class_labels, samples, seed)
+        measured += [_estimated(name, rows, class_labels or ()) for name in estimates]
         described.append(WindowPerformance(str(key[0]), str(key[1]), rows.height, known.height, tuple(measured)))
     return described
 

@@ -125,7 +125,7 @@ def _quality_cell(found: Sequence[Quality], window: str) -> Cell:
     if failed:
         worst = max(failed, key=lambda one: abs(one.value - one.expected))
         text = percent(worst.value) if worst.check in (NULLS, UNSEEN, BROKEN) else number(worst.value)
-        return Cell("severe", text, f"{window}: {'; '.join(one.told for one in failed)}")
+        return Cell("severe", text, f"{window}: {'; '.join(one.sentence for one in failed)}")
     if not found:
         return Cell("none", "", f"{window}: not looked at")
     if all(one.verdict == "insufficient_data" for one in found):

@@ -10,7 +10,7 @@ import polars as pl
 
 from mlops_assets.monitoring.directions import canonical
 from mlops_assets.monitoring.estimates import PREFIX
-from mlops_assets.monitoring.slices import WHOLE, untold
+from mlops_assets.monitoring.slices import WHOLE, split_name
 
 PERFORMANCE_SCHEMA = pl.Schema(
     {
@@ -62,13 +62,13 @@ class WindowPerformance:
 
     def value(self, metric: str) -> float | None:
         """The value of a metric by any of its names; None where it is undefined or was not asked for."""
-        return next((one.value for one in self.named(metric) if untold(one.name)[1] == WHOLE), None)
+        return next((one.value for one in self.named(metric) if split_name(one.name)[1] == WHOLE), None)
 
     def named(self, metric: str) -> list[MetricValue]:
         """A metric by any of its names, of the whole window and of its slices."""
         estimated = metric.startswith(PREFIX)
         wanted = (PREFIX if estimated else "") + canonical(metric)
-        return [one for one in self.metrics if untold(one.name)[0] == wanted]
+        return [one for one in self.metrics if split_name(one.name)[0] == wanted]
 
 
 def performance_frame(history: Sequence[WindowPerformance]) -> pl.DataFrame:

@@ -44,7 +44,7 @@ class Quality:
         return self.verdict == "failed"
 
     @property
-    def told(self) -> str:
+    def sentence(self) -> str:
         """The finding as a sentence's part with its numbers."""
         if self.check == VOLUMES:
             return f"volume: {self.value:,.0f} {self.subject}, usually {self.expected:,.0f}"
@@ -83,7 +83,7 @@ def window_quality(
         for one in _of_columns(reference[part], profile, part, tolerance, config.min_sample)
     ]
     for one in arrived:
-        subject, share = slices.told(one.table, one.part), one.quarantined / one.rows if one.rows else 0.0
+        subject, share = slices.sliced_name(one.table, one.part), one.quarantined / one.rows if one.rows else 0.0
         usual = _usual(before, BROKEN, subject) or 0.0
         found.append(_share(BROKEN, subject, share, usual, tolerance, one.rows >= config.min_sample))
     if over:
@@ -148,8 +148,8 @@ def windows_before(table: str, version: str, window: str, length: str) -> pl.Dat
 
     earlier = windowed.read_back(table, enough, of_length(length) & (pl.col("window") < window), version)
     found = _by_window(windowed.last(earlier, WINDOWS_BEFORE))
-    told = [(one.check, one.subject, one.value) for each in found.values() for one in each]
-    return pl.DataFrame(told, schema={"check": pl.String, "subject": pl.String, "value": pl.Float64}, orient="row")
+    values = [(one.check, one.subject, one.value) for each in found.values() for one in each]
+    return pl.DataFrame(values, schema={"check": pl.String, "subject": pl.String, "value": pl.Float64}, orient="row")
 
 
 def is_over(window: str, clock: Clock) -> bool:
@@ -160,7 +160,7 @@ def is_over(window: str, clock: Clock) -> bool:
 def _of_columns(reference: Profile, current: Profile, part: str, tolerance: float, enough: int) -> list[Quality]:
     found = []
     for name, now in current.columns.items():
-        then, subject = reference.columns[name], slices.told(name, part)
+        then, subject = reference.columns[name], slices.sliced_name(name, part)
         for check, counted, usual in ((NULLS, now.null, then.null), (UNSEEN, now.unseen, then.unseen)):
             if counted or usual:
                 value, expected = counted / max(now.rows, 1), usual / max(then.rows, 1)
@@ -176,7 +176,7 @@ def _share(check: str, subject: str, value: float, expected: float, tolerance: f
 
 def _volume(rows: int, part: str, before: pl.DataFrame, least: int) -> Quality:
     """A slice of few rows has half or twice as many by chance: it says nothing."""
-    subject = slices.told(ROWS, part)
+    subject = slices.sliced_name(ROWS, part)
     usual = _usual(before, VOLUMES, subject)
     if usual is None or (part and max(rows, usual) < least):
         return Quality(VOLUMES, subject, float(rows), float(rows if usual is None else usual), 0.0, "insufficient_data")

@@ -12,15 +12,20 @@ WHOLE = ""
 MOST_LEVELS = 20  # of a column; rarer ones are judged with the whole only
 
 
-def told(feature: str, part: str) -> str:
+def sliced_name(feature: str, part: str) -> str:
     """A feature's name in a slice: `temp [origin=EWR]`."""
     return f"{feature} [{part}]" if part else feature
 
 
-def untold(name: str) -> tuple[str, str]:
-    """Feature and slice of a name that `told` made."""
+def split_name(name: str) -> tuple[str, str]:
+    """Feature and slice of a name that `sliced_name` made."""
     feature, found, part = name.partition(" [")
     return (feature, part.removesuffix("]")) if found else (name, WHOLE)
+
+
+def renamed(name: str, feature: str) -> str:
+    """The name with another feature in the same slice."""
+    return sliced_name(feature, split_name(name)[1])
 
 
 def parts(rows: pl.DataFrame, columns: Sequence[str], *, at_least: int) -> dict[str, pl.DataFrame]:

@@ -119,19 +119,19 @@ def _bin_rows(column: ColumnProfile) -> Iterator[dict[str, Any]]:
 
 
 def _column(rows: pl.DataFrame) -> ColumnProfile:
-    told = rows.to_dict(as_series=False)
-    at = {kind: index for index, kind in enumerate(told["kind"])}
-    order = sorted((place, index) for index, place in enumerate(told["bin"]) if place is not None)
-    binned = {name: [values[index] for _, index in order] for name, values in told.items()}
+    columns = rows.to_dict(as_series=False)
+    at = {kind: index for index, kind in enumerate(columns["kind"])}
+    order = sorted((place, index) for index, place in enumerate(columns["bin"]) if place is not None)
+    binned = {name: [values[index] for _, index in order] for name, values in columns.items()}
     counts = np.array(binned["count"], dtype=np.int64)
-    null, unseen, other = (told["count"][at[kind]] if kind in at else 0 for kind in ("null", "unseen", "other"))
+    null, unseen, other = (columns["count"][at[kind]] if kind in at else 0 for kind in ("null", "unseen", "other"))
     if "stats" not in at:
         bins = CategoryBins(tuple(binned["level"]), complete="unseen" in at)
         return ColumnProfile(bins, counts, np.zeros(len(counts)), null, unseen, other)
     coarse = np.diff(np.array(binned["verdict_bin"])) > 0
     edges = np.array([end for end in binned["upper"] if end is not None], dtype=np.float64)
     numeric = NumericBins(edges, coarse, temporal=binned["kind"][0] == "time_range")
-    squares, ends = told["sum"][at["squares"]], (told["lower"][at["stats"]], told["upper"][at["stats"]])
+    squares, ends = columns["sum"][at["squares"]], (columns["lower"][at["stats"]], columns["upper"][at["stats"]])
     extremes = (_or(ends[0], np.inf), _or(ends[1], -np.inf))
     return ColumnProfile(numeric, counts, np.array(binned["sum"]), null, unseen, other, squares, *extremes)
 

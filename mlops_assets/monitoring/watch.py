@@ -1,6 +1,6 @@
 """Drift, window by window: the champion's training rows are the reference, new rows are profiled once.
 
-A window is judged as a whole and, where the document names slices, in each of them; a slice's features are told as
+A window is judged as a whole and, where the document names slices, in each of them; a slice's features are named as
 `temp [origin=EWR]`.
 """
 
@@ -133,7 +133,7 @@ def _judged(
     against = {name: found.profile for name, found in references.items()}
     against |= _weekdays(tables, version, window, references, config)
     return [
-        replace(one, feature=slices.told(one.feature, name))
+        replace(one, feature=slices.sliced_name(one.feature, name))
         for name, profile in current.items()
         for one in judge(against[name], profile, config)
     ]

@@ -16,7 +16,7 @@ from mlops_assets.lake.writing import quoted
 PERIOD = "period"
 FIRST_READ, FURTHER = 2, 4  # windows that are read first, and how many times as many next
 FEW = 8  # files of a period that is over; late rows make more, until they are put together
-TOLD = ("window", "batch", "labelled")  # what the log says of each file; what more it said would cost every reader
+INDEXED = ("window", "batch", "labelled")  # what the log says of each file; what more it said would cost every reader
 ALL = pl.lit(True)
 
 
@@ -137,8 +137,8 @@ def newest_of(table: str, column: str, version: str) -> int | None:
 
 def _properties(rows: pl.DataFrame) -> dict[str, str]:
     """Those of a table that nobody follows by its changes: no feed is written."""
-    told = ",".join(name for name in TOLD if name in rows.columns)
-    return {"delta.checkpointInterval": "10", "delta.dataSkippingStatsColumns": told}
+    columns = ",".join(name for name in INDEXED if name in rows.columns)
+    return {"delta.checkpointInterval": "10", "delta.dataSkippingStatsColumns": columns}
 
 
 def _fold(table: str) -> None:

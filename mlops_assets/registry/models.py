@@ -173,8 +173,8 @@ class ModelRegistry:
         """Write tags of this package on a version."""
         for name, value in tags.items():
             key = unity.tag_name(name) if self.unity else unity.PREFIX + name
-            told = value.strip()[: unity.LONGEST] if self.unity else value
-            self.client.set_model_version_tag(version.name, version.version, key, told)
+            text = value.strip()[: unity.LONGEST] if self.unity else value
+            self.client.set_model_version_tag(version.name, version.version, key, text)
 
     def require_approval(self, version: ModelVersion, environment: str, approvers: Sequence[str] = ()) -> str:
         """Who has approved a version, by the tag `mlops.approved_by`; empty where it was by the alias `approved`, which

@@ -77,8 +77,8 @@ def _require_room(deployment: "DeploymentConfig") -> None:
     minutes = max(1.0, deployment.rollout.evaluation_period.total_seconds() / 60)
     looks = round(2 * LOOKS / minutes)
     if deployment.rollout.strategy != "all_at_once" and looks > limit:
-        told = f"watching for {minutes:g} minutes asks {looks} in one, of {limit} allowed; watch longer"
-        raise ServingError(f"requests_per_minute: {counted}: {told}")
+        advice = f"watching for {minutes:g} minutes asks {looks} in one, of {limit} allowed; watch longer"
+        raise ServingError(f"requests_per_minute: {counted}: {advice}")
 
 
 def _by_reference(name: str, value: str) -> str:

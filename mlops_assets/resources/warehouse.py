@@ -10,8 +10,8 @@ from mlops_assets.config.platforms import load_platform
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.lake.spark.engine import SparkEngine
 from mlops_assets.resources.workspace import workspace
-from mlops_assets.unity_tables import UnityCatalog, UnityTables, teller
-from mlops_assets.workspace_dashboards import shower
+from mlops_assets.unity_tables import UnityCatalog, UnityTables, sql_executor
+from mlops_assets.workspace_dashboards import dashboard_publisher
 
 
 class WarehouseResource(dg.ConfigurableResource[Warehouse]):
@@ -44,8 +44,8 @@ def _catalog(there: DatabricksConfig) -> UnityCatalog | None:
     unity_tables = unity_tables_of(there)
     if unity_tables is None:
         return None
-    show = shower(workspace, there.dashboards, unity_tables.warehouse_id)
-    return UnityCatalog(unity_tables, teller(workspace, unity_tables.warehouse_id), show)
+    publish = dashboard_publisher(workspace, there.dashboards, unity_tables.warehouse_id)
+    return UnityCatalog(unity_tables, sql_executor(workspace, unity_tables.warehouse_id), publish)
 
 
 class SparkWarehouseResource(dg.ConfigurableResource[Warehouse]):

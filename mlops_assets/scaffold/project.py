@@ -40,8 +40,8 @@ def write_project(folder: Path, source: Path, *, target: str | None = None, owne
             source cannot make one.
     """
     if not PROJECT_NAME.fullmatch(folder.name):
-        told = f"'{folder.name}' is no project name: letters, digits and underscores, a letter first"
-        raise ScaffoldError(f"{told}; such as '{re.sub(r'[^A-Za-z0-9]+', '_', folder.name).strip('_') or 'churn'}'")
+        problem = f"'{folder.name}' is no project name: letters, digits and underscores, a letter first"
+        raise ScaffoldError(f"{problem}; such as '{re.sub(r'[^A-Za-z0-9]+', '_', folder.name).strip('_') or 'churn'}'")
     if folder.exists() and any(folder.glob("*.yaml")):
         raise ScaffoldError(f"{folder} holds documents already: remove it, or give the project another name")
     plan = _plan(folder.name, source.absolute(), target, owner)

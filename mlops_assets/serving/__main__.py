@@ -66,7 +66,7 @@ class Place:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def as_click_exception() -> Iterator[None]:
     """A mistake of the place or the registry as one line and exit code 1."""
     try:
         yield
@@ -100,7 +100,7 @@ def predict(place: Place, endpoint: str, rows: BinaryIO) -> None:
     """Predict ROWS (JSON: objects, in a list or one per line; - is standard input) with ENDPOINT."""
     import pandas as pd
 
-    with told():
+    with as_click_exception():
         predictions = place.client().predict(endpoint, pd.DataFrame(_records(rows.read())))
     predictions.to_json(sys.stdout, orient="records", lines=True)
 
@@ -111,7 +111,7 @@ def status(place: Place) -> None:
     """What is served, one endpoint a line."""
     if place.workspace is None:
         click.echo(f"{place.gateway.url} (pid {place.gateway.pid})")
-    with told(), place.endpoints() as endpoints:
+    with as_click_exception(), place.endpoints() as endpoints:
         for found in endpoints.list():
             served = ", ".join(f"{each.model_name} {each.version} {each.traffic_percentage} %" for each in found.served)
             state = "ready" if found.ready else "not ready"
@@ -140,7 +140,7 @@ def rollback(place: Place, endpoint: str, number: str | None) -> None:
 
     if place.workspace is not None:
         raise click.UsageError("in a workspace, move the alias 'champion' back and run the deployment's asset")
-    with told(), GatewayEndpoints(place.gateway.url, read_token(place.home)) as endpoints:
+    with as_click_exception(), GatewayEndpoints(place.gateway.url, read_token(place.home)) as endpoints:
         done = roll_back(endpoints, embedded_registry(place.home.root), endpoint, number)
     click.echo(f"{endpoint} serves version {done.back} again, instead of {done.left}.")
     if done.without_graph:
@@ -152,7 +152,7 @@ def rollback(place: Place, endpoint: str, number: str | None) -> None:
 @click.pass_obj
 def delete(place: Place, endpoint: str) -> None:
     """Serve nothing at ENDPOINT any more: one that no document names, since it was renamed or left out, is kept."""
-    with told(), place.endpoints() as endpoints:
+    with as_click_exception(), place.endpoints() as endpoints:
         endpoints.delete(endpoint)
     click.echo(f"{endpoint} is deleted.")
 
@@ -170,7 +170,7 @@ def _gateway_logs(file: Path) -> list[str]:
 
 
 def _logs_of(place: Place, endpoint: str) -> list[str]:
-    with told(), place.endpoints() as endpoints:
+    with as_click_exception(), place.endpoints() as endpoints:
         served = endpoints.get(endpoint).served
         return [line for each in served for line in endpoints.logs(endpoint, each.name).splitlines()]
 

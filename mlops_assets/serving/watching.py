@@ -109,8 +109,8 @@ class Watch:
         return figures
 
     def _verdict(self, figures: Mapping[str, float], broken: Sequence[str]) -> Verdict:
-        told = f" (last error, {self._last_error})" if self._last_error else ""
-        return Verdict(figures, [f"{sentence}{told}" for sentence in broken])
+        cause = f" (last error, {self._last_error})" if self._last_error else ""
+        return Verdict(figures, [f"{sentence}{cause}" for sentence in broken])
 
 
 def lost(criteria: Sequence[str], figures: Mapping[str, float]) -> list[str]:

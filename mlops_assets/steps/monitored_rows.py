@@ -28,9 +28,9 @@ def newest_prediction(project: Project, documents: ModelDocuments, lake: Warehou
     """The time of the newest row that was scored, from the log of the table where it can be told."""
     table = lake.table(project.name, "gold", documents.predictions)
     time = documents.features.config.timestamp_column
-    files, told = delta.files(table), f"max.{time}"
-    known = told in files.columns and files[told].null_count() == 0
-    rows = files.lazy().rename({told: time}) if known else delta.scan(table)
+    files, largest = delta.files(table), f"max.{time}"
+    known = largest in files.columns and files[largest].null_count() == 0
+    rows = files.lazy().rename({largest: time}) if known else delta.scan(table)
     newest: datetime = rows.select(pl.col(time).cast(pl.Datetime("us", "UTC")).max()).collect().item()
     return newest
 

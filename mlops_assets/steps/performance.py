@@ -147,7 +147,7 @@ def performance_check(found: Tracked, champion: ModelVersion | None, config: Mon
         f"{one.metric} {one.value:.3f} is {'below' if one.higher_is_better else 'above'} {one.threshold:g}"
         for one in found.breaches
     ]
-    broken += [one.told for one in found.changes]
+    broken += [one.sentence for one in found.changes]
     reason = f"{newest.window}: {'; '.join(broken) or 'within its thresholds'}"
     reigns = champion is not None and champion.version == newest.version
     if broken and not reigns:

@@ -76,7 +76,7 @@ def _last_two(table: str, version: str, config: MonitoringConfig) -> list[str]:
 
 def _whole(found: dict[str, list[Quality]]) -> Check:
     window, newest = next(reversed(found.items()), ("", []))
-    reasons = {name: "; ".join(one.told for one in findings if one.failed) for name, findings in found.items()}
+    reasons = {name: "; ".join(one.sentence for one in findings if one.failed) for name, findings in found.items()}
     failed = "; ".join(f"{name}: {text}" for name, text in reasons.items() if text)
     description = failed or (f"{window}: as whole as before" if window else "No window is profiled yet.")
     return Check(WHOLE, not failed, description, {"window": window, METRIC: score(newest)}, warns=True)

@@ -47,7 +47,7 @@ def registered(project: Project, step: Sequence[str], result: StepResult, lake: 
         return result
     tables = lake.catalog.tables
     written = written_tables(project, step, lake, tables.schema_in(project.pipeline.config.environment))
-    register(written, tables, lake.catalog.tell)
+    register(written, tables, lake.catalog.execute)
     named = {"dagster/table_name": written[0].name} if written else {}
     return replace(result, metadata={**result.metadata, **named})
 

@@ -56,8 +56,8 @@ def judged(fitted: Fitted, registry: ModelRegistry) -> GateDecision:
 
 def _too_few(unseen: pl.Series, champion: ModelVersion, config: TrainingConfig) -> str:
     later = f"{unseen.sum()} of {len(unseen)} held-out rows are later than what version {champion.version} learned from"
-    told = f"{len(unseen)} rows are held out" if unseen.all() else later
-    return f"only {told}, and gate.min_rows asks for {config.gate.min_rows} to compare two models"
+    rows = f"{len(unseen)} rows are held out" if unseen.all() else later
+    return f"only {rows}, and gate.min_rows asks for {config.gate.min_rows} to compare two models"
 
 
 def _unseen(fitted: Fitted, champion: ModelVersion) -> pl.Series:

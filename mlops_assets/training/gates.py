@@ -99,8 +99,8 @@ def _to_beat(chosen: str, first: Evaluation) -> str:
 
 
 def _compared(
-    told: tuple[Outcomes, Evaluation],
-    known: tuple[Outcomes, Evaluation],
+    of_challenger: tuple[Outcomes, Evaluation],
+    of_champion: tuple[Outcomes, Evaluation],
     labels: Any,
     config: TrainingConfig,
     failed: Sequence[str],
@@ -109,7 +109,7 @@ def _compared(
     """The decision on rows that both models have not seen, by what challenger and champion say of them; `groups` (n,)
     numbers what is resampled whole.
     """
-    chosen, (new, challenger), (old, champion) = gate_metric(config), told, known
+    chosen, (new, challenger), (old, champion) = gate_metric(config), of_challenger, of_champion
     new_value, old_value = challenger.values[chosen], champion.values[chosen]
     evidence = GateDecision(False, [], chosen, challenger.values, champion.values, rows=len(labels))
     if _unlabelled(labels, config):

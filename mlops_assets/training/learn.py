@@ -109,7 +109,7 @@ def _learn_until_late(pipeline: Any, data: Data, rows: Rows, weights: Mapping[st
     moments = prepared.rows[prepared.time].to_physical().to_numpy()[rows]
     order = np.argsort(moments, kind="stable")
     (cut,) = between_instants(moments[order], [round(len(order) * (1 - final.validation_fraction))])
-    target, told, is_early = data.truth[rows], {}, np.zeros(len(rows), dtype=bool)
+    target, sample_weights, is_early = data.truth[rows], {}, np.zeros(len(rows), dtype=bool)
     is_early[order[:cut]] = True
     if prepared.config.model_type == "classification":
         is_early |= ~np.isin(target, target[is_early])
@@ -117,10 +117,13 @@ def _learn_until_late(pipeline: Any, data: Data, rows: Rows, weights: Mapping[st
     if not (len(early) and len(late)):
         raise TrainingError(f"early_stopping: the last of the {len(rows)} training rows in time cannot be set aside")
     if weights:
-        told = {"sample_weight": weights["sample_weight"][early], "sample_weight_val": weights["sample_weight"][late]}
+        sample_weights = {
+            "sample_weight": weights["sample_weight"][early],
+            "sample_weight_val": weights["sample_weight"][late],
+        }
     made = steps.fit_transform(data.table_of(rows[early]), target[early])
     seen = steps.transform(data.table_of(rows[late]))
-    final.fit(made, target[early], X_val=seen, y_val=target[late], **told)
+    final.fit(made, target[early], X_val=seen, y_val=target[late], **sample_weights)
 
 
 def calibration_folds(rows: Rows, prepared: Prepared) -> list[tuple[Rows, Rows]]:

@@ -33,9 +33,9 @@ def gigabytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB"
 
 
-def own_groups(told: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> list[Path]:
+def own_groups(membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> list[Path]:
     """The folders of this process's control groups and of those around them; none where there are no such groups."""
-    lines = told.read_text().splitlines() if told.exists() else []
+    lines = membership.read_text().splitlines() if membership.exists() else []
     found = []
     for _, kinds, path in (line.split(":", 2) for line in lines):
         if kinds in ("", "memory"):

@@ -10,7 +10,7 @@ import pytest
 from mlops_assets.lake import delta
 from mlops_assets.monitoring import alert_log
 from mlops_assets.monitoring.alarm import Alarm, WindowVerdict
-from mlops_assets.monitoring.alert_log import tell
+from mlops_assets.monitoring.alert_log import announce
 from mlops_assets.monitoring.alert_table import Entry, read_log
 from mlops_assets.monitoring.alerts import Alert, Standing, alarm_message, standing
 from mlops_assets.monitoring.breaches import Breach
@@ -70,7 +70,7 @@ def told(
     names: Sequence[str] = (OPS,),
     window: timedelta = timedelta(0),
 ) -> list[Entry]:
-    return tell(table, now, names, channels.send, at=at, window=window, page=PAGE, lock=Path(f"{table}.lock"))
+    return announce(table, now, names, channels.send, at=at, window=window, page=PAGE, lock=Path(f"{table}.lock"))
 
 
 def test_an_alarm_is_told_once_however_often_the_monitor_runs(table: str) -> None:
@@ -116,7 +116,7 @@ def test_of_two_machines_that_find_a_new_alarm_one_tells_it(table: str, monkeypa
     def overtaken(path: str, model: str) -> list[Entry]:
         monkeypatch.setattr(alert_log, "read_log", read_log)
         found = read_log(path, model)
-        tell(path, alarmed(drift("2013-04")), [OPS], channels.send, at=NOW, window=HOUR, page=PAGE, lock=other)
+        announce(path, alarmed(drift("2013-04")), [OPS], channels.send, at=NOW, window=HOUR, page=PAGE, lock=other)
         return found
 
     other = Path(f"{table}.other.lock")

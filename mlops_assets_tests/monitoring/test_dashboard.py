@@ -133,10 +133,10 @@ def test_a_project_of_its_first_day_has_a_page():
 def test_alerts_stand_on_the_axis_of_time_and_in_a_table_with_what_was_told():
     text = "".join(Page(render(data()).split("</head>")[1].replace("</html>", "")).text)
     assert text.count("●") == text.count("○") == 2
-    for told in ("flights severe: psi 0.300", "and 1 more", "failed: flights", "○ over"):
-        assert told in text
-    untold = replace(announced("flights-6", "v1"), told={})
-    assert "nobody: no channel" in render(data(alerts=[untold]))
+    for shown in ("flights severe: psi 0.300", "and 1 more", "failed: flights", "○ over"):
+        assert shown in text
+    unsent = replace(announced("flights-6", "v1"), deliveries={})
+    assert "nobody: no channel" in render(data(alerts=[unsent]))
 
 
 def test_where_errors_rose_stands_on_the_axis_of_time_and_in_words():

@@ -12,7 +12,7 @@ import pytest
 from mlops_assets.monitoring import lakeview
 from mlops_assets.monitoring.alert_table import LOG_SCHEMA
 from mlops_assets.monitoring.performance import PERFORMANCE_SCHEMA
-from mlops_assets.workspace_dashboards import DashboardError, Show, shower
+from mlops_assets.workspace_dashboards import DashboardError, PublishDashboard, dashboard_publisher
 from mlops_assets_tests.workspace_stub import TOKEN, Workspace, workspace
 
 TABLES = {name: f"main.ml.shop_monitoring_{name}" for name in ("drift", "performance", "quality", "alerts")}
@@ -24,10 +24,10 @@ def there(tmp_path: Path) -> Iterator[Workspace]:
         yield made
 
 
-def showing(there: Workspace, folder: str = "/Shared") -> Show:
+def showing(there: Workspace, folder: str = "/Shared") -> PublishDashboard:
     from databricks.sdk import WorkspaceClient
 
-    return shower(lambda: WorkspaceClient(host=there.url, token=TOKEN), folder, "warehouse")
+    return dashboard_publisher(lambda: WorkspaceClient(host=there.url, token=TOKEN), folder, "warehouse")
 
 
 def widgets(definition: dict[str, Any]) -> list[dict[str, Any]]:
@@ -61,12 +61,12 @@ def test_widgets_lie_in_the_grid_and_over_no_other() -> None:
 
 
 def test_a_dashboard_is_made_once_brought_up_to_date_and_published(there: Workspace) -> None:
-    show = showing(there)
-    first = show("shop", lakeview.definition("shop", {"drift": TABLES["drift"]}))
+    publish = showing(there)
+    first = publish("shop", lakeview.definition("shop", {"drift": TABLES["drift"]}))
     there.requests.clear()
-    same = show("shop", lakeview.definition("shop", {"drift": TABLES["drift"]}))
+    same = publish("shop", lakeview.definition("shop", {"drift": TABLES["drift"]}))
     assert not [each for each in there.requests if each.startswith("PATCH")]
-    again = show("shop", lakeview.definition("shop", TABLES))
+    again = publish("shop", lakeview.definition("shop", TABLES))
 
     ((number, draft),) = there.lakeview.drafts.items()
     assert first == same == again == f"{there.url}/dashboardsv3/{number}/published"

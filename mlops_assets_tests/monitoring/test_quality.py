@@ -58,7 +58,7 @@ def usual(part: str = "", **values: float) -> pl.DataFrame:
 
 
 def failed(found: list[Quality]) -> list[str]:
-    return [one.told for one in found if one.failed]
+    return [one.sentence for one in found if one.failed]
 
 
 def test_a_window_like_the_training_rows_is_whole() -> None:
@@ -111,7 +111,7 @@ def test_the_newest_row_is_fresh_for_as_long_as_the_document_says() -> None:
     now = datetime(2024, 1, 2, tzinfo=UTC)
     assert freshness(now - timedelta(days=9), now, config()) == []
     (old,) = freshness(now - timedelta(hours=3), now, config(max_age="2h"))
-    assert old.told == "freshness: the newest row is 3.0 h old, at most 2.0 h are allowed"
+    assert old.sentence == "freshness: the newest row is 3.0 h old, at most 2.0 h are allowed"
     (young,) = freshness(now - timedelta(hours=1), now, config(max_age="2h"))
     assert (old.verdict, young.verdict) == ("failed", "ok")
     assert is_over("2024-01-01", Clock("UTC", now))

@@ -49,5 +49,5 @@ def test_a_thin_day_is_told_while_the_next_one_fills(tmp_path: Path, monkeypatch
         )
         quality.judge_new_windows(project, documents, config, lake, "1")
     found = read_quality(quality_table(project, lake), "1", "day", now)
-    told = [one.told for one in found["2024-01-03"] if one.failed]
-    assert told == ["volume: 100 rows, usually 900"]
+    sentences = [one.sentence for one in found["2024-01-03"] if one.failed]
+    assert sentences == ["volume: 100 rows, usually 900"]

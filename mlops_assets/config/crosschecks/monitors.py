@@ -50,8 +50,8 @@ def _unfit(document: Document[MonitoringConfig], watched: TrainingConfig) -> Ite
     kind, known = watched.model_type, METRICS_OF[watched.model_type]
     for place, name in enumerate(document.config.metrics):
         if name not in MONITOR_METRICS and not is_model_metric(name.removeprefix("model_"), known):
-            told = f"'{name}' is no metric of {kind}"
-            yield document.problem(("metrics", place), told, f"these are: {', '.join(known)}")
+            message = f"'{name}' is no metric of {kind}"
+            yield document.problem(("metrics", place), message, f"these are: {', '.join(known)}")
     tracking = document.config.model_performance_tracking
     detectors = tracking.detectors if tracking else []
     path = ("model_performance_tracking", "detectors")

@@ -89,8 +89,8 @@ def _unknown_columns(schema: SilverSchema) -> Iterator[Problem]:
     yield from _partition_problem(schema)
     for name in history:
         if name in schema.columns:
-            told = f"column '{name}' is one that a history (scd2) has for itself"
-            yield schema.document.problem("write_mode", told, "rename or drop yours")
+            message = f"column '{name}' is one that a history (scd2) has for itself"
+            yield schema.document.problem("write_mode", message, "rename or drop yours")
 
 
 def _partition_problem(schema: SilverSchema) -> Iterator[Problem]:

@@ -107,8 +107,8 @@ class Builder:
                 items.append(self.build(item, (*path, len(items))))
             except ChannelOffError as skipped:
                 self._forget((*path, len(items)))
-                told = f"this alert channel is off: environment variable '{skipped.variable}' is not set"
-                self.warnings.append((path, f"{self.file}:{skipped.line}: {told}"))
+                message = f"this alert channel is off: environment variable '{skipped.variable}' is not set"
+                self.warnings.append((path, f"{self.file}:{skipped.line}: {message}"))
         return items
 
     def _forget(self, path: Path) -> None:

@@ -9,7 +9,7 @@ from mlops_assets.lake import delta
 from mlops_assets.lake.spark.delta import scan
 from mlops_assets.lake.spark.storable import normalised
 from mlops_assets.lake.spark.types import name_in_sql, quoted
-from mlops_assets.lake.spark.writing import append, fitting, on_conflict, record, require, told
+from mlops_assets.lake.spark.writing import append, as_write_error, fitting, on_conflict, record, require
 from mlops_assets.lake.writing import CONFIGURATION, Seen, Written
 from mlops_assets.rules.spark_operations import functions
 
@@ -46,7 +46,7 @@ def merge(
     wide = _widened(path, frame, beside=gone)
     first, *further = transactions.items()
     require(path, seen, first)
-    with told(path), _recorded(frame.sparkSession, *first):
+    with as_write_error(path), _recorded(frame.sparkSession, *first):
         done = _merged(path, wide, keys, newer, gone)
     record(path, frame.drop(gone) if gone else frame, further)
     return Written(delta.latest(path), done["num_inserted_rows"], done["num_updated_rows"], done["num_deleted_rows"])

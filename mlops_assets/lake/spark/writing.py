@@ -89,7 +89,7 @@ def _write(
         writer = writer.option("txnAppId", name).option("txnVersion", number)
     if partition_by:
         writer = writer.partitionBy(*partition_by)
-    with told(path):
+    with as_write_error(path):
         writer.options(**options, **({} if delta.exists(path) else properties)).save(path)
     record(path, frame, further)
     return Written(delta.latest(path), inserted=counted.get["rows"])
@@ -121,7 +121,7 @@ def require(path: str, seen: Seen | None, *transactions: tuple[str, int]) -> Non
 
 
 @contextmanager
-def told(path: str) -> Iterator[None]:
+def as_write_error(path: str) -> Iterator[None]:
     """What a reader in a worker refused is told in its own sentence; that another writer was faster, by its kind."""
     from pyspark.errors import PySparkException
 

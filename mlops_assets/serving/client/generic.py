@@ -5,7 +5,7 @@ from typing import Any
 
 from mlops_assets.serving.client.credentials import EndpointCredentials
 from mlops_assets.serving.client.tabular import DEFAULT_TIMEOUT_SECONDS, checked_endpoint
-from mlops_assets.serving.databricks.errors import told
+from mlops_assets.serving.databricks.errors import as_serving_error
 
 
 class ModelServingClient:
@@ -46,5 +46,5 @@ class ModelServingClient:
 
     def _query(self, endpoint: str, **asked: Any) -> dict[str, Any]:
         checked_endpoint(endpoint)
-        with told(f"'{endpoint}' at {self._config.host}"):
+        with as_serving_error(f"'{endpoint}' at {self._config.host}"):
             return dict(self._api.query(endpoint, **asked).as_dict())

@@ -103,21 +103,21 @@ def check_rows(frame: "pandas.DataFrame", columns: Sequence[Column]) -> None:
         elif column.required:
             near = get_close_matches(column.name, list(frame.columns), n=1)
             hint = f" (did you mean it by '{near[0]}'?)" if near else ""
-            told = f"field '{column.name}': the column is missing; the model takes a {column.type}{hint}"
-            raise InvalidInput(told, column.name)
+            message = f"field '{column.name}': the column is missing; the model takes a {column.type}{hint}"
+            raise InvalidInput(message, column.name)
 
 
 def _check_cells(cells: "pandas.Series[Any]", column: Column) -> None:
     missing = cells.isna().to_numpy()
     if column.required and column.type not in NULL_TYPES and missing.any():
-        told = f"field '{column.name}': row {int(missing.argmax())} is null and the column is required"
-        raise InvalidInput(told, column.name)
+        message = f"field '{column.name}': row {int(missing.argmax())} is null and the column is required"
+        raise InvalidInput(message, column.name)
     if cells.dtype.kind in _NUMPY_KINDS.get(column.type, ""):
         return
     for row, value in enumerate(cells.astype(object).tolist()):
         if not missing[row] and not _fits(value, column.type):
-            told = f"field '{column.name}': row {row} is a {type(value).__name__}, the model takes a {column.type}"
-            raise InvalidInput(told, column.name)
+            message = f"field '{column.name}': row {row} is a {type(value).__name__}, the model takes a {column.type}"
+            raise InvalidInput(message, column.name)
 
 
 def _fits(value: Any, kind: str) -> bool:

@@ -129,25 +129,25 @@ class Transport:
 def _refuse(where: str, answer: httpx.Response, secrets: list[str]) -> NoReturn:
     status = answer.status_code
     details = _details(answer)
-    told = f"{details.get('error_code', '')} {details.get('message', '')}".strip() or f"HTTP {status}"
+    reason = f"{details.get('error_code', '')} {details.get('message', '')}".strip() or f"HTTP {status}"
     for secret in secrets:
-        told = told.replace(secret, "***")
-    told = told[:LONGEST_MESSAGE]
+        reason = reason.replace(secret, "***")
+    reason = reason[:LONGEST_MESSAGE]
     if status == 404:
-        raise EndpointNotFound(f"There is no endpoint {where}: {told}")
+        raise EndpointNotFound(f"There is no endpoint {where}: {reason}")
     if status in (401, 403):
-        raise NotAuthorized(f"Not allowed to query {where}: {told}")
+        raise NotAuthorized(f"Not allowed to query {where}: {reason}")
     if status == 429:
-        raise _transient(Throttled(f"{where} has too many requests: {told}"), _retry_after(answer))
+        raise _transient(Throttled(f"{where} has too many requests: {reason}"), _retry_after(answer))
     if status in (500, 502, 503):
-        raise _transient(EndpointUnavailable(f"{where} is not available: {told}"), _retry_after(answer))
+        raise _transient(EndpointUnavailable(f"{where} is not available: {reason}"), _retry_after(answer))
     if status in (408, 504):
-        raise _transient(DeadlineExceeded(f"{where} was too slow: {told}"), _retry_after(answer))
+        raise _transient(DeadlineExceeded(f"{where} was too slow: {reason}"), _retry_after(answer))
     if status == 501:
-        raise NotImplementedThere(f"{where} does not offer this: {told}")
+        raise NotImplementedThere(f"{where} does not offer this: {reason}")
     if 400 <= status < 500:
-        raise InvalidInput(f"{where} refused the rows: {told}", _field(details))
-    raise ServingError(f"{where} answered HTTP {status}: {told}")
+        raise InvalidInput(f"{where} refused the rows: {reason}", _field(details))
+    raise ServingError(f"{where} answered HTTP {status}: {reason}")
 
 
 def _details(answer: httpx.Response) -> Mapping[str, Any]:

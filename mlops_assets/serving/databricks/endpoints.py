@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from mlops_assets.serving.databricks import bodies
-from mlops_assets.serving.databricks.errors import again, told, why
+from mlops_assets.serving.databricks.errors import again, as_serving_error, why
 from mlops_assets.serving.databricks.metrics import counted
 from mlops_assets.serving.errors import DeadlineExceeded, DeploymentFailed, EndpointNotFound
 from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, Traffic
@@ -89,7 +89,7 @@ class DatabricksEndpoints:
 
     def list(self) -> "list[EndpointStatus]":
         """Every endpoint's status, by name."""
-        with told("The workspace's endpoints cannot be listed"):
+        with as_serving_error("The workspace's endpoints cannot be listed"):
             names = sorted(str(endpoint.name) for endpoint in self._api.list())
         return [self.get(name) for name in names]
 
@@ -117,7 +117,7 @@ class DatabricksEndpoints:
 
     def delete(self, name: str) -> None:
         """Delete the endpoint. Raises EndpointNotFound."""
-        with told(f"The endpoint '{name}' was not deleted"):
+        with as_serving_error(f"The endpoint '{name}' was not deleted"):
             self._api.delete(name)
 
     def wait_ready(self, name: str, timeout: float = UPDATE_SECONDS) -> EndpointStatus:
@@ -143,7 +143,7 @@ class DatabricksEndpoints:
         return str(again(f"No logs of '{name}'", lambda: self._api.logs(name, served).logs) or "")
 
     def _create(self, spec: EndpointSpec) -> None:
-        with told(f"The endpoint '{spec.name}' was not created"):
+        with as_serving_error(f"The endpoint '{spec.name}' was not created"):
             self._api.create(
                 spec.name,
                 config=bodies.config(spec),
@@ -157,7 +157,7 @@ class DatabricksEndpoints:
         if bodies.changing(found) and not bodies.serves(found.pending_config, wanted):
             found = self._settled(spec.name)
         current = found.pending_config if bodies.changing(found) else found.config
-        with told(f"The endpoint '{spec.name}' was not changed"):
+        with as_serving_error(f"The endpoint '{spec.name}' was not changed"):
             present = {tag.key: tag.value for tag in found.tags or ()}
             if present != spec.tags:
                 added = {key: value for key, value in spec.tags.items() if present.get(key) != value}
@@ -175,7 +175,7 @@ class DatabricksEndpoints:
         """Permissions go by the endpoint's id; its name answers 404."""
         if self._options.permissions is None:
             return
-        with told("The endpoint's permissions were not set"):
+        with as_serving_error("The endpoint's permissions were not set"):
             wanted = bodies.permissions(self._options.permissions, str(self._users.me().user_name))
             self._api.set_permissions(identity, access_control_list=wanted)
 

@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
+def as_serving_error(what: str) -> Iterator[None]:
     """Raise a ServingError that begins with `what` for whatever the SDK raises; its own chain may quote a request."""
     import requests
     from databricks.sdk.errors.base import DatabricksError
@@ -78,7 +78,7 @@ def again(what: str, ask: Callable[[], Answer]) -> Answer:
     )
 
     def once() -> Answer:
-        with told(what):
+        with as_serving_error(what):
             return ask()
 
     return retrying(once)

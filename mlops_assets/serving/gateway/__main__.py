@@ -45,8 +45,8 @@ def main(home: Path | None, host: str, port: int | None) -> None:
     try:
         place.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        told = f"nothing can be written to {place.root}: {error.strerror}; set MLOPS_HOME to a folder of yours."
-        raise click.ClickException(told) from None
+        problem = f"nothing can be written to {place.root}: {error.strerror}; set MLOPS_HOME to a folder of yours."
+        raise click.ClickException(problem) from None
     lock = FileLock(place.lock_file)
     try:
         lock.acquire(timeout=0)

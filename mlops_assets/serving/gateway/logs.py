@@ -18,20 +18,20 @@ def last_lines(file: Path, most_bytes: int) -> str:
 
 
 class JsonLines(logging.Formatter):
-    """time (UTC), level, logger, message, the fields that a record tells, and, where there is one, the traceback."""
+    """time (UTC), level, logger, message, a record's `mlops_fields` and, where there is one, the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
-        told = {
+        fields = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            **getattr(record, "told", {}),
+            **getattr(record, "mlops_fields", {}),
         }
         if record.exc_info:
-            told["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(told)
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields)
 
 
 def log_to_standard_error() -> None:

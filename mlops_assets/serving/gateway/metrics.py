@@ -60,8 +60,8 @@ class _Answered(Collector):
         labels = ["endpoint", "served_model"]
         requests = CounterMetricFamily("mlops_gateway_requests", "Answered invocations", labels=[*labels, "status"])
         rows = CounterMetricFamily("mlops_gateway_rows", "Rows predicted", labels=labels)
-        told = "Seconds from the request's last byte to its answer"
-        seconds = HistogramMetricFamily("mlops_gateway_request_seconds", told, labels=labels)
+        meaning = "Seconds from the request's last byte to its answer"
+        seconds = HistogramMetricFamily("mlops_gateway_request_seconds", meaning, labels=labels)
         for (endpoint, served_model, status), series in self._series.items():
             requests.add_metric([endpoint, served_model, str(status)], sum(series.buckets))
         for named, series in self._by_version().items():

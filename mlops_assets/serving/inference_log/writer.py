@@ -90,8 +90,8 @@ class Writer:
             self._done[name] = done
             if not name.startswith(self._gateway):
                 torn = int(spooled.end() > done)
-                told = "%d requests that an earlier gateway had left are in %s now; lost: %d, whose line is torn"
-                log.warning(told, requests, spooled.table, torn)
+                line = "%d requests that an earlier gateway had left are in %s now; lost: %d, whose line is torn"
+                log.warning(line, requests, spooled.table, torn)
             spooled.forget(done, ended=ended)
         except Exception:
             # What stops a table from being written (disk, permissions, schema) must not stop the others:
