@@ -138,18 +138,7 @@ class DatetimeParts(StrictModel):
 
     type: Literal["datetime_parts"] = Field(description="Parts of an instant as numbers.")
     parts: list[
-        Literal[
-            "year",
-            "quarter",
-            "month",
-            "week",
-            "day",
-            "dayofyear",
-            "dayofweek",
-            "hour",
-            "minute",
-            "is_weekend",
-        ]
+        Literal["year", "quarter", "month", "week", "day", "dayofyear", "dayofweek", "hour", "minute", "is_weekend"]
     ] = Field(default=["month", "dayofweek", "hour"], min_length=1, description="The parts; Monday is 0.")
 
 

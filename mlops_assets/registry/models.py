@@ -54,7 +54,7 @@ class ModelRegistry:
         client, name = self.client, self.server.full(name)
         self.server.point_mlflow_here()
         run_id, info = record(training, self.server.experiment(experiment), run_name)
-        self._register(name)
+        self.server.register(name)
         tags = {**training.tags, f"{unity.PREFIX}model_id": info.model_id}
         found = client.create_model_version(
             name,
@@ -112,9 +112,7 @@ class ModelRegistry:
     def champion(self, name: str) -> ModelVersion | None:
         """The version with the alias `champion`, None where there is none yet."""
         number = self.server.aliases(name).get(CHAMPION)
-        return (
-            None if number is None else self.server.read(self.client.get_model_version(self.server.full(name), number))
-        )
+        return None if number is None else self.server.version(name, number)
 
     def require_champion(self, name: str) -> ModelVersion:
         """The champion.
@@ -200,7 +198,3 @@ class ModelRegistry:
     def metrics(self, version: ModelVersion) -> Mapping[str, float]:
         """What the run that made a version measured."""
         return dict(self.client.get_run(version.run_id).data.metrics)
-
-    def _register(self, name: str) -> None:
-        if self.server.registered(name) is None:
-            self.client.create_registered_model(name)

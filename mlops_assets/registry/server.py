@@ -83,6 +83,15 @@ class MlflowServer:
                 return None
             raise
 
+    def register(self, name: str) -> None:
+        """See to it that there is a registered model of the name."""
+        if self.registered(name) is None:
+            self.client.create_registered_model(name)
+
+    def version(self, name: str, number: object) -> ModelVersion:
+        """A model's version by its number, which there is."""
+        return self.read(self.client.get_model_version(self.full(name), str(number)))
+
     def aliases(self, name: str) -> Mapping[str, Any]:
         """Alias to version of a model; empty where there is no such model."""
         found = self.registered(name)

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 from mlops_assets.rules import iso_time
 from mlops_assets.rules.context import SPACES, EvaluationContext
-from mlops_assets.rules.regex import Pattern
 from mlops_assets.rules.typed import Apply, Checked, Column, Constant, Typed
 from mlops_assets.rules.types import Type
 
@@ -93,10 +92,6 @@ def _eq_float(node: Apply, context: EvaluationContext, a: float, b: float) -> bo
     return math.isfinite(difference) and difference <= bound
 
 
-def _divide(a: float, b: float) -> float | None:
-    return None if b == 0 else _float(a / b)
-
-
 def _round(a: float, places: int) -> float:
     scaled = a * 10.0**places
     return round(scaled) / 10.0**places if abs(scaled) < 2.0**52 else a
@@ -169,7 +164,7 @@ STRICT: dict[str, Callable[..., Any]] = {
     "add_float": lambda a, b: _float(a + b),
     "sub_float": lambda a, b: _float(a - b),
     "mul_float": lambda a, b: _float(a * b),
-    "div_float": _divide,
+    "div_float": lambda a, b: None if b == 0 else _float(a / b),
     "neg_float": lambda a: -a,
     "abs_float": abs,
     "round_float": _round,
@@ -177,7 +172,7 @@ STRICT: dict[str, Callable[..., Any]] = {
     "lower": str.lower,
     "upper": str.upper,
     "strip": lambda a: a.strip(SPACES),
-    "matches": lambda a, pattern: _matches(a, pattern),
+    "matches": lambda a, pattern: re.search(pattern.python, a) is not None,
     "starts_with": str.startswith,
     "ends_with": str.endswith,
     "year": lambda a, zone: _clock(a, zone).year,
@@ -200,7 +195,3 @@ AGGREGATES: dict[str, Callable[..., Any]] = {
     "mean_int": _mean,
     "mean_float": _mean,
 }
-
-
-def _matches(text: str, pattern: Pattern) -> bool:
-    return re.search(pattern.python, text) is not None

@@ -6,6 +6,7 @@ from typing import Any
 
 from mlops_assets.rules import literals
 from mlops_assets.rules.errors import RuleError
+from mlops_assets.rules.syntax_errors import syntax_error
 from mlops_assets.rules.tokens import MAX_DEPTH, Line, Token, line_of, too_deep
 from mlops_assets.rules.tree import (
     Arithmetic,
@@ -26,13 +27,7 @@ from mlops_assets.rules.tree import (
 MAX_ITEMS = 1000
 ACCESSORS = frozenset({"str", "dt"})
 _BOOLEANS = {"true": True, "false": False}
-_ARITHMETIC: dict[type[ast.operator], str] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-    ast.Mod: "%",
-}
+_ARITHMETIC: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Mod: "%"}
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==",
     ast.NotEq: "!=",
@@ -51,22 +46,8 @@ def parse(text: str) -> Tree:
     try:
         body = ast.parse(line.source, mode="eval").body
     except (SyntaxError, MemoryError, RecursionError) as error:
-        raise _syntax_error(line, error) from None
+        raise syntax_error(line, error) from None
     return Tree(text, _Reader(line).read(body, 1))
-
-
-def _syntax_error(line: Line, error: Exception) -> RuleError:
-    if not isinstance(error, SyntaxError) or "too many nested" in error.msg or "too complex" in error.msg:
-        return too_deep(line.text, 0)
-    column = (error.offset or len(line.source) + 1) - 1
-    token = next((t for s, t in zip(line.ends, line.tokens, strict=True) if s > column), None)
-    if token is None:
-        last = line.tokens[-1]
-        return RuleError(f"a value is missing after '{last.text}'", line.text, last.start, last.end)
-    if "never closed" in error.msg:
-        return RuleError(f"'{token.text}' is never closed", line.text, token.start, token.end)
-    hint = "write 'is not null'" if token.kind in {"keyword", "null"} and "null" in line.text.lower() else ""
-    return RuleError(f"'{token.text}' does not belong here", line.text, token.start, token.end, hint)
 
 
 class _Reader:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import reduce
 from itertools import takewhile
-from operator import and_, eq, ge, gt, le, lt, or_
+from operator import eq, ge, gt, le, lt, or_
 from typing import Any
 
 import polars as pl
@@ -16,6 +16,7 @@ from mlops_assets.rules import checker, iso_time, typed
 from mlops_assets.rules.balanced import balanced
 from mlops_assets.rules.constant_folding import fold_constants
 from mlops_assets.rules.context import EvaluationContext
+from mlops_assets.rules.polars_nan import TAKES_NAN, known, where_known
 from mlops_assets.rules.polars_operations import OPERATIONS
 from mlops_assets.rules.typed import Apply, Checked, Column, Constant, Typed
 from mlops_assets.rules.types import Schema, Type, schema_of
@@ -62,7 +63,7 @@ def expression(
 def compile_rule(checked: Checked, context: EvaluationContext) -> Expr:
     """A checked rule as one expression; a table-level rule gives a single value."""
     root = fold_constants(checked, context)
-    return _known(root, _compile(root, context))
+    return known(root, _compile(root, context))
 
 
 def verdicts(frame: pl.LazyFrame, rules: Sequence[Expr]) -> pl.DataFrame:
@@ -81,8 +82,8 @@ def _compile(node: Typed, context: EvaluationContext) -> Expr:
     if isinstance(node, Column):
         return _column(node)
     arguments = [_compile(argument, context) for argument in node.arguments]
-    if node.operation not in _NAN_TAKEN:
-        arguments = [_known(n, a) for n, a in zip(node.arguments, arguments, strict=True)]
+    if node.operation not in TAKES_NAN:
+        arguments = [known(n, a) for n, a in zip(node.arguments, arguments, strict=True)]
     bound = _WITH_CONTEXT.get(node.operation)
     return bound(node, context, *arguments) if bound else OPERATIONS[node.operation](*arguments, *node.options)
 
@@ -116,28 +117,12 @@ def _canonical(found: Expr, type_: Type) -> Expr:
     return found
 
 
-def _may_be_nan(node: Typed) -> bool:
-    arithmetic = isinstance(node, Column) or getattr(node, "operation", "") in _NAN_STAYS
-    return node.type.kind == "float" and arithmetic
-
-
-def _known(node: Typed, value: Expr) -> Expr:
-    """A float's NaN as null."""
-    return pl.when(value.is_not_nan()).then(value) if _may_be_nan(node) else value
-
-
-def _where_known(node: Apply, test: Expr, *values: Expr) -> Expr:
-    """A comparison, null where a side is NaN: cheaper than to make both sides null first."""
-    known = [v.is_not_nan() for v, n in zip(values, node.arguments, strict=True) if _may_be_nan(n)]
-    return pl.when(reduce(and_, known)).then(test) if known else test
-
-
 def _compared(compare: Comparison, turned: Comparison) -> Callable[..., Expr]:
     """A comparison, its constant turned to the right: left of nulls alone, Polars gives one row for all."""
 
     def form(node: Apply, context: EvaluationContext, a: Expr, b: Expr) -> Expr:
         test = turned(b, a) if isinstance(node.arguments[0], Constant) else compare(a, b)
-        return _where_known(node, test, a, b)
+        return where_known(node, test, a, b)
 
     return form
 
@@ -147,7 +132,7 @@ def _eq_float(node: Apply, context: EvaluationContext, a: Expr, b: Expr) -> Expr
     difference = (a - b).abs()
     near = reduce(or_, [difference <= bound for bound in _bounds(node, context.tolerance or 0.0, a, b)])
     same = b == a if isinstance(node.arguments[0], Constant) else a == b
-    return _where_known(node, same | (near & (difference < float("inf"))), a, b)
+    return where_known(node, same | (near & (difference < float("inf"))), a, b)
 
 
 def _bounds(node: Apply, tolerance: float, a: Expr, b: Expr) -> list[Expr]:
@@ -190,10 +175,6 @@ def _coalesce(node: Apply, context: EvaluationContext, *values: Expr) -> Expr:
         rest = pl.when(value.is_not_null()).then(value).otherwise(rest)
     return rest
 
-
-# Arithmetic carries NaN along, so that one test at its end finds every unknown.
-_NAN_STAYS = frozenset({f"{name}_float" for name in ("add", "sub", "mul", "div", "neg", "abs", "round", "sum", "mean")})
-_NAN_TAKEN = (_NAN_STAYS - {"sum_float", "mean_float"}) | {"lt", "le", "eq_float"}
 
 # Operations that need the run or their own node.
 _WITH_CONTEXT: dict[str, Callable[..., Expr]] = {

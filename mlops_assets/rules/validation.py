@@ -31,7 +31,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class _Compiled:
-    """A rule ready to context, with the column of the pass that holds its verdicts."""
+    """A rule ready to run, with the column of the pass that holds its verdicts."""
 
     rule: Rule
     checked: Checked

@@ -20,7 +20,7 @@ from mlops_assets.monitoring.quality import (
     windows_before,
     write_quality,
 )
-from mlops_assets.monitoring.slices import told
+from mlops_assets.monitoring.slices import sliced_name
 from mlops_assets.monitoring.track import Tracked
 from mlops_assets.monitoring.watch import Watched
 from mlops_assets.monitoring.windows import Clock
@@ -51,7 +51,7 @@ def look(
 
 
 def usual(part: str = "", **values: float) -> pl.DataFrame:
-    subjects = [told(SUBJECTS[check], part) for check in values]
+    subjects = [sliced_name(SUBJECTS[check], part) for check in values]
     return pl.DataFrame(
         {"check": list(values), "subject": subjects, "value": [float(each) for each in values.values()]}
     )

@@ -1,0 +1,19 @@
+"""What Python's parser refuses of a rule, in the rule's own words and places."""
+
+from mlops_assets.rules.errors import RuleError
+from mlops_assets.rules.tokens import Line, too_deep
+
+
+def syntax_error(line: Line, error: Exception) -> RuleError:
+    """The parser's error at the token that it stumbled over."""
+    if not isinstance(error, SyntaxError) or "too many nested" in error.msg or "too complex" in error.msg:
+        return too_deep(line.text, 0)
+    column = (error.offset or len(line.source) + 1) - 1
+    token = next((token for end, token in zip(line.ends, line.tokens, strict=True) if end > column), None)
+    if token is None:
+        last = line.tokens[-1]
+        return RuleError(f"a value is missing after '{last.text}'", line.text, last.start, last.end)
+    if "never closed" in error.msg:
+        return RuleError(f"'{token.text}' is never closed", line.text, token.start, token.end)
+    hint = "write 'is not null'" if token.kind in {"keyword", "null"} and "null" in line.text.lower() else ""
+    return RuleError(f"'{token.text}' does not belong here", line.text, token.start, token.end, hint)
