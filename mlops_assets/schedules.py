@@ -1,5 +1,8 @@
 """A project's schedules: its pipeline as the document says, its monitor every so many minutes, and scoring where that
 has a job of its own.
+
+A tick asks for no run where one of the same job still waits to start: that one will see all there is by then, and a
+machine that is too slow for its schedule would have ever more of them to do before anything else.
 """
 
 import dagster as dg
@@ -10,6 +13,7 @@ from mlops_assets.jobs import SCORE, automation_is_on
 
 MINUTES_A_DAY = 1440
 _UNITS = ((MINUTES_A_DAY, "day"), (60, "hour"), (1, "minute"))
+_WAITING = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.QUEUED]
 _STATUS = {"PAUSED": dg.DefaultScheduleStatus.STOPPED, "UNPAUSED": dg.DefaultScheduleStatus.RUNNING}
 
 
@@ -20,7 +24,7 @@ def project_schedules(project: Project, jobs: list[str]) -> list[dg.ScheduleDefi
     schedule = project.pipeline.config.schedule
     if schedule:
         schedules.append(
-            dg.ScheduleDefinition(
+            _schedule(
                 name=f"{project.name}_schedule",
                 job_name=f"{project.name}_pipeline",
                 cron_schedule=schedule.cron,
@@ -33,7 +37,7 @@ def project_schedules(project: Project, jobs: list[str]) -> list[dg.ScheduleDefi
     if monitors and f"{project.name}_monitor" in jobs:
         minutes = min(monitor.monitoring_interval_minutes for monitor in monitors)
         schedules.append(
-            dg.ScheduleDefinition(
+            _schedule(
                 name=f"{project.name}_monitor_schedule",
                 job_name=f"{project.name}_monitor",
                 cron_schedule=every(minutes),
@@ -50,7 +54,7 @@ def _scoring(project: Project) -> list[dg.ScheduleDefinition]:
     one; on unless it says otherwise, because they are in production.
     """
     return [
-        dg.ScheduleDefinition(
+        _schedule(
             name=f"{project.name}_{documents.prefix}{SCORE}_schedule",
             job_name=f"{project.name}_{SCORE}",
             cron_schedule=schedule.cron,
@@ -62,6 +66,36 @@ def _scoring(project: Project) -> list[dg.ScheduleDefinition]:
         for deployment in documents.deployments
         if (schedule := deployment.config.schedule)
     ]
+
+
+def _schedule(
+    *,
+    name: str,
+    job_name: str,
+    cron_schedule: str | list[str],
+    execution_timezone: str | None,
+    default_status: dg.DefaultScheduleStatus,
+    description: str | None,
+) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=name,
+        job_name=job_name,
+        cron_schedule=cron_schedule,
+        execution_timezone=execution_timezone,
+        default_status=default_status,
+        description=description,
+    )
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        waiting = context.instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_WAITING))
+        # A run of some of the assets only does not stand in for the job.
+        whole = [run for run in waiting if run.asset_selection is None]
+        if whole:
+            return dg.SkipReason(
+                f"Run {whole[0].run_id[:8]} of {job_name} still waits to start: it will see what is new."
+            )
+        return dg.RunRequest()
+
+    return tick
 
 
 def interval(minutes: int) -> str:

@@ -1,6 +1,13 @@
+from pathlib import Path
+
+import dagster as dg
 import pytest
 
-from mlops_assets.schedules import every, interval
+from mlops_assets.config import load_project
+from mlops_assets.schedules import every, interval, project_schedules
+
+FLIGHTS = load_project(Path(__file__).parents[1] / "configs" / "flights")
+WAITING, STARTED = dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED
 
 
 @pytest.mark.parametrize(
@@ -24,3 +31,23 @@ def test_an_interval_that_does_not_divide_the_hour_is_a_line_for_each_time_of_da
 @pytest.mark.parametrize(("minutes", "words"), [(1440, "every day"), (120, "every 2 hours"), (90, "every 90 minutes")])
 def test_an_interval_is_said_in_the_largest_unit_that_fits(minutes: int, words: str) -> None:
     assert interval(minutes) == words
+
+
+@pytest.mark.parametrize(
+    ("job", "status", "some", "asks"),
+    [
+        ("flights_monitor", WAITING, False, False),
+        ("flights_monitor", STARTED, False, True),
+        ("flights_monitor", WAITING, True, True),
+        ("flights_retrain", WAITING, False, True),
+    ],
+)
+def test_a_tick_asks_for_no_run_where_one_of_its_whole_job_still_waits(
+    job: str, status: dg.DagsterRunStatus, some: bool, asks: bool
+) -> None:
+    schedules = {one.name: one for one in project_schedules(FLIGHTS, ["flights_monitor"])}
+    selected = frozenset([dg.AssetKey("one")]) if some else None
+    with dg.instance_for_test() as instance:
+        instance.add_run(dg.DagsterRun(job_name=job, status=status, asset_selection=selected))
+        tick = schedules["flights_monitor_schedule"](dg.build_schedule_context(instance))
+    assert isinstance(tick, dg.RunRequest if asks else dg.SkipReason)
