@@ -66,19 +66,20 @@ def record(into: InferenceLog, endpoint: Endpoint, given: Answer, body: bytes, r
     settings = endpoint.record.settings
     if settings.inference_table is None or (settings.logged_fraction < 1 and random() >= settings.logged_fraction):
         return
-    version = given.version
+    version, entity = given.version, given.entity
     unnamed = version is not None and _NAMED.match(body) is None
+    # By position: by name it takes twice as long.
     request = LoggedRequest(
-        request_id=request_id,
-        time_us=time.time_ns() // 1000,
-        endpoint=endpoint.record.name,
-        version=version.entity.entity_version if version else "",
-        served_model_name=version.entity.name if version else "",
-        latency_ms=seconds * 1000,
-        status_code=given.status,
-        columns=tuple(each.name for each in version.columns) if version and unnamed else (),
-        hashed=settings.hashed_columns,
-        dropped=settings.dropped_columns,
+        request_id,
+        time.time_ns() // 1000,
+        endpoint.record.name,
+        entity.entity_version if entity else "",
+        entity.name if entity else "",
+        seconds * 1000,
+        given.status,
+        tuple(each.name for each in version.columns) if version and unnamed else (),
+        settings.hashed_columns,
+        settings.dropped_columns,
     )
     into.append(settings.inference_table, request, body, given.body)
 

@@ -1,8 +1,7 @@
 """Requests on their way to an inference table: append-only files that the gateway writes and `log_writer` reads.
 
-A line is written before its request is answered, so killing the gateway loses none. A gateway makes spools of its own,
-one a table. A spool is one stream of bytes over its segments, each named by the byte it begins with: how far it is in
-its table is one number, the version of the spool's Delta transaction.
+A gateway makes spools of its own, one a table. A spool is one stream of bytes over its segments, each named by the byte
+it begins with: how far it is in its table is one number, the version of the spool's Delta transaction.
 """
 
 import json
@@ -10,7 +9,6 @@ import os
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from threading import Lock
 
 from mlops_assets.serving.gateway.files import write_atomically
 
@@ -23,9 +21,9 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock = Lock()
+        self.end = 0
         self._open: int | None = None
-        self._begin = self._end = 0
+        self._begin = 0
 
     @classmethod
     def begun(cls, root: Path, gateway: str, table: str) -> "Spool":
@@ -34,22 +32,23 @@ class Spool:
         write_atomically(folder / LABEL, json.dumps({"table": table}))
         return cls(folder)
 
-    def append(self, line: bytes) -> None:
-        """Add one request; `line` ends with the only line break in it. Raises OSError where the disk refuses."""
-        with self._lock:
-            if self._open is None:
-                path = self.folder / f"{self._end:020d}{SUFFIX}"
-                self._begin, self._open = self._end, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            written = 0
-            try:
-                while written < len(line):
-                    written += os.write(self._open, line[written:] if written else line)
-            finally:
-                self._end += written
-                # A torn line may only be the last one of its segment.
-                if written < len(line) or self._end - self._begin >= SEGMENT_BYTES:
-                    os.close(self._open)
-                    self._open = None
+    def append(self, lines: bytes) -> None:
+        """Add requests, each a line with the only line break in it at its end. Raises OSError where the disk refuses:
+        what `end` has grown by is there.
+        """
+        if self._open is None:
+            path = self.folder / f"{self.end:020d}{SUFFIX}"
+            self._begin, self._open = self.end, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        written = 0
+        try:
+            while written < len(lines):
+                written += os.write(self._open, lines[written:] if written else lines)
+        finally:
+            self.end += written
+            # A torn line may only be the last one of its segment.
+            if written < len(lines) or self.end - self._begin >= SEGMENT_BYTES:
+                os.close(self._open)
+                self._open = None
 
 
 class Spooled:

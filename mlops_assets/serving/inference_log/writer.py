@@ -1,9 +1,10 @@
-"""`python -m mlops_assets.serving.inference_log.writer SPOOLS GATEWAY`: spooled requests into their Delta tables.
+"""`python -m mlops_assets.serving.inference_log.writer SPOOLS GATEWAY COUNTS`: spooled requests into Delta tables.
 
 A process of its own at the lowest priority, so that a gateway's answers wait neither for its parsing nor for the disk.
 It ends when its gateway closes its standard input, after a last pass; one writes at a time in a folder. How many bytes
 of a spool are in its table stands in the table, as the version of the spool's transaction: no line is there twice,
-whoever is killed when.
+whoever is killed when. COUNTS is the file descriptor of the gateway's counts: a gateway that is killed cannot tell how
+many requests were in its memory.
 """
 
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from mlops_assets.serving.gateway.logs import log_to_standard_error
+from mlops_assets.serving.inference_log.counts import waiting
 from mlops_assets.serving.inference_log.rows import table_rows
 from mlops_assets.serving.inference_log.spool import Spooled
 
@@ -25,6 +27,9 @@ FLUSH_SECONDS = 5.0
 FLUSH_BYTES = 8 << 20
 SYNC_SECONDS = 1.0
 MAX_RETRY_SECONDS = 60.0
+# A table's log is read from its last checkpoint on. Every hundred, as is usual, makes the hundredth commit cost five
+# times what the first did.
+CHECKPOINT = 10
 LOWEST_PRIORITY = 19
 
 log = getLogger("mlops_assets.gateway")
@@ -32,13 +37,15 @@ log = getLogger("mlops_assets.gateway")
 
 def main() -> None:
     """Write until the gateway has gone and everything is written."""
-    root, gateway = Path(sys.argv[1]), sys.argv[2]
+    root, gateway, counts = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     os.nice(LOWEST_PRIORITY)
     log_to_standard_error()
     hash_key = bytes.fromhex(sys.stdin.buffer.readline().decode())
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / "writer.lock"):
         Writer(root, gateway, hash_key).run()
+    if lost := waiting(counts):
+        log.error("lost: %d requests, which were in the memory of a gateway that was killed", lost)
 
 
 class Writer:
@@ -118,6 +125,7 @@ def write(spooled: Spooled, hash_key: bytes = b"") -> tuple[int, int]:
             table or spooled.table,
             table_rows(lines, hash_key),
             mode="append",
+            configuration=None if table else {"delta.checkpointInterval": str(CHECKPOINT)},
             commit_properties=CommitProperties(app_transactions=[transaction]),
         )
     return done, requests
