@@ -6,7 +6,7 @@ import numpy as np
 
 from mlops_assets.monitoring.bins import LARGEST_SUMMED, Floats, Ints, NumericBins
 
-BLOCK = 16_384
+BLOCK = 8_192  # 64 KiB: larger arrays come from the system anew each time, page by page
 CELLS = 2_048
 DEPTH = 3
 
@@ -64,16 +64,18 @@ class EdgeGrid:
 
     def _cells(self, values: Floats) -> Ints:
         with np.errstate(over="ignore"):
-            return np.asarray(np.clip((values - self.edges[0]) * self.scale, 0, CELLS - 1), dtype=np.int64)
+            cells = values - self.edges[0]
+            cells *= self.scale
+        return np.asarray(np.clip(cells, 0, CELLS - 1, out=cells), dtype=np.int64)
 
     def bin_of(self, values: Floats) -> Ints:
         """The number of edges below each value: its bin, upper edges included; values are not NaN."""
         if self.scale == 0:
             return np.searchsorted(self.edges, values, side="left")
         cells = self._cells(values)
-        found = self.before[cells]
+        found = self.before.take(cells)
         for row in self.inside:
-            found += values > row[cells]
+            found += values > row.take(cells)
         if self.crowded is not None and (there := self.crowded[cells]).any():
             found[there] = np.searchsorted(self.edges, values[there], side="left")
         return found
@@ -90,11 +92,14 @@ def count_values(values: Floats, bins: NumericBins, grid: EdgeGrid) -> Counted:
 def _add_block(total: Counted, block: Floats, bins: NumericBins, grid: EdgeGrid) -> None:
     found = grid.bin_of(block)
     total.counts += np.bincount(found, minlength=bins.size)
-    if max(-block.min(), block.max()) > LARGEST_SUMMED:
+    low, high = block.min(), block.max()
+    if max(-low, high) > LARGEST_SUMMED:
         summed = np.abs(block) <= LARGEST_SUMMED
         block, found = block[summed], found[summed]
         if len(block) == 0:
             return
-    total.minimum, total.maximum = min(total.minimum, block.min()), max(total.maximum, block.max())
+        low, high = block.min(), block.max()
+    total.minimum, total.maximum = min(total.minimum, low), max(total.maximum, high)
     total.sums += np.bincount(found, weights=block, minlength=bins.size)
-    total.squares += float(np.square(block - bins.pivot).sum())
+    distance = block - bins.pivot
+    total.squares += float(np.square(distance, out=distance).sum())

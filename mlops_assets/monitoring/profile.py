@@ -21,6 +21,7 @@ from mlops_assets.monitoring.bins import (
 from mlops_assets.monitoring.columns import as_numbers, kind_of
 from mlops_assets.monitoring.errors import MonitoringError
 from mlops_assets.monitoring.histogram import EdgeGrid, count_values
+from mlops_assets.monitoring.levels import LevelTable
 from mlops_assets.monitoring.storage import FRAME_SCHEMA, from_frame, reference_from_frame, to_frame
 from mlops_assets.monitoring.summary import (
     ColumnProfile,
@@ -92,7 +93,7 @@ class _Counter:
 
     def __init__(self, bins: Bins) -> None:
         self.profile = empty_column(bins)
-        self.prepared = EdgeGrid(bins.edges) if isinstance(bins, NumericBins) else pl.Enum(bins.levels)
+        self.prepared = EdgeGrid(bins.edges) if isinstance(bins, NumericBins) else LevelTable(pl.Enum(bins.levels))
 
     def add(self, series: pl.Series) -> None:
         if isinstance(self.prepared, EdgeGrid):
@@ -117,10 +118,9 @@ def _count_numbers(series: pl.Series, bins: Bins, grid: EdgeGrid) -> ColumnProfi
     )
 
 
-def _count_levels(series: pl.Series, bins: Bins, levels: pl.Enum) -> ColumnProfile:
-    codes = series.cast(pl.String).cast(levels, strict=False).to_physical().drop_nulls().to_numpy()
-    counts = np.bincount(codes, minlength=bins.size).astype(np.int64)
-    outside = len(series) - len(codes) - series.null_count()
+def _count_levels(series: pl.Series, bins: Bins, levels: LevelTable) -> ColumnProfile:
+    counts = levels.count(series.cast(pl.String))
+    outside = len(series) - int(counts.sum()) - series.null_count()
     other, unseen = (outside, 0) if pools_its_tail(bins) else (0, outside)
     return ColumnProfile(bins, counts, np.zeros(bins.size), series.null_count(), unseen, other)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mlops_assets.monitoring.bins import CategoryBins, NumericBins, quantile_edges
 from mlops_assets.monitoring.histogram import EdgeGrid
+from mlops_assets.monitoring.levels import LevelTable, _slot
 from mlops_assets.monitoring.profile import (
     FRAME_SCHEMA,
     fit_reference,
@@ -225,3 +226,12 @@ def test_columns_of_every_type_are_profiled():
 def test_a_window_that_does_not_fit_the_reference_says_why(frame, said):
     with pytest.raises(ValueError, match=said):
         summarise(frame, fit_reference(flights(500), ["delay"]))
+
+
+def test_levels_that_share_a_slot_and_texts_that_are_no_level_are_counted_as_by_hand():
+    names = [f"level {index}" for index in range(2_000)]
+    table = LevelTable(pl.Enum(names))
+    assert len(set(_slot(table.hashes, len(table.level_at)).tolist())) < len(names)
+    texts = pl.Series([*names, *names[::2], None, "unseen", ""], dtype=pl.String)
+    assert table.count(texts).tolist() == [2, 1] * 1_000
+    assert LevelTable(pl.Enum([])).count(texts).tolist() == []
