@@ -99,7 +99,11 @@ def _schedule(
 
 
 def interval(minutes: int) -> str:
-    """`every day`, `every 90 minutes`: an interval in words."""
+    """`every day`, `every 90 minutes`: an interval in words, as the schedule keeps it."""
+    if minutes > MINUTES_A_DAY:
+        minutes = round(minutes / MINUTES_A_DAY) * MINUTES_A_DAY
+    if minutes > 31 * MINUTES_A_DAY:
+        return "every month"
     size, unit = next((size, unit) for size, unit in _UNITS if minutes % size == 0)
     return f"every {unit}" if minutes == size else f"every {minutes // size} {unit}s"
 

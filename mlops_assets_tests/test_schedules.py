@@ -7,6 +7,13 @@ from mlops_assets.config import load_project
 from mlops_assets.schedules import every, interval, project_schedules
 
 FLIGHTS = load_project(Path(__file__).parents[1] / "configs" / "flights")
+WORDS = [
+    (1440, "every day"),
+    (120, "every 2 hours"),
+    (90, "every 90 minutes"),
+    (2000, "every day"),
+    (64_800, "every month"),
+]
 WAITING, STARTED = dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED
 
 
@@ -28,7 +35,7 @@ def test_an_interval_that_does_not_divide_the_hour_is_a_line_for_each_time_of_da
     assert len(every(45)) == 32
 
 
-@pytest.mark.parametrize(("minutes", "words"), [(1440, "every day"), (120, "every 2 hours"), (90, "every 90 minutes")])
+@pytest.mark.parametrize(("minutes", "words"), WORDS)
 def test_an_interval_is_said_in_the_largest_unit_that_fits(minutes: int, words: str) -> None:
     assert interval(minutes) == words
 

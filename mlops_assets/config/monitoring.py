@@ -133,7 +133,11 @@ class MonitoringConfig(StrictModel):
         "share of sound values (0.95 if not given), 1 less the worst of nulls, unseen levels and broken rules beyond "
         "what was usual.",
     )
-    monitoring_interval_minutes: Whole = Field(default=60, ge=1, description="Monitoring frequency in minutes.")
+    monitoring_interval_minutes: Whole = Field(
+        default=60,
+        ge=1,
+        description="Monitoring frequency in minutes; from a day on in whole days of a month, at most once a month.",
+    )
     model_name: ModelName | None = Field(
         default=None, description="Model to watch; needed where the project has several."
     )

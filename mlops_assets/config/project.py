@@ -56,7 +56,7 @@ class Project:
 def load_project(folder: Path | str) -> Project:
     """Reads and checks every YAML file below a folder; raises ConfigError with all problems."""
     from mlops_assets.config.crosschecks.effects import without_effect
-    from mlops_assets.config.crosschecks.monitors import watching_nothing
+    from mlops_assets.config.crosschecks.monitors import uneven_intervals, watching_nothing
     from mlops_assets.config.crosschecks.project import document_problems, project_problems
 
     root = Path(os.path.abspath(folder))
@@ -68,6 +68,7 @@ def load_project(folder: Path | str) -> Project:
     if problems:
         raise ConfigError(problems)
     warnings += [warning for document in documents["deployment"] for warning in without_effect(document)]
+    warnings += [warning for document in documents["monitoring"] for warning in uneven_intervals(document)]
     (pipeline,) = documents.pop("pipeline")
     by_kind = {kind: tuple(found) for kind, found in documents.items()}
     project = Project(root.name, root, pipeline, **by_kind, warnings=tuple(warnings))

@@ -1,4 +1,6 @@
-"""What monitors ask of a project: one of them, metrics that are the model's, and columns that its feature table has."""
+"""What monitors ask of a project: one of them, metrics that are the model's, columns that its feature table has, and an
+interval that a schedule can keep.
+"""
 
 from collections.abc import Iterator
 
@@ -11,6 +13,8 @@ from mlops_assets.config.problems import Problem, did_you_mean
 from mlops_assets.config.project import Project
 from mlops_assets.config.training import TrainingConfig
 
+MINUTES_A_DAY = 1440
+LONGEST_MONTH = 31 * MINUTES_A_DAY
 SCORED = "what is deployed is scored, and what is scored is watched (deployment_type: batch needs no endpoint)"
 
 
@@ -37,6 +41,19 @@ def watching_nothing(project: Project) -> list[str]:
         str(document.problem("metrics", f"has no effect: no document deploys '{model.registry_model_name}'", SCORED))
         for document, model in watching
         if model is not None and model.registry_model_name not in deployed
+    ]
+
+
+def uneven_intervals(document: Document[MonitoringConfig]) -> list[str]:
+    """A sentence, with file and line, for an interval that no schedule keeps: cron counts whole days, in a month."""
+    minutes = document.config.monitoring_interval_minutes
+    days = round(minutes / MINUTES_A_DAY)
+    if not document.config.enabled or minutes <= MINUTES_A_DAY or minutes == days * MINUTES_A_DAY <= LONGEST_MONTH:
+        return []
+    told = f"every {days} days, counted from the first of each month" if days > 1 else "every day"
+    runs = "on the first of each month" if minutes > LONGEST_MONTH else told
+    return [
+        str(document.problem("monitoring_interval_minutes", f"{minutes} minutes are no schedule's: it runs {runs}"))
     ]
 
 

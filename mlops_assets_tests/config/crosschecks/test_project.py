@@ -54,6 +54,10 @@ CHANGES = {
         "air/monitoring.yaml:2:35: alert_thresholds.feature_drfit: 'feature_drfit' is not among the metrics; "
         "did you mean 'feature_drift'?"
     ),
+    "monitoring.yaml: [feature_drift] -> [accuracy]\nalert_thresholds: {estimated_accuracy: 0.8}": (
+        "air/monitoring.yaml:2:40: alert_thresholds.estimated_accuracy: 'estimated_accuracy' is an estimate, which is "
+        "shown and raises no alarm; give the metric itself a threshold"
+    ),
     "monitoring.yaml: [feature_drift] -> [feature_drift]\nsensitive_features: [carrier, distanse]": (
         "air/monitoring.yaml:2:31: sensitive_features.1: feature table 'flight_features' has no column 'distanse'; "
         "did you mean 'distance'?"
@@ -370,3 +374,16 @@ def test_a_metric_of_another_kind_of_model_is_refused(load: Load) -> None:
     assert load({**WHOLE, "monitoring.yaml": "metrics: [model_f1_macro, label_drift]\n"}).warnings == ()
     with pytest.raises(ConfigError, match=r"metrics.1: 'model_mae' is no metric of classification; these are: acc"):
         load({**WHOLE, "monitoring.yaml": "metrics: [roc_auc, model_mae]\n"})
+
+
+def test_an_interval_that_no_schedule_keeps_is_told(load: Load) -> None:
+    def told(minutes: int) -> tuple[str, ...]:
+        watched = f"metrics: [feature_drift]\nmonitoring_interval_minutes: {minutes}"
+        return load({**WHOLE, "monitoring.yaml": watched}).warnings
+
+    assert told(45) == told(2880) == ()
+    assert told(64_800) == (
+        "air/monitoring.yaml:2:30: monitoring_interval_minutes: 64800 minutes are no schedule's: "
+        "it runs on the first of each month",
+    )
+    assert told(4_000)[0].endswith("it runs every 3 days, counted from the first of each month")
