@@ -6,7 +6,8 @@ as text; `inputs` is the row as JSON, without an endpoint's dropped columns and 
 ones. A request that was refused has its status, and one row with null inputs where its body is no table.
 
 Rows of plain values are never parsed: Polars cuts them out of the body, each as it came. Their answer was 200, so the
-body is JSON, and without further braces and brackets it can be cut in one way only.
+body is JSON, and without further braces and brackets it can be cut in one way only. Requests of one row by name are
+most of them, and are cut without a list each.
 """
 
 import json
@@ -41,6 +42,7 @@ _OBJECT, _LIST = r"\{[^{}\[\]]*\}", r"\[[^{}\[\]]*\]"
 _RECORDS = (
     rf'^\s*\{{\s*"(?:dataframe_records|instances|inputs)"\s*:\s*\[\s*{_OBJECT}(?:\s*,\s*{_OBJECT})*\s*\]\s*\}}\s*$'
 )
+_RECORD = rf'^\s*\{{\s*"(?:dataframe_records|instances|inputs)"\s*:\s*\[\s*({_OBJECT})\s*\]\s*\}}\s*$'
 _SPLIT = (
     rf'^\s*\{{\s*"dataframe_split"\s*:\s*\{{\s*"columns"\s*:\s*{_LIST}\s*,'
     rf'\s*"data"\s*:\s*\[\s*{_LIST}(?:\s*,\s*{_LIST})*\s*\]\s*\}}\s*\}}\s*$'
@@ -51,6 +53,7 @@ _PREDICTION = (
     rf'\{{"prediction": (?:(?P<number>{_NUMBER})|(?P<word>{_LABEL}))(?:, "probability": (?P<probability>{_NUMBER}))?\}}'
 )
 _UNNAMED = re.sub(r"\?P<\w+>", "?:", _PREDICTION)
+_ONE_PREDICTION = rf'^\{{"predictions": \[{_PREDICTION}\]\}}$'
 _PREDICTIONS = rf'^\{{"predictions": \[{_UNNAMED}(?:, {_UNNAMED})*\]\}}$'
 
 
@@ -66,10 +69,24 @@ def table_rows(lines: bytes, hash_key: bytes = b"") -> "pl.DataFrame":
         schema=dict.fromkeys(LINE, pl.String),
         empty_string_is_null=False,
     )
-    cut = _cut(requests.with_row_index("place"))
-    plain = pl.Series(range(requests.height), dtype=cut["place"].dtype).is_in(cut["place"].unique().implode())
-    parsed = [row for each in requests.filter(~plain).iter_rows(named=True) for row in rows_of(each, hash_key)]
-    return pl.concat([_columns(cut), pl.DataFrame(parsed, schema=_types())])
+    alone, others = _alone(requests.with_row_index("place"))
+    if others.is_empty():
+        return _columns(alone)
+    cut = _cut(others)
+    plain = others["place"].is_in(cut["place"].unique().implode())
+    parsed = [row for each in others.filter(~plain).iter_rows(named=True) for row in rows_of(each, hash_key)]
+    return pl.concat([_columns(alone), _columns(cut), pl.DataFrame(parsed, schema=_types())])
+
+
+def _alone(requests: "pl.DataFrame") -> "tuple[pl.DataFrame, pl.DataFrame]":
+    """The requests of one row by name that can be cut, as `_cut` gives them, and the others as they came."""
+    import polars as pl
+
+    predicted = pl.col("answer").str.extract_groups(_ONE_PREDICTION).struct.unnest()
+    asked = requests.with_columns(predicted, inputs=pl.col("body").str.extract(_RECORD), row=0)
+    answered = pl.coalesce("number", "word").is_not_null() & (pl.col("status_code") == "200")
+    found = asked.select(answered & pl.col("inputs").is_not_null() & (pl.col("masked") == "")).to_series()
+    return asked.filter(found), requests.filter(~found)
 
 
 def _cut(requests: "pl.DataFrame") -> "pl.DataFrame":
