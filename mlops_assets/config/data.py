@@ -66,7 +66,8 @@ class DataConfig(StrictModel):
     reader: ReaderOptions = Field(default=ReaderOptions(), description="How a text source is read.")
     columns: dict[Name, ColumnType] = Field(
         default={},
-        description="Declared source schema, column to type; unreadable values quarantine their row.",
+        description="Declared source schema, column to type; unreadable values quarantine their row, and so does a "
+        "decimal of more than nine places.",
     )
     arrival_columns: dict[Literal["_source_file", "_ingested_at", "_row_id"], Name] = Field(
         default={},

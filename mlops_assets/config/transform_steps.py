@@ -28,7 +28,11 @@ class Cast(StrictModel):
     """Changes columns' types; a value that cannot be read as the new type quarantines its row."""
 
     type: Literal["cast"] = Field(description="Changes columns' types.")
-    columns: dict[Name, ColumnType] = Field(description="Column to its new type.", min_length=1)
+    columns: dict[Name, ColumnType] = Field(
+        description="Column to its new type. A number becomes a date by its days from 1970 and an instant by its "
+        "microseconds; a float becomes a decimal rounded to nine places.",
+        min_length=1,
+    )
 
 
 class FillNull(StrictModel):

@@ -15,9 +15,9 @@ from mlops_assets.lake.files import as_read_error
 from mlops_assets.lake.fingerprints import next_number, says
 from mlops_assets.lake.foreign import opened
 from mlops_assets.lake.sources import SourceFile, source_files
+from mlops_assets.lake.sql import quoted
 from mlops_assets.lake.stretches import PARTITION
 from mlops_assets.lake.target import Ingested, Target
-from mlops_assets.lake.writing import quoted
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig

@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 
 from mlops_assets.lake.current import current
 from mlops_assets.lake.new_rows import polars_schema
+from mlops_assets.lake.sql import name_in_sql
 from mlops_assets.lake.storable import normalised
 from mlops_assets.lake.streams import as_write_error
 from mlops_assets.lake.writing import (
@@ -77,12 +78,13 @@ def _merged(
     """One commit."""
     table = target(path, seen)
     assert table is not None
-    leaves = f"coalesce(source.`{gone}`, false)"
-    values = {f"`{name}`": f"source.`{name}`" for name in rows.columns if name != gone}
+    leaves = f"coalesce(source.{name_in_sql(gone)}, false)" if gone else ""
+    columns = [name_in_sql(name) for name in rows.columns if name != gone]
+    values = {name: f"source.{name}" for name in columns}
     with as_write_error(path):
         merger = table.merge(
             normalised(rows),
-            " AND ".join(f"target.`{key}` = source.`{key}`" for key in keys),
+            " AND ".join(f"target.{key} = source.{key}" for key in map(name_in_sql, keys)),
             source_alias="source",
             target_alias="target",
             # With the whole frame in memory its keys' bounds say which files need not be read.

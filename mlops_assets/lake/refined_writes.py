@@ -10,8 +10,8 @@ from mlops_assets.lake.errors import LakeError, Overtaken, nearest
 from mlops_assets.lake.identity import made_from
 from mlops_assets.lake.rowcount import RowCount
 from mlops_assets.lake.silver import correct_silver, quarantine_properties, write_silver
+from mlops_assets.lake.sql import quoted
 from mlops_assets.lake.stretches import Stretch, seen
-from mlops_assets.lake.writing import quoted
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig

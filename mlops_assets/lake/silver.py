@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_assets.lake import delta
 from mlops_assets.lake.engine import Engine
+from mlops_assets.lake.sql import name_in_sql, quoted
 from mlops_assets.lake.stretches import Stretch
-from mlops_assets.lake.writing import CONFIGURATION, FEED, quoted
+from mlops_assets.lake.writing import CONFIGURATION, FEED
 
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
@@ -72,7 +73,8 @@ def correct_silver(
     options = _options(config, commit)
     if config.mode == "append":
         files = engine.corrected(bronze, stretch)
-        where = f"`{config.file_column}` IN ({', '.join(map(quoted, files))})"
+        assert config.file_column
+        where = f"{name_in_sql(config.file_column)} IN ({', '.join(map(quoted, files))})"
         return engine.overwrite(silver, unique, where=where, **options).inserted, removed
     rows = engine.with_vanished(config, unique, bronze, quarantine, stretch)
     newer = _newer(config)
@@ -89,7 +91,8 @@ def _newer(config: "DataConfig") -> str | None:
     """That the arriving row is not older than the table's."""
     if config.sequence is None:
         return None
-    return f"target.`{config.sequence}` IS NULL OR source.`{config.sequence}` >= target.`{config.sequence}`"
+    column = name_in_sql(config.sequence)
+    return f"target.{column} IS NULL OR source.{column} >= target.{column}"
 
 
 def _late(config: "DataConfig", engine: Engine[Any], unique: Any, done: delta.Written) -> int:
@@ -111,11 +114,12 @@ def _partitions_of(values: list[dict[str, Any]]) -> str:
 
 
 def _equals(column: str, value: Any) -> str:
+    name = name_in_sql(column)
     if value is None:
-        return f"`{column}` IS NULL"
+        return f"{name} IS NULL"
     if isinstance(value, datetime):
         # As the column's own type: delta-rs takes no other instants than those of microseconds.
-        return f"`{column}` = {quoted(value.isoformat())}"
+        return f"{name} = {quoted(value.isoformat())}"
     if isinstance(value, date):
-        return f"`{column}` = CAST({quoted(value.isoformat())} AS DATE)"
-    return f"`{column}` = {quoted(value) if isinstance(value, str) else str(value).lower()}"
+        return f"{name} = CAST({quoted(value.isoformat())} AS DATE)"
+    return f"{name} = {quoted(value) if isinstance(value, str) else str(value).lower()}"

@@ -40,7 +40,10 @@ def transformed(frame: pl.DataFrame, step: "TransformStep", as_of: datetime) -> 
     try:
         return transform(frame.lazy(), step, as_of).collect()
     except pl.exceptions.PolarsError as error:
-        raise LakeError(f"step {step.type}: {str(error).splitlines()[0]}") from error
+        unequal = step.type == "explode" and isinstance(error, pl.exceptions.ShapeError)
+        raise LakeError(
+            unequal_lists(step) if unequal else f"step {step.type}: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def require_columns(step: "TransformStep", present: Sequence[str]) -> None:
@@ -68,6 +71,12 @@ def require_lists(step: Any, types: Mapping[str, str]) -> None:
     for column, stored in types.items():
         if not stored.lower().startswith(("list", "array")):
             raise LakeError(f"step {step.type}: column '{column}' is {stored}, and only lists have elements")
+
+
+def unequal_lists(step: Any) -> str:
+    """What is said of an `explode` of lists that differ in length, on either engine."""
+    named = ", ".join(step.columns)
+    return f"step {step.type}: {named} of one row differ in length; make them equal at their source"
 
 
 def require_no_lists(step: Any, types: Mapping[str, pl.DataType]) -> None:

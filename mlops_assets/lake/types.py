@@ -12,16 +12,22 @@ COLUMN_TYPES: dict[str, pl.DataType] = {
     "datetime": pl.Datetime("us", "UTC"),
 }
 _DAYS = (-719_162, 2_932_896)  # of the years 1 to 9999, from 1970: 20240101 is none of them
+_DECIMALS = 1e29  # what a decimal of 38 digits, nine of them places, stays below
+_FINER = r"\.\d{9}\d*[1-9]"  # more places than a decimal has
 TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
 
 
 def cast(column: str, dtype: pl.DataType, wanted: str, *, format: str | None = None) -> pl.Expr:  # noqa: A002
     """`column` as the documents' type `wanted`; a value that cannot be read as it becomes null.
 
-    Dates and times are ISO 8601 or of the given strptime `format`; an instant without a zone is UTC.
+    Dates and times are ISO 8601 or of the given strptime `format`; an instant without a zone is UTC. A number is a date
+    by its days from 1970 and an instant by its microseconds. A decimal has nine places, to which a float is rounded; a
+    text or decimal with more is none.
     """
     value = pl.col(column)
     target = COLUMN_TYPES[wanted]
+    if wanted == "decimal":
+        return _decimal(value, dtype)
     if dtype == pl.String and wanted in _FROM_TEXT:
         return _FROM_TEXT[wanted](value.str.strip_chars(), format)
     if isinstance(dtype, pl.Datetime) and wanted == "datetime":
@@ -34,6 +40,19 @@ def cast(column: str, dtype: pl.DataType, wanted: str, *, format: str | None = N
     if dtype.is_integer() and wanted == "date":
         return pl.when(value.is_between(*_DAYS)).then(value).cast(target, strict=False)
     return value.cast(target, strict=False)
+
+
+def _decimal(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    target = COLUMN_TYPES["decimal"]
+    if dtype.is_float():
+        # Beyond its digits Polars raises, also where it is not strict.
+        return pl.when(value.abs() < _DECIMALS).then(value).cast(target, strict=False)
+    found = value.cast(target, strict=False)
+    if dtype == pl.String:
+        power = value.str.contains("[eE]")
+        exact = pl.when(power).then(value.cast(pl.Float64, strict=False) == found.cast(pl.Float64))
+        return pl.when(exact.otherwise(~value.str.contains(_FINER))).then(found)
+    return pl.when(found.cast(dtype, strict=False) == value).then(found) if isinstance(dtype, pl.Decimal) else found
 
 
 def _bool(text: pl.Expr, format: str | None) -> pl.Expr:  # noqa: A002

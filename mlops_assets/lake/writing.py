@@ -24,6 +24,7 @@ from mlops_assets.lake.errors import Overtaken
 from mlops_assets.lake.fitting import refuse_misfits
 from mlops_assets.lake.foreign import exists, opened, refuse_to_write
 from mlops_assets.lake.new_rows import polars_schema
+from mlops_assets.lake.sql import name_in_sql, quoted
 from mlops_assets.lake.streams import arrow_schema, as_write_error, folder, stream
 
 FEED = "delta.enableChangeDataFeed"
@@ -73,11 +74,6 @@ def after_commit(table: DeltaTable | None) -> PostCommitHookProperties:
     """
     number = 0 if table is None else table.version() + 1
     return PostCommitHookProperties(cleanup_expired_logs=None if (number + 1) % CHECKPOINT == 0 else False)
-
-
-def quoted(value: str) -> str:
-    """A text as SQL has it."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def target(path: str, seen: Seen | None) -> DeltaTable | None:
@@ -181,7 +177,9 @@ def replace(
     path: str, frame: pl.DataFrame, *, partitions: Mapping[str, Sequence[str]], transactions: Mapping[str, int]
 ) -> Written:
     """Replace the partitions whose columns hold one of these texts by the rows of `frame`, which are of them."""
-    where = " AND ".join(f"{name} IN ({', '.join(map(quoted, values))})" for name, values in partitions.items())
+    where = " AND ".join(
+        f"{name_in_sql(name)} IN ({', '.join(map(quoted, values))})" for name, values in partitions.items()
+    )
     return overwrite(path, frame, transactions=transactions, partition_by=list(partitions), where=where)
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from mlops_assets.lake import delta
 from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.maintenance import maintain
-from mlops_assets.lake.writing import quoted
+from mlops_assets.lake.sql import quoted
 
 PERIOD = "period"
 FIRST_READ, FURTHER = 2, 4  # windows that are read first, and how many times as many next

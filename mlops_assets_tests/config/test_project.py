@@ -145,6 +145,7 @@ def test_a_value_of_the_wrong_type_is_refused(problems: Problems, fields: str, l
     ("name", "fields", "line"),
     [
         ("data", "write_mode: merge", "3:13: write_mode: 'merge' needs primary_keys"),
+        ("data", "primary_keys: [a`b]", "3:1: primary_keys: a rule asks whether the column has a value, and no rule"),
         ("training", "split_method: grouped", "6:15: split_method: 'grouped' needs a group_column"),
         (
             "training",

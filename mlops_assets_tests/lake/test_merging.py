@@ -94,3 +94,11 @@ def test_a_key_that_is_true_or_false_is_merged_as_often_as_it_comes(path: str) -
         rows = pl.DataFrame({"id": [1, 1], "open": [True, False], "value": [value, value]})
         delta.merge(path, rows, keys=["id", "open"], transactions={})
     assert delta.scan(path).collect()["value"].to_list() == [2, 2]
+
+
+def test_a_column_of_any_name_is_merged(tmp_path: Path) -> None:
+    path = str(tmp_path / "odd")
+    for number in (1, 2):
+        rows = pl.DataFrame({"id`s": [number, 3], "a `b`": [number, number]})
+        delta.merge(path, rows, keys=["id`s"], transactions={"day": number})
+    assert sorted(delta.scan(path).collect().rows()) == [(1, 1), (2, 2), (3, 2)]

@@ -139,7 +139,7 @@ def test_a_column_that_an_undeclared_source_does_not_fit_is_refused_before_anyth
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        ({"type": "explode", "columns": ["p", "q"]}, "exploded columns must have matching"),
+        ({"type": "explode", "columns": ["p", "q"]}, "p, q of one row differ in length"),
         ({"type": "hash", "columns": ["p"]}, r"column 'p' is List\(Int64\); explode it before"),
         ({"type": "cast", "columns": {"p": "int"}}, r"column 'p' is List\(Int64\); explode it before"),
     ],

@@ -1,5 +1,6 @@
 import hashlib
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -83,6 +84,17 @@ def test_a_step_that_does_not_fit_is_refused_by_name(step: dict[str, Any]) -> No
 )
 def test_an_instant_is_iso_8601_and_without_a_zone_utc(text: str, instant: datetime | None) -> None:
     assert pl.select(pl.lit(text).alias("x")).select(cast("x", pl.String(), "datetime")).item() == instant
+
+
+def test_a_decimal_is_exact_or_null() -> None:
+    texts = ["1.123456789", "1.1234567890", "1.1234567891", "-0.0000000001", "1e-3", "2.5e-10", ".5", "x"]
+    read = pl.DataFrame({"x": texts}).select(cast("x", pl.String(), "decimal"))["x"]
+    nine, half = Decimal("1.123456789"), Decimal("0.5")
+    assert read.to_list() == [nine, nine, None, None, Decimal("0.001"), None, half, None]
+    floats = pl.DataFrame({"x": [0.1, 1e30, None]}).select(cast("x", pl.Float64(), "decimal"))["x"]
+    assert floats.to_list() == [Decimal("0.1"), None, None]
+    finer = pl.DataFrame({"x": [Decimal("0.5000000000"), Decimal("0.0000000001")]})
+    assert finer.select(cast("x", finer.schema["x"], "decimal"))["x"].to_list() == [half, None]
 
 
 def test_text_is_read_as_declared_or_is_null() -> None:

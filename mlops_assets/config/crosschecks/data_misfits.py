@@ -34,6 +34,13 @@ def _of_layout(config: "DataConfig") -> Iterator[Misfit]:
 
 def _of_write_mode(config: "DataConfig") -> Iterator[Misfit]:
     mode = config.mode
+    for field, names in (("primary_keys", config.primary_keys), ("sequence_by", [config.sequence_by or ""])):
+        if any("`" in name for name in names):
+            yield (
+                "a rule asks whether the column has a value, and no rule can name a back-tick",
+                "rename it by a step (rename_columns)",
+                field,
+            )
     if mode in ("merge", "scd2") and not config.primary_keys:
         yield f"'{mode}' needs primary_keys", "", "write_mode"
     if mode == "overwrite_partitions" and not config.partitioning_columns:

@@ -128,7 +128,8 @@ class SparkEngine:
         rules: Sequence[Rule] | None = None,
     ) -> Batch["DataFrame"]:
         """Bronze rows shaped and validated."""
-        return prepare(config, bronze, run, others, rules, self.keep)
+        with writing.as_write_error(config.destination_path):
+            return prepare(config, bronze, run, others, rules, self.keep)
 
     def put_aside(self, frame: "DataFrame", file: Path) -> "DataFrame":
         """The frame as it is: it is made when it is asked for."""

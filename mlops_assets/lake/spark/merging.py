@@ -8,8 +8,9 @@ from uuid import uuid4
 from mlops_assets.lake import delta
 from mlops_assets.lake.spark.delta import scan
 from mlops_assets.lake.spark.storable import normalised
-from mlops_assets.lake.spark.types import name_in_sql, quoted
+from mlops_assets.lake.spark.types import quoted
 from mlops_assets.lake.spark.writing import append, as_write_error, fitting, on_conflict, record, require
+from mlops_assets.lake.sql import name_in_sql
 from mlops_assets.lake.writing import CONFIGURATION, Seen, Written
 from mlops_assets.rules.spark_operations import functions
 

@@ -96,7 +96,7 @@ def _explode(frame: "DataFrame", step: Any, as_of: datetime) -> "DataFrame":
     f = functions()
     first, place = quoted(step.columns[0]), f.col("__at")
     unequal = balanced(or_, [f.size(quoted(name)) != f.size(first) for name in step.columns])
-    wrong = f.raise_error(f.lit(f"step explode: {', '.join(step.columns)} of one row differ in length"))
+    wrong = f.raise_error(f.lit(f"LakeError: {transforms.unequal_lists(step)}"))
     parts = frame.select(
         "*", f.posexplode_outer(f.when(alive(), f.when(unequal, wrong).otherwise(first))).alias("__at", "__part")
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pyarrow as pa
 
+from mlops_assets.lake.sql import name_in_sql
 from mlops_assets.lake.types import cast
 from mlops_assets.rules.spark_operations import Expr, functions
 
@@ -76,11 +77,6 @@ def sql_type(kind: "DataType") -> str:
     if isinstance(kind, StructType):
         return f"struct<{', '.join(f'{name_in_sql(field.name)}: {sql_type(field.dataType)}' for field in kind)}>"
     return kind.simpleString()
-
-
-def name_in_sql(text: str) -> str:
-    """A name that may hold any character, as SQL writes it."""
-    return "`" + text.replace("`", "``") + "`"
 
 
 def arrow_schema(schema: pl.Schema) -> pa.Schema:

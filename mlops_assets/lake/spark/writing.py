@@ -122,7 +122,7 @@ def require(path: str, seen: Seen | None, *transactions: tuple[str, int]) -> Non
 
 @contextmanager
 def as_write_error(path: str) -> Iterator[None]:
-    """What a reader in a worker refused is told in its own sentence; that another writer was faster, by its kind."""
+    """What was refused in a worker is told in its own sentence; that another writer was faster, by its kind."""
     from pyspark.errors import PySparkException
 
     try:
@@ -131,7 +131,7 @@ def as_write_error(path: str) -> Iterator[None]:
         text = str(error)
         _, found, sentence = text.partition("LakeError: ")
         if found:
-            raise LakeError(sentence.splitlines()[0]) from error
+            raise LakeError(sentence.splitlines()[0].partition(" SQLSTATE:")[0]) from error
         if "DELTA_CONCURRENT_TRANSACTION" in text:
             raise Overtaken(f"{path}: another run has written the same") from error
         if "DELTA_CONCURRENT" in text or "DELTA_METADATA_CHANGED" in text:
