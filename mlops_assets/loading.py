@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def no_garbage() -> Iterator[None]:
-    """No search for garbage inside: an import makes a million objects that stay, and the searches through them are a
+def without_garbage_collection() -> Iterator[None]:
+    """Inside, no garbage is collected: an import makes a million objects that stay, and the searches through them are a
     third of the time that MLflow takes to load.
     """
     was_on = gc.isenabled()

@@ -20,7 +20,7 @@ from mlops_assets.registry import ModelRegistry
 from mlops_assets.registry.unity import UnityModels
 from mlops_assets.secrets import VARIABLE as SECRET_STORE
 from mlops_assets.steps import data, features, model
-from mlops_assets.steps.errors import MENDABLE
+from mlops_assets.steps.errors import USER_ERRORS
 from mlops_assets.steps.result import MetadataValue, StepResult, StepRun
 from mlops_assets.steps.unity import registered
 from mlops_assets.unity_tables import UnityCatalog, UnityTables, sql_executor
@@ -48,7 +48,7 @@ def main() -> None:
         asked = pipes.extras
         try:
             result = run_step(asked["step"], asked["project"], Path(asked["home"]), pipes.run_id, asked)
-        except MENDABLE as error:
+        except USER_ERRORS as error:
             pipes.report_custom_message({"outcome": "refused", "reason": str(error)})
         else:
             report(pipes, result)

@@ -71,10 +71,10 @@ def table_name(schema: str, project: "Project", layer: str, table: str, document
 
 def statements(table: UnityTable, grants: Mapping[str, Sequence[str]]) -> list[str]:
     """What makes Unity Catalog's table what it should be, whatever it was."""
-    name = _identifier(table.name)
+    name = identifier(table.name)
     pairs = ", ".join(f"{_text(RESERVED.sub('_', key))} = {_text(value)}" for key, value in table.tags.items())
     return [
-        f"CREATE SCHEMA IF NOT EXISTS {_identifier(table.name.rpartition('.')[0])}",
+        f"CREATE SCHEMA IF NOT EXISTS {identifier(table.name.rpartition('.')[0])}",
         f"CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION {_text(table.location)}",
         f"MSCK REPAIR TABLE {name} SYNC METADATA",
         *([f"COMMENT ON TABLE {name} IS {_text(table.comment)}"] if table.comment else []),
@@ -123,7 +123,8 @@ def _state(answer: Any) -> str:
     return answer.status.state.value if answer.status and answer.status.state else "FAILED"
 
 
-def _identifier(name: str) -> str:
+def identifier(name: str) -> str:
+    """A name of one to three levels as SQL takes it."""
     return ".".join(map(_quoted, name.split(".")))
 
 

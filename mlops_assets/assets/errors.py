@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from mlops_assets.steps.errors import MENDABLE
+from mlops_assets.steps.errors import USER_ERRORS
 
 
 @contextmanager
@@ -13,5 +13,5 @@ def as_failure() -> Iterator[None]:
     """Raise an error that a user can mend as a Failure with its one sentence."""
     try:
         yield
-    except MENDABLE as error:
+    except USER_ERRORS as error:
         raise dg.Failure(str(error), allow_retries=False) from error

@@ -1,7 +1,6 @@
 """Refusals of a model's gate in a row, read from Dagster's event log."""
 
 import dagster as dg
-from dagster import AssetCheckEvaluation
 
 from mlops_assets.steps.model import GATE
 
@@ -19,7 +18,7 @@ def refusals_in_a_row(instance: dg.DagsterInstance, model: dg.AssetKey) -> int:
     for record in history:
         evaluation = record.evaluation
         # A training that waits or is under way has a record of a check that is only planned.
-        if not isinstance(evaluation, AssetCheckEvaluation):
+        if not isinstance(evaluation, dg.AssetCheckEvaluation):
             continue
         if evaluation.passed or _by_a_person(instance, record.run_id):
             break
@@ -42,5 +41,5 @@ def _by_a_person(instance: dg.DagsterInstance, run_id: str) -> bool:
     return "mlops/cause" not in tags and "dagster/schedule_name" not in tags and "dagster/sensor_name" not in tags
 
 
-def _version(evaluation: AssetCheckEvaluation) -> str:
+def _version(evaluation: dg.AssetCheckEvaluation) -> str:
     return str(evaluation.metadata["version"].value)

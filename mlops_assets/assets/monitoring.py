@@ -17,14 +17,13 @@ from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry
-from mlops_assets.steps import monitoring
-from mlops_assets.steps import performance as measured
+from mlops_assets.steps import monitoring, performance
 from mlops_assets.steps.monitoring import ALARM
 from mlops_assets.steps.monitoring_tables import watches_quality
-from mlops_assets.steps.reference import Say
+from mlops_assets.steps.reference import Warn
 from mlops_assets.steps.result import StepResult
 
-Step = Callable[[MonitoringConfig, Warehouse, ModelRegistry, Say], StepResult]
+Step = Callable[[MonitoringConfig, Warehouse, ModelRegistry, Warn], StepResult]
 LAUNCH_FIELDS = ["min_sample", "consecutive_windows", "fdr", "severe_threshold"]
 
 
@@ -40,20 +39,20 @@ def drift_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
     """One verdict per window, champion and feature: has it drifted from what the champion learned from."""
     described = "New rows against the champion's training rows: one verdict per window and feature."
 
-    def drift(config: MonitoringConfig, lake: Warehouse, registry: ModelRegistry, say: Say) -> StepResult:
-        return monitoring.drift(project, documents, config, lake, registry, say)
+    def step(config: MonitoringConfig, lake: Warehouse, registry: ModelRegistry, warn: Warn) -> StepResult:
+        return monitoring.drift(project, documents, config, lake, registry, warn)
 
-    return _monitor(project, documents, "drift", LAUNCH_FIELDS, described, drift)
+    return _monitor(project, documents, "drift", LAUNCH_FIELDS, described, step)
 
 
 def performance_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
     """One value per window, version and metric, of the champion and of the first model, which is never retrained."""
     described = "Predictions against the labels that have arrived, by window."
 
-    def performance(config: MonitoringConfig, lake: Warehouse, registry: ModelRegistry, say: Say) -> StepResult:
-        return measured.performance(project, documents, config, lake, registry)
+    def step(config: MonitoringConfig, lake: Warehouse, registry: ModelRegistry, warn: Warn) -> StepResult:
+        return performance.performance(project, documents, config, lake, registry)
 
-    return _monitor(project, documents, "performance", ["min_sample"], described, performance)
+    return _monitor(project, documents, "performance", ["min_sample"], described, step)
 
 
 def _monitor(

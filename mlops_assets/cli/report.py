@@ -157,10 +157,10 @@ def _verdict(features: pl.DataFrame) -> str:
 
 def _loop(month: str, versions: Sequence[ModelVersion]) -> str:
     """What the loop did at the end of a month, and the gain that decided with its interval."""
-    return "; ".join(_told(version) for version in versions if version.window == month)
+    return "; ".join(_outcome(version) for version in versions if version.window == month)
 
 
-def _told(version: ModelVersion) -> str:
+def _outcome(version: ModelVersion) -> str:
     numbers = version.numbers
     verdict = f"v{version.version} {'promoted' if version.passed else 'refused'}"
     if "low" not in numbers:

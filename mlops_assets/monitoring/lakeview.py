@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mlops_assets.unity_tables import identifier
+
 WIDTH = 6  # columns of a page's grid
 LINES, CELLS = 6, 8  # rows of the grid that a chart and a heat map take
 AXES = {"window": "categorical", "feature": "categorical", "series": "categorical", "check": "categorical"}
@@ -83,7 +85,7 @@ def definition(title: str, tables: Mapping[str, str]) -> dict[str, Any]:
     name that SQL has for it.
     """
     datasets = [
-        {"name": name, "displayName": name, "queryLines": _lines(query.format(table=_quoted(tables[subject])))}
+        {"name": name, "displayName": name, "queryLines": _lines(query.format(table=identifier(tables[subject])))}
         for subject, queries in QUERIES.items()
         if subject in tables
         for name, query in queries.items()
@@ -145,7 +147,3 @@ def _over(
 
 def _lines(query: str) -> list[str]:
     return query.splitlines(keepends=True)
-
-
-def _quoted(name: str) -> str:
-    return ".".join(f"`{part.replace('`', '``')}`" for part in name.split("."))

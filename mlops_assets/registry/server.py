@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_assets.loading import no_garbage
+from mlops_assets.loading import without_garbage_collection
 from mlops_assets.registry import unity
 from mlops_assets.registry.unity import UnityModels
 from mlops_assets.registry.version import ModelVersion
@@ -46,7 +46,7 @@ class MlflowServer:
         os.environ.setdefault("MLFLOW_LOG_UV_FILES", "false")
         if self.artifacts:
             self.artifacts.mkdir(parents=True, exist_ok=True)
-        with no_garbage():
+        with without_garbage_collection():
             import mlflow
 
             for noisy in ("alembic", "mlflow.store.db.utils"):

@@ -17,8 +17,8 @@ from mlops_assets.assets.keys import monitoring_key, tag_value
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.monitoring import RetrainingConfig
 from mlops_assets.jobs import automation_is_on
+from mlops_assets.steps.monitoring import ALARM
 
-ALARM = "alarm"  # the check of both monitoring assets
 MEMORY = 50  # causes kept in the cursor
 
 

@@ -21,7 +21,7 @@ from mlops_assets.monitoring.message import Message, Tone
 from mlops_assets.sensors.run_changes import Change, RunChange, newest_position, run_changes
 
 MOST_TICKS = 5
-_SAID: dict[Change, tuple[str, Tone]] = {
+_WORDS: dict[Change, tuple[str, Tone]] = {
     DagsterEventType.RUN_START: ("started", "info"),
     DagsterEventType.RUN_SUCCESS: ("succeeded", "success"),
     DagsterEventType.RUN_FAILURE: ("failed", "failure"),
@@ -46,11 +46,11 @@ def notification_sensor(project: Project, notification: NotificationConfig, jobs
         minimum_interval_seconds=30,
         # A run that a person starts is reported too: on even where the schedule is paused.
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Mail when a run has {' or '.join(_SAID[kind][0] for kind in kinds)}.",
+        description=f"Mail when a run has {' or '.join(_WORDS[kind][0] for kind in kinds)}.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         if context.cursor is None:
-            context.update_cursor(json.dumps(asdict(Cursor(newest_position(context.instance, list(_SAID))))))
+            context.update_cursor(json.dumps(asdict(Cursor(newest_position(context.instance, list(_WORDS))))))
             return dg.SkipReason("From now on; nothing is said of earlier runs.")
         cursor = Cursor(**json.loads(context.cursor))
         found = run_changes(context.instance, kinds, cursor.position)
@@ -58,18 +58,18 @@ def notification_sensor(project: Project, notification: NotificationConfig, jobs
         def send(change: RunChange) -> Delivery:
             return deliver(people, message(context.instance, change), os.environ)
 
-        after, said = tell(found, jobs, cursor, send)
+        after, problems = send_all(found, jobs, cursor, send)
         context.update_cursor(json.dumps(asdict(after)))
-        for sentence in said:
-            context.log.warning(sentence)
+        for problem in problems:
+            context.log.warning(problem)
         done = sum(change.job in jobs and change.position <= after.position for change in found)
-        return dg.SkipReason(" ".join([f"{done} changes of runs are dealt with.", *said]))
+        return dg.SkipReason(" ".join([f"{done} changes of runs are dealt with.", *problems]))
 
     return sensor
 
 
 def wanted_kinds(notification: NotificationConfig) -> list[Change]:
-    """The changes that the document asks to be told of."""
+    """The changes that the document asks for a mail about."""
     wanted: dict[Change, bool] = {
         DagsterEventType.RUN_START: notification.on_start,
         DagsterEventType.RUN_SUCCESS: notification.on_success,
@@ -78,29 +78,31 @@ def wanted_kinds(notification: NotificationConfig) -> list[Change]:
     return [kind for kind, asked in wanted.items() if asked]
 
 
-def tell(
+def send_all(
     changes: Sequence[RunChange], jobs: Sequence[str], cursor: Cursor, send: Callable[[RunChange], Delivery]
 ) -> tuple[Cursor, list[str]]:
     """Send the changes of `jobs` in their order up to the first that no server takes; the cursor behind, and what went
     wrong.
     """
-    said = []
+    problems = []
     for change in changes:
         result = send(change) if change.job in jobs else None
         if result and not result.sent:
             cursor = replace(cursor, ticks=cursor.ticks + 1)
-            said.append(f"Run {change.run_id} could not be told of: {result.error}.")
+            problems.append(f"Run {change.run_id} could not be told of: {result.error}.")
             if cursor.ticks < MOST_TICKS and not result.reached:
-                return cursor, said
-            said.append("It has reached the others." if result.reached else f"It is given up after {MOST_TICKS} ticks.")
+                return cursor, problems
+            problems.append(
+                "It has reached the others." if result.reached else f"It is given up after {MOST_TICKS} ticks."
+            )
         cursor = Cursor(change.position)
-    return cursor, said
+    return cursor, problems
 
 
 def message(instance: dg.DagsterInstance, change: RunChange) -> Message:
     """What is said of a run: its job, what became of it and when, why it failed, and who asked for it."""
     run, job = instance.get_run_record_by_id(change.run_id), change.job
-    said, tone = _SAID[change.kind]
+    said, tone = _WORDS[change.kind]
     lines = [f"Run {change.run_id} of {job} has {said}."]
     if run and run.start_time:
         lines.append(

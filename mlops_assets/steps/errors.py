@@ -17,7 +17,7 @@ from mlops_assets.trusted_types import UntrustedModelError
 from mlops_assets.unity_tables import UnityError
 from mlops_assets.workspace_dashboards import DashboardError
 
-MENDABLE: tuple[type[Exception], ...] = (
+USER_ERRORS: tuple[type[Exception], ...] = (
     DashboardError, FeatureError, GatewayStartError, LakeError, ModelFormatError, MonitoringError, RegistryError,
     RuleError, SampleError, SecretError, ServingError, SignatureError, TokenFileError, TrainingError, UnityError,
     UntrustedModelError,

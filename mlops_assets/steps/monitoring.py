@@ -16,7 +16,7 @@ from mlops_assets.serving.model import load_served_model
 from mlops_assets.steps.metadata import markdown_table, table_metadata
 from mlops_assets.steps.monitored_rows import new_predictions, watched_features, with_slices
 from mlops_assets.steps.monitoring_tables import clock, drift_tables
-from mlops_assets.steps.reference import Say, reference_rows
+from mlops_assets.steps.reference import Warn, reference_rows
 from mlops_assets.steps.result import Check, StepResult
 
 ALARM = "alarm"
@@ -28,9 +28,9 @@ def drift(
     config: MonitoringConfig,
     lake: Warehouse,
     registry: ModelRegistry,
-    say: Say,
+    warn: Warn,
 ) -> StepResult:
-    """One verdict per window, champion and feature. `say` takes a logger's warning.
+    """One verdict per window, champion and feature. `warn` takes a logger's warning.
 
     Raises:
         LakeError, RegistryError: the documents do not fit the tables, or no version is champion.
@@ -49,7 +49,7 @@ def drift(
         after=done,
         version=champion.version,
         features=features,
-        training=lambda: reference_rows(project, documents, champion, model, names, lake, say),
+        training=lambda: reference_rows(project, documents, champion, model, names, lake, warn),
         config=config,
         clock=clock(project),
     )

@@ -20,7 +20,7 @@ from mlops_assets.steps.tables import locate
 
 MOST_ROWS = 100_000
 
-Say = Callable[..., None]
+Warn = Callable[..., None]
 
 
 def reference_rows(
@@ -30,11 +30,11 @@ def reference_rows(
     model: ServedModel,
     names: list[str],
     lake: Warehouse,
-    say: Say,
+    warn: Warn,
 ) -> pl.DataFrame:
     """What new rows are held against, with the champion's own output. Columns: `names`, prediction.
 
-    At most MOST_ROWS, evenly spaced: more move no quantile that a verdict rests on. `say` takes a logger's warning.
+    At most MOST_ROWS, evenly spaced: more move no quantile that a verdict rests on. `warn` takes a logger's warning.
 
     Raises:
         LakeError: the reference dataset is not there and cannot be made, or lacks a column.
@@ -42,7 +42,7 @@ def reference_rows(
     named = _named(documents)
     wanted = list(dict.fromkeys([*names, *model.inputs]))
     rows = (
-        _dataset(project, documents, champion, named, lake, say)
+        _dataset(project, documents, champion, named, lake, warn)
         if named
         else learned_rows(project, documents, champion, wanted, lake)
     )
@@ -80,13 +80,13 @@ def _learned(project: Project, documents: ModelDocuments, champion: ModelVersion
 
 
 def _dataset(
-    project: Project, documents: ModelDocuments, champion: ModelVersion, named: str, lake: Warehouse, say: Say
+    project: Project, documents: ModelDocuments, champion: ModelVersion, named: str, lake: Warehouse, warn: Warn
 ) -> pl.DataFrame:
     path = locate(project, named, lake)
     if not delta.exists(path):
         if resolve_table(project, named) or is_remote(path):
             raise LakeError(f"reference_dataset {named}: there is no Delta table at {path}")
-        say(
+        warn(
             "reference_dataset %s: there is no table yet; version %s's training rows are kept there",
             named,
             champion.version,
