@@ -6,7 +6,7 @@ from typing import Any
 
 from mlops_assets.rules import literals
 from mlops_assets.rules.errors import RuleError
-from mlops_assets.rules.syntax_errors import syntax_error
+from mlops_assets.rules.syntax_errors import PANDAS_METHODS, syntax_error
 from mlops_assets.rules.tokens import MAX_DEPTH, Line, Token, line_of, too_deep
 from mlops_assets.rules.tree import (
     Arithmetic,
@@ -134,7 +134,7 @@ class _Reader:
         owner, name = function.value, self.token(function.attr)
         accessor = self.accessor(owner) if isinstance(owner, ast.Attribute) else None
         if accessor is None or not isinstance(owner, ast.Attribute):
-            hint = _METHODS.get(name.text, "string methods are written .str.contains('…')")
+            hint = PANDAS_METHODS.get(name.text, "string methods are written .str.contains('…')")
             raise RuleError(f"unknown method '{name.text}'", self.line.text, name.start, name.end, hint)
         arguments = tuple(self.read(argument, depth) for argument in node.args)
         return Method(self.read(owner.value, depth), accessor, name.text, arguments, name.start, *self.span(node))
@@ -189,16 +189,6 @@ class _Reader:
         if isinstance(node, ast.Name) and self.token(node.id).kind == "null":
             raise self.error("null in a list", node, "write '… or x is null'")
         return self.read(node, depth)
-
-
-_METHODS = {
-    "isnull": "write 'is null'",
-    "isna": "write 'is null'",
-    "notnull": "write 'is not null'",
-    "notna": "write 'is not null'",
-    "isin": "write 'in [..]'",
-    "between": "write '18 <= age <= 65'",
-}
 
 
 def _bare(token: Token) -> str:

@@ -1,7 +1,17 @@
-"""What Python's parser refuses of a rule, in the rule's own words and places."""
+"""Refusals of a text that is no rule: Python's own in the rule's words and places, and what to write instead."""
 
 from mlops_assets.rules.errors import RuleError
 from mlops_assets.rules.tokens import Line, too_deep
+
+# Methods that pandas has and the rule language says in words.
+PANDAS_METHODS = {
+    "isnull": "write 'is null'",
+    "isna": "write 'is null'",
+    "notnull": "write 'is not null'",
+    "notna": "write 'is not null'",
+    "isin": "write 'in [..]'",
+    "between": "write '18 <= age <= 65'",
+}
 
 
 def syntax_error(line: Line, error: Exception) -> RuleError:
