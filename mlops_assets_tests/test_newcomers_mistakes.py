@@ -245,15 +245,24 @@ def test_what_a_killed_gateway_left_behind_does_not_stand_in_the_way(home: Path)
     assert address(home) is None
 
 
-def test_an_unknown_platform_is_told_with_those_there_are(configs: Path) -> None:
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("MLOPS_PLATFORM", "sprak", "MLOPS_PLATFORM is 'sprak'; this version runs on"),
+        ("MLOPS_HOME", __file__, f"MLOPS_HOME: nothing can be written to {__file__}: a file is in the way; set it to"),
+    ],
+)
+def test_an_environment_that_cannot_work_is_told_when_dagster_loads_the_definitions(
+    configs: Path, variable: str, value: str, sentence: str
+) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import mlops_assets.definitions"],
-        env={**os.environ, "MLOPS_PLATFORM": "sprak", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, variable: value, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "MLOPS_PLATFORM is 'sprak'; this version runs on" in done.stderr.splitlines()[-1]
+    assert sentence in done.stderr.splitlines()[-1]
 
 
 def test_a_machine_without_java_is_told_what_spark_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,22 +12,38 @@ def home() -> Path:
     return _folder("MLOPS_HOME", ".mlops")
 
 
+def possible_home() -> Path:
+    """The home folder; it need not be there, and nothing is written.
+
+    Raises:
+        ConfigError: a file is where the folder, or one around it, would be.
+    """
+    folder = home()
+    if any(each.is_file() for each in (folder, *folder.parents)):
+        raise _unwritable(folder, "a file is in the way")
+    return folder
+
+
 def writable_home() -> Path:
     """The home folder, made where it is not there.
 
     Raises:
         ConfigError: nothing can be written there.
     """
-    from mlops_assets.config.problems import ConfigError, Problem
-
     folder = home()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        message = f"nothing can be written to {folder}: {error.strerror}"
-        raise ConfigError([Problem("MLOPS_HOME", 0, 0, "", message, "set it to a folder of yours")]) from None
+        raise _unwritable(folder, str(error.strerror)) from None
     return folder
+
+
+def _unwritable(folder: Path, reason: str) -> Exception:
+    from mlops_assets.config.problems import ConfigError, Problem
+
+    message = f"nothing can be written to {folder}: {reason}"
+    return ConfigError([Problem("MLOPS_HOME", 0, 0, "", message, "set it to a folder of yours")])
 
 
 def configs_folder() -> Path:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from mlops_assets.config.locations import REMOTE_SCHEMES
 from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.polars import POLARS
-from mlops_assets.lake.sources import REMOTE_SCHEMES
 from mlops_assets.unity_tables import UnityCatalog
 
 

@@ -13,6 +13,7 @@ from glob import glob, has_magic
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlparse
 
+from mlops_assets.config.locations import REMOTE_SCHEMES
 from mlops_assets.lake.errors import LakeError, SourceMissing, nearest
 from mlops_assets.lake.fingerprints import fingerprint
 from mlops_assets.lake.stores import copy, entries
@@ -21,7 +22,6 @@ from mlops_assets.lake.temporary import temporary_folder
 EXTENSIONS = {"csv": (".csv", ".csv.gz"), "parquet": (".parquet",), "json": (".json", ".jsonl", ".ndjson")}
 CHUNK = 1 << 20
 PACKED = ".gz"
-REMOTE_SCHEMES = ("s3", "s3a", "gs", "abfs", "abfss", "az", "adl", "https", "http")
 PRIVATE = ("_", ".")  # begins the names of what a writer has in a folder for itself (`_temporary/…`)
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from mlops_assets.config import home, platform_name
+from mlops_assets.config.environment import possible_home
 from mlops_assets.config.platform import DatabricksConfig
 from mlops_assets.config.platforms import load_platform
 from mlops_assets.registry import ARTIFACTS, ModelRegistry
@@ -53,11 +54,11 @@ def embedded_registry(root: Path | None = None) -> ModelRegistry:
 
 
 def _embedded() -> Mapping[str, object]:
-    return _on_this_machine("embedded", WarehouseResource(home=str(home())))
+    return _on_this_machine("embedded", WarehouseResource(home=str(possible_home())))
 
 
 def _spark() -> Mapping[str, object]:
-    return _on_this_machine("spark", SparkWarehouseResource(home=str(home().absolute())))
+    return _on_this_machine("spark", SparkWarehouseResource(home=str(possible_home())))
 
 
 def _on_this_machine(platform: str, lake: object) -> Mapping[str, object]:

@@ -22,8 +22,10 @@ def syntax_error(line: Line, error: Exception) -> RuleError:
     token = next((token for end, token in zip(line.ends, line.tokens, strict=True) if end > column), None)
     if token is None:
         last = line.tokens[-1]
-        return RuleError(f"a value is missing after '{last.text}'", line.text, last.start, last.end)
+        hint = "a share is a number such as 0.7" if last.text == "%" else ""
+        return RuleError(f"a value is missing after '{last.text}'", line.text, last.start, last.end, hint)
     if "never closed" in error.msg:
-        return RuleError(f"'{token.text}' is never closed", line.text, token.start, token.end)
+        hint = f"add {']' if token.text == '[' else ')'}"
+        return RuleError(f"'{token.text}' is never closed", line.text, token.start, token.end, hint)
     hint = "write 'is not null'" if token.kind in {"keyword", "null"} and "null" in line.text.lower() else ""
     return RuleError(f"'{token.text}' does not belong here", line.text, token.start, token.end, hint)

@@ -19,11 +19,13 @@ _TOKEN = re.compile(
     |(?P<string>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
     |(?P<quoted>`[^`]+`)
     |(?P<name>[^\W0-9]\w*)
-    |(?P<operator><=|>=|==|!=|<>|:=|&&|\|\||\*\*|//|[-+*/%<>()\[\],.=!&|~^:;])""",
+    |(?P<operator><=|>=|==|!=|=<|=>|<>|:=|&&|\|\||\*\*|//|[-+*/%<>()\[\],.=!&|~^:;])""",
     re.X | re.S,
 )
 _OTHER_OPERATORS = {
     "=": "write '=='",
+    "=<": "write '<='",
+    "=>": "write '>='",
     "<>": "write '!='",
     "&&": "write 'and'",
     "||": "write 'or'",
@@ -37,6 +39,15 @@ _OTHER_OPERATORS = {
     "^": "write 'a != b'",
     ":": "lists are [a, b]; ranges are 1 <= x <= 9",
     ";": "one rule is one expression",
+}
+_OTHER_CHARACTERS = {
+    "≥": "write '>='",
+    "≤": "write '<='",
+    "≠": "write '!='",
+    "×": "write '*'",
+    "#": "a rule has no comments: say it in description",
+    **dict.fromkeys("−–—", "write a plain '-'"),
+    **dict.fromkeys("“”„‘’", "type a plain quote"),
 }
 _OTHER_WORDS = {
     "between": "write '18 <= age <= 65'",
@@ -103,7 +114,7 @@ def _unreadable(text: str, position: int) -> RuleError:
     character = text[position]
     if character in "'\"`":
         return RuleError("a quote that is never closed", text, position, hint=f"add {character}")
-    return RuleError(f"unexpected character {character!r}", text, position)
+    return RuleError(f"unexpected character {character!r}", text, position, hint=_OTHER_CHARACTERS.get(character, ""))
 
 
 def _check_order(text: str, found: list[Token]) -> None:
@@ -135,7 +146,9 @@ def _no_operator(text: str, before: Token, token: Token) -> RuleError:
     if before.kind == token.kind == "string":
         hint = "a quote inside a string is written \\'"
     if before.kind == "number" and before.end == token.start:
-        return RuleError(f"'{before.text}{token.text}' is no number", text, before.start, token.end)
+        whole = before.text + token.text
+        hint = f"write {whole.replace('_', '')}" if whole.replace("_", "").isdecimal() else ""
+        return RuleError(f"'{whole}' is no number", text, before.start, token.end, hint)
     return RuleError(f"expected an operator before {token.text}", text, token.start, token.end, hint)
 
 

@@ -12,7 +12,7 @@ import polars as pl
 import yaml
 
 from mlops_assets.config import load_project
-from mlops_assets.config.project import PROJECT_NAME
+from mlops_assets.config.project import NOT_PROJECTS, PROJECT_NAME
 from mlops_assets.scaffold import documents
 from mlops_assets.scaffold.documents import Fields, Plan
 from mlops_assets.scaffold.errors import ScaffoldError
@@ -21,6 +21,7 @@ from mlops_assets.scaffold.roles import Roles, roles_of
 from mlops_assets.scaffold.table import read_table
 
 WIDTH = 110
+LONGEST_NAME = 55  # its endpoints are called <name>-staging, and may have 63
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,7 @@ def write_project(folder: Path, source: Path, *, target: str | None = None, owne
         ScaffoldError: the folder holds a project already or cannot be written, its name cannot be a project's, or the
             source cannot make one.
     """
-    if not PROJECT_NAME.fullmatch(folder.name):
-        problem = f"'{folder.name}' is no project name: letters, digits and underscores, a letter first"
-        raise ScaffoldError(f"{problem}; such as '{re.sub(r'[^A-Za-z0-9]+', '_', folder.name).strip('_') or 'churn'}'")
+    _check_name(folder.name)
     if folder.exists() and any(folder.glob("*.yaml")):
         raise ScaffoldError(f"{folder} holds documents already: remove it, or give the project another name")
     plan = _plan(folder.name, source.absolute(), target, owner)
@@ -52,6 +51,16 @@ def write_project(folder: Path, source: Path, *, target: str | None = None, owne
     except OSError as error:
         raise ScaffoldError(f"nothing can be written to {folder}: {error.strerror}") from error
     return Written(folder, tuple(folder / name for name in texts), tuple(_choices(plan)))
+
+
+def _check_name(name: str) -> None:
+    if not PROJECT_NAME.fullmatch(name):
+        problem = f"'{name}' is no project name: letters, digits and underscores, a letter first"
+        raise ScaffoldError(f"{problem}; such as '{re.sub(r'[^A-Za-z0-9]+', '_', name).strip('_') or 'churn'}'")
+    if name in NOT_PROJECTS:
+        raise ScaffoldError(f"'{name}' is no project name: that folder of the configs holds no project; take another")
+    if len(name) > LONGEST_NAME:
+        raise ScaffoldError(f"the project's name has {len(name)} characters; {LONGEST_NAME} are the most")
 
 
 def _plan(name: str, source: Path, target: str | None, owner: str | None) -> Plan:

@@ -66,7 +66,10 @@ def alarm_check(*, window: str, champion: str, raised: bool, reason: str, since:
 def _drift_check(found: Watched, config: MonitoringConfig) -> Check:
     """Raised while the newest window that is over is in drift and the alarm is on."""
     if not found.windows:
-        reason = "No window that is over holds rows newer than what the champion was trained on."
+        unit = config.window
+        reason = (
+            f"No {unit} that is over holds rows newer than the champion's; rows are judged when their {unit} is over."
+        )
         return alarm_check(window="", champion=found.version, raised=False, reason=reason)
     newest = found.windows[-1]
     shown = ", ".join(_effect(found, newest.window, name) for name in newest.drifted_features[:3])

@@ -74,10 +74,18 @@ def test_documents_that_are_there_are_never_overwritten(tmp_path: Path) -> None:
         write_project(tmp_path / "aircraft", real("planes.csv"), target="seats")
 
 
-def test_a_name_that_no_project_can_have_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(ScaffoldError, match="no project name"):
-        write_project(tmp_path / "my-planes", real("planes.csv"), target="engines")
-    assert not (tmp_path / "my-planes").exists()
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("my-planes", "'my-planes' is no project name: letters.* such as 'my_planes'"),
+        ("platforms", "'platforms' is no project name: that folder of the configs holds no project"),
+        ("p" * 300, "the project's name has 300 characters; 55 are the most"),
+    ],
+)
+def test_a_name_that_no_project_can_have_leaves_nothing_behind(tmp_path: Path, name: str, sentence: str) -> None:
+    with pytest.raises(ScaffoldError, match=sentence):
+        write_project(tmp_path / name, real("planes.csv"), target="engines")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_date_in_another_form_that_is_the_time_becomes_an_instant(tmp_path: Path) -> None:

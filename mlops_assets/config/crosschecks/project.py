@@ -14,6 +14,7 @@ from mlops_assets.config.crosschecks.references import (
     circular_tables,
     training_problems,
     unknown_models,
+    unknown_schemes,
     unknown_tables,
     unknown_transformed,
 )
@@ -59,6 +60,7 @@ def project_problems(project: Project) -> list[Problem]:
     checks: tuple[Iterable[Problem], ...] = (
         *(duplicate_names(what, named) for what, named in _names(project)),
         unknown_tables(project),
+        unknown_schemes(project),
         circular_tables(project),
         unknown_models(project),
         training_problems(project),

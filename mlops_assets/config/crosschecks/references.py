@@ -9,6 +9,7 @@ from mlops_assets.config.data import DataConfig
 from mlops_assets.config.document import Document, FieldPath
 from mlops_assets.config.feature_transforms import OneHotEncode, Scaling
 from mlops_assets.config.features import FeatureConfig
+from mlops_assets.config.locations import unknown_scheme
 from mlops_assets.config.problems import Problem, did_you_mean
 from mlops_assets.config.project import Project
 from mlops_assets.config.tables import (
@@ -44,6 +45,15 @@ def unknown_tables(project: Project) -> Iterator[Problem]:
             hint = did_you_mean(name, known_names(project, name))
             message = f"no document writes a table '{reference}'"
             yield document.problem(path, message, hint or "a path outside the project starts with a scheme, / or ./")
+
+
+def unknown_schemes(project: Project) -> Iterator[Problem]:
+    """Paths outside the project of a scheme that nothing reads."""
+    sources = ((data, "source_path", data.config.source_path) for data in project.data)
+    for document, path, reference in (*sources, *table_references(project)):
+        wrong = unknown_scheme(reference)
+        if wrong and resolve_table(project, reference, document) is None:
+            yield document.problem(path, *wrong)
 
 
 def source_of(project: Project, data: Document[DataConfig]) -> TableRef | None:

@@ -37,7 +37,7 @@ class KindOfFile:
 def yaml_files(folder: Path) -> list[Path]:
     """The YAML files of a folder and the folders in it, sorted; hidden ones and Dagster's own are left
     out."""
-    found = (path for path in folder.rglob("*.y*ml") if path.suffix in (".yaml", ".yml") and path.is_file())
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in (".yaml", ".yml") and path.is_file())
     found = (path for path in found if path.name not in OF_DAGSTER)
     return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
 

@@ -94,6 +94,7 @@ def _problem(detail: ErrorDetails, path: Path, model: type[BaseModel], source: S
     message, hint = _wording(detail, model)
     if kind == "missing":
         hint = _indented_too_far(path, source)
+        message = "required field has no value" if path in source.places else message
     return position.problem(path, message, hint)
 
 

@@ -52,6 +52,7 @@ def compose(text: str) -> Iterator[yaml.Node | None]:
     yield from yaml.compose_all(text, Loader=_Loader)
 
 
+_ESCAPE = "between double quotes \\ begins an escape: write / in paths, or put the text between single quotes"
 _EXPLANATIONS = (
     (
         "mapping values are not allowed",
@@ -64,6 +65,9 @@ _EXPLANATIONS = (
     ("cannot start any token", "a text that starts with @, ` or % needs quotes"),
     ("undefined alias", "no value above is marked with & and this name, and a text that starts with * needs quotes"),
     ("expected alphabetic or numeric character", "a text that starts with * or & needs quotes"),
+    ("hexdecimal number", _ESCAPE),
+    ("unknown escape character", _ESCAPE),
+    ("did not find expected node content", "a value is missing, or a comma too many is there"),
     ("unexpected end of stream", "a quote is not closed"),
     ("did not find expected '-' indicator", "the items of a list start with '- ' in the same column"),
 )

@@ -57,6 +57,14 @@ def test_whole_numbers_as_keys_stay_numbers() -> None:
     [
         ("a: 1\nb: 2\na: 3\n", "x.yaml:3:1: a: this field is given twice; the first stands on line 1"),
         ("a: {b: 1, b: 2}\n", "x.yaml:1:11: a.b: this field is given twice; the first stands on line 1"),
+        (
+            'a: "C:\\Users\\me.csv"\n',
+            "x.yaml:1:9: is no YAML: did not find expected hexdecimal number; between double quotes",
+        ),
+        (
+            "a: [b,,]\n",
+            "x.yaml:1:7: is no YAML: did not find expected node content; a value is missing, or a comma too many",
+        ),
         ("a:\n\tb: 1\n", "x.yaml:2:1: a tab indents this line; indent with spaces"),
         ("a:\n  b: 1\n \tc: 2\n", "x.yaml:3:2: a tab indents this line; indent with spaces"),
         ("- a\n", "x.yaml:1:1: a document is a mapping of fields, 'name: value'"),
