@@ -6,6 +6,8 @@ Some readers answer a column-mapped table with nulls and no error; the protocol 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable
@@ -17,6 +19,21 @@ from mlops_assets.lake.errors import LakeError
 NATIVE = frozenset({"deletionVectors", "timestampNtz", "vacuumProtocolCheck", "variantType", "variantType-preview"})
 CLUSTERED = "clustering"  # Databricks' liquid clustering, a feature that a writer must know
 THROUGH_DELTA_RS = frozenset({"columnMapping", "v2Checkpoint"})
+
+
+class _Table(DeltaTable):
+    """A table whose files have the names that the file system has for them.
+
+    delta-rs says %20 for a folder's space and %C3%BC for ü, and Polars then finds no file (pola-rs/polars#20944).
+    """
+
+    def file_uris(self, *args: Any, **options: Any) -> list[str]:
+        """The addresses of the data files."""
+        quoted = self.table_uri.removeprefix("file://").rstrip("/")
+        found = super().file_uris(*args, **options)
+        if "://" in quoted or quoted == unquote(quoted):
+            return found
+        return [unquote(quoted) + address.removeprefix(quoted) for address in found]
 
 
 def exists(path: str) -> bool:
@@ -35,7 +52,7 @@ def opened(path: str, at: int | None = None) -> DeltaTable:
         LakeError: there is none, or it has a feature that cannot be read, by the feature's name.
     """
     try:
-        table = DeltaTable(path, version=at)
+        table = _Table(path, version=at)
     except TableNotFoundError as error:
         raise LakeError(f"there is no Delta table at {path}") from error
     except DeltaError as error:
