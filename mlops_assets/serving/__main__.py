@@ -180,8 +180,8 @@ def _records(text: bytes) -> list[dict[str, object]]:
     try:
         rows = _parsed(text)
     except ValueError as error:
-        told = f'ROWS is not JSON: {error}; write objects such as {{"age": 31}}, in a list or one per line.'
-        raise click.ClickException(told) from None
+        message = f'ROWS is not JSON: {error}; write {{"age": 31}}, one per line or in a list'
+        raise click.ClickException(message) from None
     for place, row in enumerate(rows):
         if not isinstance(row, dict):
             kind = type(row).__name__
