@@ -180,8 +180,7 @@ def _records(text: bytes) -> list[dict[str, object]]:
     try:
         rows = _parsed(text)
     except ValueError as error:
-        message = f'ROWS is not JSON: {error}; write {{"age": 31}}, one per line or in a list'
-        raise click.ClickException(message) from None
+        raise click.ClickException(f'ROWS is not JSON: {error}; write {{"age": 31}}, one a line or in a list') from None
     for place, row in enumerate(rows):
         if not isinstance(row, dict):
             kind = type(row).__name__
