@@ -149,6 +149,7 @@ def monitoring_document(plan: Plan) -> Fields:
         "monitoring_interval_minutes": 1440,
         "window": _window(plan, sample),
         "min_sample": sample,
+        "model_performance_tracking": {"detectors": ["adwin"]},
         "retraining": {"on": ["drift", "performance"], "cooldown": "1d", "stop_after_refusals": 2},
         "dashboard_name": plan.name,
     }

@@ -137,7 +137,12 @@ def _notes(kind: str, plan: Plan) -> dict[str, list[str]]:
             "promotion_criteria": ["Better than guessing; ask for what your case needs."],
         },
         "deployment": {"tests": ["p95_ms: how long 19 of 20 callers wait at most; ask for what your case needs."]},
-        "monitoring": {"min_sample": ["Rows a window needs before it may raise an alarm."]},
+        "monitoring": {
+            "min_sample": ["Rows a window needs before it may raise an alarm."],
+            "model_performance_tracking": [
+                "A rise of the errors raises the alarm; a bound goes into alert_thresholds."
+            ],
+        },
     }.get(kind, {})
 
 

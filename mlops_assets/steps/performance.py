@@ -16,8 +16,8 @@ from mlops_assets.monitoring.error_stream import keep_errors
 from mlops_assets.monitoring.estimates import ESTIMATES
 from mlops_assets.monitoring.label_drift import LABEL_DRIFT
 from mlops_assets.monitoring.loss_estimates import has_loss_estimate, loss_estimates
-from mlops_assets.monitoring.performance import MetricValue
-from mlops_assets.monitoring.track import Tracked, track
+from mlops_assets.monitoring.performance import MetricValue, WindowPerformance
+from mlops_assets.monitoring.track import DRIFT_METRICS, Tracked, track
 from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.registry.reigns import baseline_version
 from mlops_assets.serving.batch import score
@@ -148,7 +148,7 @@ def performance_check(found: Tracked, champion: ModelVersion | None, config: Mon
         for one in found.breaches
     ]
     broken += [one.sentence for one in found.changes]
-    reason = f"{newest.window}: {'; '.join(broken) or 'within its thresholds'}"
+    reason = f"{newest.window}: {'; '.join(broken) or _calm(newest, config)}"
     reigns = champion is not None and champion.version == newest.version
     if broken and not reigns:
         reason += f", of version {newest.version}, which is champion no more"
@@ -159,6 +159,15 @@ def performance_check(found: Tracked, champion: ModelVersion | None, config: Mon
         reason=reason,
         warns=config.check_severity == "warn",
     )
+
+
+def _calm(newest: WindowPerformance, config: MonitoringConfig) -> str:
+    """What is said of a window that breaks no bound: what was measured, where there is none to break."""
+    tracking = config.model_performance_tracking
+    if set(config.alert_thresholds) - set(DRIFT_METRICS) or (tracking and tracking.detectors):
+        return "within its thresholds"
+    measured = ", ".join(f"{one.name} {one.value:.3f}" for one in newest.metrics if one.value is not None)
+    return f"{measured}; alert_thresholds says of no metric what would be too bad"
 
 
 def _performance_metadata(table: str, found: Tracked, rows: int) -> dict[str, Any]:

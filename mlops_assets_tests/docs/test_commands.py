@@ -17,7 +17,7 @@ EXTRAS = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["op
 GROUPS = {"mlops_assets": main, "mlops_assets.serving": serving, "mlops_assets.training": training}
 # Held by test_component.py, which runs them.
 DG = {("check", "defs"), ("check", "yaml"), ("list", "defs"), ("list", "components"), ("scaffold", "defs"), ("launch",)}
-PLAIN = {"echo", "export", "mkdir", "cat", "source", "docker", "databricks", "git", "psql", "pre-commit"}
+PLAIN = {"echo", "export", "mkdir", "cat", "source", "docker", "databricks", "git", "psql", "pre-commit", "curl"}
 
 
 def lines_of(block: Block) -> list[list[str]]:

@@ -141,3 +141,19 @@ def test_what_a_champion_that_has_gone_was_measured_at_calls_for_no_training(
     check = performance_check(found, ModelVersion("late", champion, "run"), config(check_severity="error"))
     assert (check.passed, check.warns) == (not raised, False)
     assert ("champion no more" in check.description) != raised
+
+
+@pytest.mark.parametrize(
+    ("bounds", "sentence"),
+    [
+        ({"alert_thresholds": {"accuracy": 0.1}}, "within its thresholds"),
+        ({"alert_thresholds": {"feature_drift": 0.1}}, "alert_thresholds says of no metric what would be too bad"),
+    ],
+)
+def test_a_window_is_within_its_thresholds_only_where_a_metric_has_one(
+    table: str, bounds: dict[str, dict[str, float]], sentence: str
+) -> None:
+    found = see(table, predictions("2024-01-01", good=True), **bounds)
+    check = performance_check(found, ModelVersion("late", "1", "run"), config(**bounds))
+    assert check.passed
+    assert sentence in check.description

@@ -110,3 +110,10 @@ def test_the_row_numbers_that_pandas_and_r_write_before_the_first_column_are_lef
     assert "left out: a column has no name in the header" in written.choices
     read = ingest(config, str(file), str(tmp_path / "bronze"), POLARS)
     assert (read.rows, read.columns_ignored) == (40, ("",))
+
+
+def test_a_new_projects_monitor_is_told_of_errors_that_rise(tmp_path: Path) -> None:
+    write_project(tmp_path / "aircraft", real("planes.csv"), target="engines")
+    (monitoring,) = load_project(tmp_path / "aircraft").monitoring
+    assert monitoring.config.model_performance_tracking is not None
+    assert monitoring.config.model_performance_tracking.detectors == ["adwin"]
