@@ -4,6 +4,7 @@ A period's windows lie together: while the period lasts, a file a window, afterw
 lies is read from the log's statistics, and of the files only those that are asked for.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
@@ -12,6 +13,7 @@ from mlops_assets.lake import delta
 from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.maintenance import maintain
 from mlops_assets.lake.sql import quoted
+from mlops_assets.lake.writing import CHECKPOINT
 
 PERIOD = "period"
 FIRST_READ, FURTHER = 2, 4  # windows that are read first, and how many times as many next
@@ -138,15 +140,14 @@ def newest_of(table: str, column: str, version: str) -> int | None:
 def _properties(rows: pl.DataFrame) -> dict[str, str]:
     """Those of a table that nobody follows by its changes: no feed is written."""
     columns = ",".join(name for name in INDEXED if name in rows.columns)
-    return {"delta.checkpointInterval": "10", "delta.dataSkippingStatsColumns": columns}
+    return {"delta.checkpointInterval": str(CHECKPOINT), "delta.dataSkippingStatsColumns": columns}
 
 
 def _fold(table: str) -> None:
     """Put the files of periods that are over together, once they are."""
-    files = delta.files(table)
-    over = files.filter(pl.col(f"partition.{PERIOD}") != pl.col(f"partition.{PERIOD}").max())
-    parts = over.select(pl.col("^partition\\..*$")).to_struct().value_counts(name="files")
-    if (parts["files"] > FEW).any():
+    parts = delta.files(table).select(pl.col(f"partition.{PERIOD}").alias(PERIOD), pl.col("^partition\\..*$"))
+    newest = parts[PERIOD].max()
+    if any(files > FEW and period != newest for (period, *_), files in Counter(parts.iter_rows()).items()):
         maintain(table)
 
 
