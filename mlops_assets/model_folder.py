@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, packages_distributions, ver
 from pathlib import Path
 from typing import Any
 
-from mlops_assets.trusted_types import UntrustedModelError, trusted_types
+from mlops_assets.trusted_types import UntrustedModelError, skops, trusted_types
 
 MODEL_FILE = "model.skops"
 EXAMPLE_FILE, REQUEST_FILE = "input_example.json", "serving_input_example.json"
@@ -54,12 +54,10 @@ def save_model(path: str, mlflow_model: Any, described: Described, **_: object) 
 
 
 def _dump(estimator: Any, file: Path) -> None:
-    from skops.io import dump
-    from skops.io.exceptions import UnsupportedTypeException
-
+    library = skops()
     try:
-        dump(estimator, file)
-    except UnsupportedTypeException as error:
+        library.dump(estimator, file)
+    except library.exceptions.UnsupportedTypeException as error:
         raise UntrustedModelError(
             f"algorithm: {type(estimator[-1]).__name__} cannot be kept in a model file that is safe to load ({error}); "
             "take another estimator"

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mlops_assets.loading import without_garbage_collection
+
 PACKAGES = ("sklearn.", "scipy.sparse.", "scipy.interpolate.", "scipy.spatial.", "mlops_assets.features.")
 NAMES = frozenset(
     {
@@ -43,15 +45,20 @@ class UntrustedModelError(ValueError):
     """A model file holds types outside the allow-list, or trees whose nodes point outside themselves."""
 
 
+def skops() -> Any:
+    """The module skops.io, which imports all of scikit-learn when it is first asked (seconds)."""
+    with without_garbage_collection():
+        import skops.io
+    return skops.io
+
+
 def trusted_types(path: Path | str) -> list[str]:
     """The types of the skops file at `path` that skops does not trust by itself, all of them on the allow-list.
 
     It is what `mlflow.sklearn.log_model(skops_trusted_types=…)` takes. Raises UntrustedModelError naming the
     others.
     """
-    from skops.io import get_untrusted_types
-
-    names: list[str] = get_untrusted_types(file=str(path))
+    names: list[str] = skops().get_untrusted_types(file=str(path))
     refused = [name for name in names if not is_trusted(name)]
     if refused:
         raise UntrustedModelError(
@@ -67,9 +74,7 @@ def load_model_file(path: Path | str) -> Any:
 
     Raises UntrustedModelError naming the types that are not.
     """
-    from skops.io import load
-
-    estimator = load(str(path), trusted=trusted_types(path))
+    estimator = skops().load(str(path), trusted=trusted_types(path))
     for name, problem in _broken_trees(estimator):
         raise UntrustedModelError(f"{path}: a {name} has {problem}; it was not written by scikit-learn.")
     return estimator

@@ -1,16 +1,14 @@
 """The paired bootstrap: how much better one model is than another on the same rows, and how sure that is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_assets.training.evaluation import Outcomes, shape_rows, weighted_value
+from mlops_assets.training.evaluation import Outcomes, weighted_value
 from mlops_assets.training.metrics import LABEL, Metric
-
-Floats = NDArray[np.float64]
-Statistic = Callable[[Floats], float]
+from mlops_assets.training.shapes import SHAPES, Floats, Statistic
 
 
 def paired_gains(
@@ -50,8 +48,8 @@ def statistic(wanted: Metric, found: Outcomes, truth: Any) -> Statistic:
     """The metric as a function of row counts, shape (n,); what does not depend on them is done once."""
     if wanted.function == "roc_auc_score" and found.scores is not None and found.scores.ndim == 1:
         return _signed(wanted, _area_under_roc(truth == _positive(found), found.scores))
-    if wanted.function == "silhouette_score":
-        return _signed(wanted, _mean_silhouette(found))
+    if wanted.function in SHAPES:
+        return _signed(wanted, SHAPES[wanted.function](found))
     losses = row_losses(wanted, found, truth)
     if losses is None:
         return _of_cells(wanted, found, truth) if wanted.of == LABEL else _of_rows(wanted, found, truth)
@@ -71,19 +69,6 @@ def _of_cells(wanted: Metric, found: Outcomes, truth: Any) -> Statistic:
     cells, place = np.unique(row * len(said) + column, return_inverse=True)
     of_cells = _of_rows(wanted, Outcomes(said[cells % len(said)], found.classes), true[cells // len(said)])
     return lambda counts: of_cells(np.bincount(place, counts, len(cells)).astype(np.float64))
-
-
-def _mean_silhouette(found: Outcomes) -> Statistic:
-    """The mean of each row's silhouette among all rows (Rousseeuw 1987), which is computed once; of at most
-    SHAPE_SAMPLE rows, as the metric is.
-    """
-    from sklearn.metrics import silhouette_samples
-
-    rows = shape_rows(found)
-    if not 1 < len(np.unique(found.labels[rows])) < len(rows):
-        return lambda _: float("nan")
-    each = np.asarray(silhouette_samples(found.features[rows], found.labels[rows]), dtype=np.float64)
-    return lambda counts: _dot(counts[rows], each) / counts[rows].sum()
 
 
 def row_losses(wanted: Metric, found: Outcomes, truth: Any) -> Floats | None:

@@ -13,7 +13,9 @@ from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.learnable import SUPERVISED
 from mlops_assets.training.memory import USABLE, free_memory, gigabytes, table_bytes
 
-COPIES = 3  # of the rows: as they are read, joined, and sorted
+# The peak over `table_bytes` while rows are read, joined, sorted and written: measured 3.1 of 1 M rows of 33 columns of
+# numbers, and 2.3 of 12 texts and 8 others.
+COPIES = 3.1
 
 
 def training_frame(
@@ -52,7 +54,7 @@ def training_frame(
 
 def _require_memory(features: pl.LazyFrame, types: Sequence[pl.DataType]) -> None:
     rows, free = int(features.select(pl.len()).collect().item()), free_memory()
-    needed = COPIES * table_bytes(rows, types)
+    needed = int(COPIES * table_bytes(rows, types))
     if needed > free * USABLE:
         raise TrainingError(
             f"feature_columns: {rows:,} rows of {len(types)} columns take about {gigabytes(needed)} while the training "

@@ -26,10 +26,9 @@ def permutation_importance(fitted: Fitted) -> dict[str, float]:
     """
     if fitted.said is None or fitted.config.model_type not in SUPERVISED:
         return {}
-    rows = fitted.held_out
-    rows = rows.gather_every(max(-(-rows.height // ROWS), 1))
-    truth, table = truth_of(rows, fitted.config), model_frame(rows, fitted.inputs)
-    whole = outcomes(fitted.pipeline, table, fitted.config.model_type)
+    step = max(-(-fitted.held_out.height // ROWS), 1)
+    rows, whole = fitted.held_out.gather_every(step), fitted.said.at(slice(None, None, step))
+    truth = truth_of(rows, fitted.config)
     wanted = metric(_score(whole, truth))
     best, _ = value_of(wanted, whole, truth)
     if best is None:

@@ -44,17 +44,10 @@ def key_hashes(frame: pl.DataFrame, keys: Sequence[str], salt: str = "") -> NDAr
     Spark's md5 gives the same. Instants count as microseconds since 1970 in UTC, null as an empty text;
     values are joined by U+001F.
     """
-    texts = frame.select(pl.concat_str([_text(frame[key]) for key in keys], separator="\x1f")).to_series()
-    prefix = hashlib.md5(f"{salt}\x1f".encode(), usedforsecurity=False)
-    digests = b"".join([_digest(prefix, text.encode()) for text in texts.to_list()])
+    parts = [pl.lit(salt), *(_text(frame[key]) for key in keys)]
+    texts = frame.select(pl.concat_str(parts, separator="\x1f").cast(pl.Binary)).to_series()
+    digests = b"".join([hashlib.md5(text, usedforsecurity=False).digest() for text in texts.to_list()])
     return np.frombuffer(digests, dtype=">u8")[::2].astype(np.uint64)
-
-
-def _digest(prefix: Any, text: bytes) -> bytes:
-    """The 16 bytes of the MD5 of what `prefix` has taken and `text`."""
-    whole = prefix.copy()
-    whole.update(text)
-    return bytes(whole.digest())
 
 
 def _text(column: pl.Series) -> pl.Series:
