@@ -16,6 +16,7 @@ _CRON_NAMES = {
     "month": {name: number for number, name in enumerate(_MONTHS, 1)},
     "weekday": {name: number for number, name in enumerate(_WEEKDAYS)},
 }
+_LENGTHS = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}  # days of the months that have no 31
 _CRON_MACROS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
 _CRON_ITEM = re.compile(r"(?:\*|(?P<low>\w+)(?:-(?P<high>\w+))?)(?:/(?P<step>\d+))?", re.ASCII)
 
@@ -35,6 +36,12 @@ def _cron_item_fits(item: str, name: str, first: int, last: int) -> bool:
     return inside and bounds == sorted(bound for bound in bounds if bound is not None)
 
 
+def _comes(day: str, months: str) -> bool:
+    """Whether one of the months has such a day; whatever is no plain number may."""
+    numbers = [_cron_number(month, "month") for month in months.split(",")]
+    return not day.isdigit() or any(month is None or int(day) <= _LENGTHS.get(month, 31) for month in numbers)
+
+
 def check_cron(text: str) -> str:
     """Passes a cron line of five fields (minute hour day month weekday) or a macro such as `@daily`."""
     if text in _CRON_MACROS:
@@ -48,6 +55,9 @@ def check_cron(text: str) -> str:
     for part, (name, first, last) in zip(parts, _CRON_FIELDS, strict=True):
         if not all(_cron_item_fits(item, name, first, last) for item in part.split(",")):
             raise refuse(f"'{part}' is no {name} of a cron line, which goes from {first} to {last}")
+    day, months, weekday = parts[2:]
+    if weekday == "*" and not _comes(day, months):
+        raise refuse(f"'{text}' never comes: there is no day {day} in month {months}", "'L' is a month's last day")
     return text
 
 

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from pydantic import ValidationError
 from sklearn.metrics import get_scorer_names
@@ -26,7 +28,17 @@ def test_an_unknown_metric_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["0 3 * * *", "*/15 0-6,22 1 JAN-mar mon", "0 0 L * 7", "@daily", "5/10 * * * *", "0 0 * * 1-5/2"]
+    "line",
+    [
+        "0 3 * * *",
+        "*/15 0-6,22 1 JAN-mar mon",
+        "0 0 L * 7",
+        "@daily",
+        "5/10 * * * *",
+        "0 0 * * 1-5/2",
+        "0 0 29 2 *",
+        "0 0 31 4,5 *",
+    ],
 )
 def test_a_cron_line_is_read(line: str) -> None:
     assert check_cron(line) == line
@@ -37,6 +49,12 @@ def test_a_cron_line_is_read(line: str) -> None:
 )
 def test_what_is_no_cron_line_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="cron"):
+        check_cron(line)
+
+
+@pytest.mark.parametrize("line", ["0 6 31 2 *", "0 6 30 feb *", "0 6 31 4,sep *"])
+def test_a_day_that_never_comes_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match=f"'{re.escape(line)}' never comes: there is no day 3"):
         check_cron(line)
 
 
