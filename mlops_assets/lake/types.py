@@ -12,6 +12,8 @@ COLUMN_TYPES: dict[str, pl.DataType] = {
     "datetime": pl.Datetime("us", "UTC"),
 }
 _DAYS = (-719_162, 2_932_896)  # of the years 1 to 9999, from 1970: 20240101 is none of them
+_A_DAY = 86_400_000_000  # microseconds
+_YEARS = {"date": _DAYS, "datetime": (_DAYS[0] * _A_DAY, (_DAYS[1] + 1) * _A_DAY - 1)}
 _DECIMALS = 1e29  # what a decimal of 38 digits, nine of them places, stays below
 _FINER = r"\.\d{9}\d*[1-9]"  # more places than a decimal has
 TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
@@ -37,8 +39,8 @@ def cast(column: str, dtype: pl.DataType, wanted: str, *, format: str | None = N
     if isinstance(dtype, pl.Decimal) and wanted == "int":
         whole = value.cast(target, strict=False)
         return pl.when(whole.cast(dtype, strict=False) == value).then(whole)
-    if dtype.is_integer() and wanted == "date":
-        return pl.when(value.is_between(*_DAYS)).then(value).cast(target, strict=False)
+    if (dtype.is_integer() or dtype.is_float()) and wanted in _YEARS:
+        return pl.when(value.is_between(*_YEARS[wanted])).then(value).cast(target, strict=False)
     return value.cast(target, strict=False)
 
 

@@ -97,6 +97,15 @@ def test_a_decimal_is_exact_or_null() -> None:
     assert finer.select(cast("x", finer.schema["x"], "decimal"))["x"].to_list() == [half, None]
 
 
+@pytest.mark.parametrize("dtype", [pl.Int64(), pl.Float64()], ids=str)
+def test_a_number_is_a_day_or_an_instant_of_the_years_1_to_9999_or_null(dtype: pl.DataType) -> None:
+    frame = pl.DataFrame({"x": [19_723, 20_240_101, 10**18]}, schema={"x": dtype})
+    days = frame.select(cast("x", dtype, "date"))["x"].to_list()
+    instants = frame.select(cast("x", dtype, "datetime"))["x"].to_list()
+    assert days == [date(2024, 1, 1), None, None]
+    assert instants == [datetime(1970, 1, 1, 0, 0, 0, 19_723, UTC), datetime(1970, 1, 1, 0, 0, 20, 240_101, UTC), None]
+
+
 def test_text_is_read_as_declared_or_is_null() -> None:
     frame = pl.DataFrame({"x": ["1", "1.0", "yes", "2024-02-30", "2024-02-29"]})
     assert frame.select(cast("x", pl.String(), "int"))["x"].to_list() == [1, None, None, None, None]
