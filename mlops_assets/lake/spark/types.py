@@ -63,7 +63,7 @@ def spark_schema(schema: pl.Schema) -> "StructType":
     """The Spark types of Polars columns."""
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    return from_arrow_schema(arrow_schema(schema))
+    return from_arrow_schema(pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema)
 
 
 def sql_type(kind: "DataType") -> str:
@@ -80,8 +80,10 @@ def sql_type(kind: "DataType") -> str:
 
 
 def arrow_schema(schema: pl.Schema) -> pa.Schema:
-    """The Arrow types in which columns pass between Polars and Spark."""
-    return pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    """The Arrow types in which columns pass from Polars to Spark, which knows no large lists."""
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    return to_arrow_schema(spark_schema(schema), timezone="UTC")
 
 
 def quoted(name: str) -> Expr:
