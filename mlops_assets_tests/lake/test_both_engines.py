@@ -165,7 +165,17 @@ def test_spark_goes_on_in_the_middle_of_a_version_that_a_killed_run_of_polars_le
     equal(ours, theirs)
 
 
-def test_spark_refuses_a_step_that_does_not_fit_its_column_as_polars_does(spark: Any) -> None:
+def test_spark_refuses_a_step_that_does_not_fit_its_column_or_rows_as_polars_does(
+    both: tuple[Lake, Lake], spark: Any
+) -> None:
+    explode = {"type": "explode", "columns": ["p", "q"]}
+    for lake, engine in zip(both, (POLARS, spark), strict=True):
+        lake.engine = engine
+        lake.write("a.jsonl", '{"p": [1, 2], "q": [1]}\n')
+        with pytest.raises(
+            LakeError, match=r"^step explode: p, q of one row differ in length; make them equal at their"
+        ):
+            lake.load(lake.config(format="json", transformation_steps=[explode]))
     frame = spark.session.createDataFrame([(1, "a", [1])], "id bigint, name string, p array<bigint>")
     unfit: Any = ({"type": "cast", "columns": {"p": "int"}}, r"column 'p' is List\(Int64\); explode it before")
     for step, message in [*STEPS, unfit]:
