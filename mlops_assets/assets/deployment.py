@@ -22,6 +22,7 @@ from mlops_assets.lake.locations import Warehouse
 from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.resources.serving import Serving
 from mlops_assets.serving.endpoint_tests import TestResult
+from mlops_assets.serving.rollout import RolledOut
 from mlops_assets.steps.metadata import numbers
 
 ORDER = ("development", "staging", "production")
@@ -81,16 +82,12 @@ def deployment_asset(
             raise not_deployed(key, done, served)
         with as_failure():
             moved = _promote(registry, chosen, version, served)
-            shown = _address(serving, chosen) if chosen.deployment_type == "serving_endpoint" else {}
-            shown |= graph_figures(chosen, served, lake, registry)
+            shown = {**_address(serving, chosen), **graph_figures(chosen, served, lake, registry)}
         context.log.info("%s: version %s (before: %s)", _where(chosen), served.version, version_before(done, served))
         yield dg.MaterializeResult(
             metadata={
                 **shown,
-                "model": served.name,
-                "version": served.version,
-                "version_before": version_before(done, served),
-                "changed": done.before != (served.name, served.version),
+                **_versions(done, served),
                 "champion_moved": moved,
                 **_figures(results),
             },
@@ -140,7 +137,18 @@ def _checks(config: DeploymentConfig) -> dict[str, str]:
     return {test.type: test.promise for test in config.tests} | rollout
 
 
+def _versions(done: RolledOut, served: ModelVersion) -> dict[str, Any]:
+    return {
+        "model": served.name,
+        "version": served.version,
+        "version_before": version_before(done, served),
+        "changed": done.before != (served.name, served.version),
+    }
+
+
 def _address(serving: Serving, config: DeploymentConfig) -> dict[str, Any]:
+    if config.deployment_type != "serving_endpoint":
+        return {}
     url = f"{serving.url}/serving-endpoints/{config.endpoint_name}/invocations"
     return {"endpoint": config.endpoint_name, "url": dg.MetadataValue.url(url)}
 

@@ -62,8 +62,8 @@ def _log_tables(training: Training) -> None:
     import mlflow
 
     read = [(_dataset(*each), "training") for each in training.tables.items()]
-    beneath = [(_dataset(*each), "features") for each in training.made_of.items() if each[0] not in training.tables]
-    datasets, contexts = zip(*read, *beneath, strict=True) if read or beneath else ((), ())
+    sources = [(_dataset(*each), "features") for each in training.made_of.items() if each[0] not in training.tables]
+    datasets, contexts = zip(*read, *sources, strict=True) if read or sources else ((), ())
     mlflow.log_inputs(list(datasets), list(contexts), [None] * len(datasets))
 
 
