@@ -4,6 +4,9 @@ import re
 
 from mlops_assets.config.base import unique_name
 
+# Columns of gold/predictions, which a key or a time of the same name would lose its values to.
+OF_PREDICTIONS = {"request_id", "time", "version", "prediction", "probability"}
+
 
 def plain_name(column: str) -> str:
     """The name of a column in letters, digits and underscores, no digit first: `mean radius (cm)` is
@@ -15,5 +18,6 @@ def plain_name(column: str) -> str:
 
 def plain_names(columns: list[str]) -> dict[str, str]:
     """Old to new name of the columns that need one; names stay unique."""
-    taken = {name for name in columns if plain_name(name) == name}
-    return {name: unique_name(plain_name(name), taken) for name in columns if name not in taken}
+    kept = {name for name in columns if plain_name(name) == name} - OF_PREDICTIONS
+    taken = kept | OF_PREDICTIONS
+    return {name: unique_name(plain_name(name), taken) for name in columns if name not in kept}

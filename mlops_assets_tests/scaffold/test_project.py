@@ -68,6 +68,13 @@ def test_columns_with_other_letters_get_plain_names_in_silver(tmp_path: Path) ->
     assert set(project.features[0].config.features) == {"mean_radius_cm", "_1st"}
 
 
+def test_a_column_that_is_called_as_one_of_the_predictions_gets_another_name(tmp_path: Path) -> None:
+    rows = "\n".join(f"2024-01-{n % 28 + 1:02}T{n // 28:02}:00:00,{n % 3},{n % 2}" for n in range(80))
+    (tmp_path / "a.csv").write_text(f"time,size,late\n{rows}\n")
+    write_project(tmp_path / "delays", tmp_path / "a.csv", target="late")
+    assert load_project(tmp_path / "delays").features[0].config.timestamp_column == "time_2"
+
+
 def test_documents_that_are_there_are_never_overwritten(tmp_path: Path) -> None:
     write_project(tmp_path / "aircraft", real("planes.csv"), target="engines")
     with pytest.raises(ScaffoldError, match="holds documents already"):
