@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from mlops_assets.features.steps import kind_of
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 def typical_row(rows: pl.DataFrame, columns: Sequence[str]) -> dict[str, Any]:
@@ -24,20 +20,12 @@ def _typical(column: pl.Series) -> Any:
         return None
     match kind_of(column.name, column.dtype):
         case "number":
-            return _middle(present.cast(pl.Float64).to_numpy())
+            return present.cast(pl.Float64).quantile(0.5, interpolation="higher")
         case "datetime":
             return _instant(present.sort()[len(present) // 2])
         case "text":
             return str(present.mode().sort()[0])
     return bool(present.mode().sort()[0])
-
-
-def _middle(values: "NDArray[np.float64]") -> float:
-    """The upper of two middle values, without sorting the others."""
-    import numpy as np
-
-    place = len(values) // 2
-    return float(np.partition(values, place)[place])
 
 
 def _instant(value: Any) -> datetime:
