@@ -9,6 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from mlops_assets.config.base import Duration, Name, StrictModel, check_table_name, format_duration, refuse
 from mlops_assets.config.feature_transforms import Polynomial, TransformSpec
 
+# What the table of predictions says of a row beside its key and its time.
+PREDICTION_COLUMNS = frozenset({"request_id", "time", "version", "prediction", "probability"})
+
 
 def _list_or_mapping(value: Any) -> Any:
     texts = list(value) + list(value.values()) if isinstance(value, dict) else value

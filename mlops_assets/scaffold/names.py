@@ -3,9 +3,7 @@
 import re
 
 from mlops_assets.config.base import unique_name
-
-# Columns of gold/predictions, which a key or a time of the same name would lose its values to.
-OF_PREDICTIONS = {"request_id", "time", "version", "prediction", "probability"}
+from mlops_assets.config.features import PREDICTION_COLUMNS
 
 
 def plain_name(column: str) -> str:
@@ -18,6 +16,6 @@ def plain_name(column: str) -> str:
 
 def plain_names(columns: list[str]) -> dict[str, str]:
     """Old to new name of the columns that need one; names stay unique."""
-    kept = {name for name in columns if plain_name(name) == name} - OF_PREDICTIONS
-    taken = kept | OF_PREDICTIONS
+    kept = {name for name in columns if plain_name(name) == name} - PREDICTION_COLUMNS
+    taken = kept | PREDICTION_COLUMNS
     return {name: unique_name(plain_name(name), taken) for name in columns if name not in kept}

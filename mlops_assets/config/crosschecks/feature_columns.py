@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from mlops_assets.config.crosschecks.references import feature_document_of
 from mlops_assets.config.crosschecks.silver_schema import silver_schema
 from mlops_assets.config.data import HISTORY, DataConfig
 from mlops_assets.config.document import Document
-from mlops_assets.config.features import FeatureConfig, Join
+from mlops_assets.config.features import PREDICTION_COLUMNS, FeatureConfig, Join
 from mlops_assets.config.parsing.source import Path
 from mlops_assets.config.problems import Problem, did_you_mean
 from mlops_assets.config.project import Project
@@ -15,6 +16,7 @@ from mlops_assets.config.tables import resolve_table, writer_of
 
 def feature_problems(project: Project) -> Iterator[Problem]:
     """Keys, times and columns that a feature document takes from tables which are declared not to have them."""
+    trained_on = [feature_document_of(project, training.config.feature_table) for training in project.training]
     for document in project.features:
         config = document.config
         source = columns_of(project, config.source_table, document)
@@ -27,6 +29,8 @@ def feature_problems(project: Project) -> Iterator[Problem]:
             yield from missing(document, f"table '{join.table}'", _right(join, at), right)
             yield from missing(document, "what is joined so far", _left(join, config, at), left)
             left = left | _taken(join, right) if left and right else None
+        if project.deployment and document in trained_on:
+            yield from _in_predictions(document)
         where = f"'{config.source_table}' with its joins" if config.joins else f"'{config.source_table}'"
         yield from missing(document, where, _own(config), left)
 
@@ -52,6 +56,18 @@ def missing(
     for path, column in wanted:
         if known and column and column not in known and not column.startswith("_"):
             yield document.problem(path, f"{where} has no column '{column}'", did_you_mean(column, sorted(known)))
+
+
+def _in_predictions(document: Document[FeatureConfig]) -> Iterator[Problem]:
+    """A column would be lost to that of the same name in the table of predictions, and no label would join."""
+    named = [(("timestamp_column",), document.config.timestamp_column), *_own(document.config)]
+    for path, column in named:
+        if column in PREDICTION_COLUMNS:
+            yield document.problem(
+                path,
+                f"the table of predictions has a column '{column}' of its own",
+                "rename it in the data document (rename_columns)",
+            )
 
 
 def _own(config: FeatureConfig) -> Iterator[tuple[Path, str]]:

@@ -244,6 +244,15 @@ def test_columns_of_features_and_joins_that_are_not_declared_are_refused(
     assert any(problem in line for line in found), found
 
 
+def test_a_key_or_a_feature_that_the_predictions_have_too_is_refused_where_a_model_is_deployed(
+    load: Load, problems: Problems
+) -> None:
+    taken = documents.FEATURES.replace("keys: [id]", "keys: [version]")
+    found = problems({**WHOLE, "features.yaml": taken})
+    assert any("primary_keys.0: the table of predictions has a column 'version' of its own" in line for line in found)
+    assert load({**WHOLE, "features.yaml": taken, "deployment.yaml": None}).deployment == ()
+
+
 @pytest.mark.parametrize(
     ("name", "fields", "start"),
     [
