@@ -3,13 +3,16 @@
 An alarm stops nothing, whatever the severity of its check.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake import delta
 from mlops_assets.lake.locations import Warehouse
+from mlops_assets.monitoring.effects import ROWS_PER_BIN
 from mlops_assets.monitoring.store import BATCH
+from mlops_assets.monitoring.verdict import FeatureDrift
 from mlops_assets.monitoring.watch import Watched, watch
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.serving.model import load_served_model
@@ -53,7 +56,7 @@ def drift(
         config=config,
         clock=clock(project),
     )
-    check = _drift_check(found, config)
+    check = drift_check(found, config)
     return StepResult(_drift_metadata(tables.drift, found), [check], log=check.description)
 
 
@@ -63,7 +66,7 @@ def alarm_check(*, window: str, champion: str, raised: bool, reason: str, since:
     return Check(ALARM, not raised, reason, evidence, warns=warns)
 
 
-def _drift_check(found: Watched, config: MonitoringConfig) -> Check:
+def drift_check(found: Watched, config: MonitoringConfig) -> Check:
     """Raised while the newest window that is over is in drift and the alarm is on."""
     if not found.windows:
         unit = config.window
@@ -78,6 +81,7 @@ def _drift_check(found: Watched, config: MonitoringConfig) -> Check:
         f"{newest.window}: {newest.verdict.replace('_', ' ')}"
         + (f" in {shown}" if shown else "")
         + (f" and {more} more" if more > 0 else "")
+        + (_too_few(found.features[newest.window], config) if newest.verdict == "insufficient_data" else "")
     )
     return alarm_check(
         window=newest.window,
@@ -87,6 +91,11 @@ def _drift_check(found: Watched, config: MonitoringConfig) -> Check:
         since=found.alarm.since or "",
         warns=config.check_severity == "warn" or newest.verdict != "severe",
     )
+
+
+def _too_few(features: Sequence[FeatureDrift], config: MonitoringConfig) -> str:
+    rows = max((one.rows for one in features), default=0)
+    return f": {rows} rows; a verdict takes {config.min_sample} (min_sample) and {ROWS_PER_BIN} a bin of each feature"
 
 
 def _effect(found: Watched, window: str, feature: str) -> str:
