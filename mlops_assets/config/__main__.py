@@ -9,7 +9,7 @@ from mlops_assets.config.problems import shown
 from mlops_assets.config.reference import write_reference
 from mlops_assets.config.schema import write_schemas
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, writable=True, path_type=Path)
 
 
 @click.group()

@@ -117,3 +117,12 @@ def test_text_is_read_as_declared_or_is_null() -> None:
         None,
     ]
     assert frame.select(cast("x", pl.String(), "date"))["x"].to_list()[3:] == [None, date(2024, 2, 29)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text", "value"),
+    [("int", " 12 ", 12), ("float", "\t1.5", 1.5), ("decimal", "0.5 ", Decimal("0.5")), ("string", " a ", " a ")],
+)
+def test_spaces_around_a_text_are_none_of_the_number_that_it_is(wanted: str, text: str, value: object) -> None:
+    frame = pl.DataFrame({"x": [text]})
+    assert frame.select(cast("x", pl.String(), wanted)).item() == value

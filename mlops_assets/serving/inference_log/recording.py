@@ -126,9 +126,9 @@ class InferenceLog:
             spool.append(data)
         except OSError as error:
             kept = data[: spool.end - begun].count(b"\n") if spool else 0
-            self.lost += len(lines) - kept
-            told = "%d requests of %s are not logged (%d so far): %s"
-            log.error(told, len(lines) - kept, table, self.lost, error)
+            missing = len(lines) - kept
+            self.lost += missing
+            log.error("%d requests of %s are not logged (%d so far): %s", missing, table, self.lost, error)
 
     def _keep_writing(self) -> None:
         """Spool what waits, and run the writer, again where it ends before its time."""
