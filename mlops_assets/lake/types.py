@@ -22,9 +22,9 @@ TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
 def cast(column: str, dtype: pl.DataType, wanted: str, *, format: str | None = None) -> pl.Expr:  # noqa: A002
     """`column` as the documents' type `wanted`; a value that cannot be read as it becomes null.
 
-    Spaces around a text that is to be of another type do not count. Dates and times are ISO 8601 or of the given strptime `format`; an instant without a zone is UTC. A number is a date
-    by its days from 1970 and an instant by its microseconds. A decimal has nine places, to which a float is rounded; a
-    text or decimal with more is none.
+    Spaces around a text that is to be of another type do not count. Dates and times are ISO 8601 or of the given
+    strptime `format`; an instant without a zone is UTC. A number is a date by its days from 1970 and an instant by its
+    microseconds. A decimal has nine places, to which a float is rounded; a text or decimal with more is none.
     """
     spaced = dtype == pl.String and wanted != "string"
     value = pl.col(column).str.strip_chars() if spaced else pl.col(column)
