@@ -8,10 +8,10 @@ machine that is too slow for its schedule would have ever more of them to do bef
 import dagster as dg
 
 from mlops_assets.config import Project
+from mlops_assets.config.crosschecks.monitors import LONGEST_MONTH, MINUTES_A_DAY
 from mlops_assets.config.lineage import model_documents
 from mlops_assets.jobs import SCORE, automation_is_on
 
-MINUTES_A_DAY = 1440
 _UNITS = ((MINUTES_A_DAY, "day"), (60, "hour"), (1, "minute"))
 _WAITING = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.QUEUED]
 _STATUS = {"PAUSED": dg.DefaultScheduleStatus.STOPPED, "UNPAUSED": dg.DefaultScheduleStatus.RUNNING}
@@ -102,7 +102,7 @@ def interval(minutes: int) -> str:
     """`every day`, `every 90 minutes`: an interval in words, as the schedule keeps it."""
     if minutes > MINUTES_A_DAY:
         minutes = round(minutes / MINUTES_A_DAY) * MINUTES_A_DAY
-    if minutes > 31 * MINUTES_A_DAY:
+    if minutes > LONGEST_MONTH:
         return "every month"
     size, unit = next((size, unit) for size, unit in _UNITS if minutes % size == 0)
     return f"every {unit}" if minutes == size else f"every {minutes // size} {unit}s"

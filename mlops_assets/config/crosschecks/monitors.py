@@ -50,8 +50,8 @@ def uneven_intervals(document: Document[MonitoringConfig]) -> list[str]:
     days = round(minutes / MINUTES_A_DAY)
     if not document.config.enabled or minutes <= MINUTES_A_DAY or minutes == days * MINUTES_A_DAY <= LONGEST_MONTH:
         return []
-    told = f"every {days} days, counted from the first of each month" if days > 1 else "every day"
-    runs = "on the first of each month" if minutes > LONGEST_MONTH else told
+    by_days = f"every {days} days, counted from the first of each month" if days > 1 else "every day"
+    runs = "on the first of each month" if minutes > LONGEST_MONTH else by_days
     return [
         str(document.problem("monitoring_interval_minutes", f"{minutes} minutes are no schedule's: it runs {runs}"))
     ]

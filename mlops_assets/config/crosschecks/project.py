@@ -120,9 +120,9 @@ def _thresholds_without_metric(document: Document[MonitoringConfig]) -> Iterator
     for name in document.config.alert_thresholds:
         if name not in metrics:
             estimate = name.startswith("estimated_")
-            told = "is an estimate, which is shown and raises no alarm" if estimate else "is not among the metrics"
+            problem = "is an estimate, which is shown and raises no alarm" if estimate else "is not among the metrics"
             hint = "give the metric itself a threshold" if estimate else did_you_mean(name, metrics)
-            yield document.problem(("alert_thresholds", name), f"'{name}' {told}", hint or "add it to metrics")
+            yield document.problem(("alert_thresholds", name), f"'{name}' {problem}", hint or "add it to metrics")
 
 
 def _circular_pipelines(projects: Sequence[Project]) -> Iterator[Problem]:

@@ -93,7 +93,6 @@ class InferenceLog:
         self._counts.take()
         self._bytes += len(body) + len(answer)
         if self._bytes > BUFFER_BYTES:
-            self._bytes = 0
             self._spool()
         if not self._keeper.ident:
             self._keeper.start()
@@ -103,12 +102,14 @@ class InferenceLog:
         self._closing.set()
         if self._keeper.ident:
             self._keeper.join()
+        # Where the writer could not be started at all, the keeper has ended before its time.
+        self._spool()
 
     def _spool(self) -> None:
         """Write what waits, in its order, a write a table."""
         with self._spooling:
             lines: defaultdict[str, list[bytes]] = defaultdict(list)
-            taken = len(self._waiting)
+            self._bytes, taken = 0, len(self._waiting)
             for _ in range(taken):
                 table, request, body, answer = self._waiting.popleft()
                 lines[table].append(request.line(body, answer))
