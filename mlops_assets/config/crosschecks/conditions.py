@@ -11,7 +11,7 @@ from mlops_assets.config.parsing.source import Path
 from mlops_assets.config.problems import Problem
 from mlops_assets.config.training import TrainingConfig
 from mlops_assets.config.transform_steps import Derive, Filter
-from mlops_assets.rules import RuleError, foreign_columns, parse
+from mlops_assets.rules import RuleError, columns, foreign_columns, is_table_level, parse
 
 Text = tuple[Path, str, str]
 
@@ -20,9 +20,16 @@ def condition_problems(document: Document[Any]) -> Iterator[Problem]:
     """What the rule language refuses in a document, at the place of the token in the file."""
     for path, label, text in texts_of(document.config):
         try:
-            parse(text)
+            _parse(text, is_rule=path[0] == "validation_rules")
         except RuleError as error:
             yield rule_problem(document, path, label, error)
+
+
+def _parse(text: str, *, is_rule: bool) -> None:
+    tree = parse(text)
+    if is_rule and not (columns(tree) or foreign_columns(tree) or is_table_level(tree)):
+        message = "this rule reads no column, so its verdict is the same for any data"
+        raise RuleError(message, text, 0, len(text), "compare a column of the table")
 
 
 def foreign_tables(document: Document[Any]) -> Iterator[tuple[Path, str]]:

@@ -7,7 +7,12 @@ import yaml
 
 from mlops_assets.config.alert_channels import SECRET_FIELDS
 from mlops_assets.config.parsing.source import Path, Place, Position
-from mlops_assets.config.parsing.substitution import SubstitutionError, substitute, variables
+from mlops_assets.config.parsing.substitution import (
+    SubstitutionError,
+    substitute,
+    unbraced_reference,
+    variables,
+)
 from mlops_assets.config.parsing.yaml_syntax import core_value
 from mlops_assets.config.problems import Problem
 
@@ -15,6 +20,7 @@ MOST_VALUES = 50_000
 _TEXT_TAG = "tag:yaml.org,2002:str"
 _TAGS = {"", "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "map", "seq"))}
 _CHANNELS: Path = ("alerting", "notification_channels")
+_LOCATIONS = ("path", "table", "tables", "dataset", "volume", "wheel", "host", "url", "uri")  # ends of such fields
 
 
 class ChannelOffError(Exception):
@@ -124,6 +130,7 @@ class Builder:
     def _filled(self, text: str, path: Path, position: Position) -> str:
         if "$" not in text:
             return text
+        self._refuse_unbraced(text, path, position)
         is_secret = path[-4:-2] == _CHANNELS and path[-1] in SECRET_FIELDS
         try:
             filled = substitute(text, self.lookup)
@@ -135,6 +142,13 @@ class Builder:
         if is_secret and not filled:
             raise ChannelOffError(text.strip("${}"), position.line)
         return filled
+
+    def _refuse_unbraced(self, text: str, path: Path, position: Position) -> None:
+        """A path with a `$NAME` would be a folder of that name; elsewhere, as in a pattern, a dollar is itself."""
+        name = unbraced_reference(text)
+        if name and path and str(path[-1]).endswith(_LOCATIONS):
+            message = f"'{name}' has no braces, so it is not replaced by the variable's value"
+            self._refuse(position, path, message, f"write ${{{name[1:]}}}, or ${name} for a dollar and a name")
 
     def _text_start(self, node: yaml.ScalarNode) -> Position:
         """Where the text itself starts: behind the quote, or on the first line of a block."""

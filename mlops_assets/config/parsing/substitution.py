@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 REFERENCE = re.compile(r"\$\{secret:([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)\}")
 _BRACED = re.compile(r"\$\$|\$\{([^{}]*)(\}?)")
+_UNBRACED = re.compile(r"\$[A-Za-z_]\w*")
 _REFERENCE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::(-?)(.*))?", re.DOTALL)
 Lookup = Callable[[str], str | None]
 
@@ -24,6 +25,12 @@ def substitute(text: str, lookup: Lookup) -> str:
     Raises SubstitutionError for an unset variable without default and for what is no variable.
     """
     return _BRACED.sub(lambda found: _value(found, lookup), text)
+
+
+def unbraced_reference(text: str) -> str | None:
+    """The first `$NAME` of the text, which is no reference without its braces; `$$NAME` is a dollar and a word."""
+    found = _UNBRACED.search(_BRACED.sub(" ", text))
+    return found[0] if found else None
 
 
 def _value(found: re.Match[str], lookup: Lookup) -> str:

@@ -49,6 +49,12 @@ def test_a_rule_that_does_not_fit_the_declared_types_is_refused(
     assert message in problem
 
 
+@pytest.mark.parametrize("condition", ["1 == 1", "true", "'a' in ['b']", "current_date() > '2020-01-01'"])
+def test_a_rule_that_reads_no_column_is_refused(problems: Problems, condition: str) -> None:
+    (problem,) = problems({"data.yaml": HEAD + rules(condition)})
+    assert problem.startswith("air/data.yaml:4:28: rule 'r0': this rule reads no column")
+
+
 def test_rules_that_fit_every_declared_type_load(load: Load) -> None:
     fitting = ["id % 2 == 0", "name.str.len() > 1", "price > cost", "day >= '2024-01-01'", "not ok"]
     fitting += ["seen < current_timestamp()", "flights.id > 0", "name in planes.tail", "column_count == 8"]

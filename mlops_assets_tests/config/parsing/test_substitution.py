@@ -83,6 +83,19 @@ def test_the_process_goes_before_the_documents_variables() -> None:
     assert read(text, {"REGION": "there"})[0]["a"] == "there"
 
 
+@pytest.mark.parametrize("text", ["$DATA/raw", "raw/$DATA", "${N}/$DATA/raw"])
+def test_a_variable_without_braces_in_a_path_is_refused(text: str) -> None:
+    _, problems, _ = read(f"a: '^{text}$'\nsource_path: {text}\n", ENVIRONMENT)
+    assert problems == [
+        "x.yaml:2:14: source_path: '$DATA' has no braces, so it is not replaced by the variable's value; "
+        "write ${DATA}, or $$DATA for a dollar and a name"
+    ]
+
+
+def test_a_doubled_dollar_in_a_path_is_one_dollar() -> None:
+    assert read("source_path: raw/$$DATA\n", {}) == ({"source_path": "raw/$DATA"}, [], [])
+
+
 def test_a_plain_value_has_the_type_of_what_is_filled_in() -> None:
     assert read("a: ${N}\nb: '${N}'\nc: ${N:-true}\n", {"N": "7"})[0] == {"a": 7, "b": "7", "c": 7}
 
