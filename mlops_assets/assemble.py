@@ -16,7 +16,7 @@ from mlops_assets.sensors import project_sensors
 
 
 def build_definitions(projects: Sequence[Project], resources: Mapping[str, object]) -> dg.Definitions:
-    """The definitions of `projects` on `resources`; tests give their own of either."""
+    """The complete definitions of `projects`, with `resources` (tests pass their own)."""
     remote = resources.get(RESOURCE)
     layers = remote.layers if isinstance(remote, RemoteSteps) else ()
     return dg.Definitions.merge(
@@ -27,8 +27,9 @@ def build_definitions(projects: Sequence[Project], resources: Mapping[str, objec
 
 
 def project_definitions(projects: Sequence[Project], remote_layers: Sequence[str] = ()) -> dg.Definitions:
-    """The definitions of `projects` without resources or an executor of their own; steps of `remote_layers` run in the
-    workspace of the resource `remote_steps`.
+    """The definitions of `projects` without resources and executor.
+
+    Steps of `remote_layers` run in the Databricks workspace, through the resource `remote_steps`.
     """
     return dg.Definitions.merge(*(_definitions_of(project, projects, remote_layers) for project in projects))
 

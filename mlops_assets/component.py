@@ -17,7 +17,7 @@ from mlops_assets.resources.platforms import resources_for
 from mlops_assets.scaffold import ScaffoldError, write_project
 
 FIRST_DOCUMENT = """\
-# Documents beside this one say the rest: data.yaml, features.yaml, training.yaml, deployment.yaml, monitoring.yaml.
+# The other documents go into this folder: data.yaml, features.yaml, training.yaml, deployment.yaml, monitoring.yaml.
 name: {name}
 owner: {name}
 environment: development
@@ -33,7 +33,7 @@ class ProjectParams(BaseModel):
 
 
 class ProjectScaffolder(Scaffolder[ProjectParams]):
-    """Writes `defs.yaml` and, beside it, the documents of a project on a data file, or its first document."""
+    """Writes `defs.yaml` and a project's documents: all of them from a data file, else only the pipeline document."""
 
     @classmethod
     def get_scaffold_params(cls) -> type[ProjectParams]:
@@ -41,7 +41,7 @@ class ProjectScaffolder(Scaffolder[ProjectParams]):
         return ProjectParams
 
     def scaffold(self, request: ScaffoldRequest[ProjectParams]) -> None:
-        """Write the files. Raises click's UsageError where the source cannot make a project."""
+        """Write the files. Raises click's UsageError if no project can be made from the source."""
         folder, params = Path(request.target_path), request.params
         try:
             if params.source:
@@ -55,7 +55,7 @@ class ProjectScaffolder(Scaffolder[ProjectParams]):
 
 @dg.scaffold_with(ProjectScaffolder)
 class MlopsProject(dg.Component, dg.Model, dg.Resolvable):
-    """A model's whole life, as the documents in a folder say: data, features, training, deployment, monitoring."""
+    """The assets of a folder of documents: data, features, training, deployment and monitoring of a model."""
 
     folder: str = Field(
         default=".", description="Folder of the project's documents, or of several projects, from this file's folder."
@@ -72,5 +72,5 @@ class MlopsProject(dg.Component, dg.Model, dg.Resolvable):
 
 @cache
 def _resources(platform: str | None) -> Mapping[str, object]:
-    """One set for all components of a code location: Dagster takes no two resources of one name."""
+    """The same resources for all components: a code location cannot have two resources of one name."""
     return resources_for(platform)

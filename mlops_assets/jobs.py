@@ -1,6 +1,4 @@
-"""A project's jobs: the whole pipeline; what a new batch of data needs; what an alarm needs; scoring, where a model
-scores by a job of its own.
-"""
+"""A project's jobs: the whole pipeline, monitoring of new data, retraining after an alarm, and separate scoring."""
 
 import os
 from collections.abc import Sequence
@@ -25,32 +23,32 @@ SCORE = "score"
 
 
 def project_jobs(project: Project, keys: Sequence[dg.AssetKey]) -> "list[UnresolvedAssetJobDefinition]":
-    """The jobs of a project whose assets are `keys`; one that would run nothing is left out."""
-    scoring = scored_apart(project, keys)
-    together = [key for key in keys if key not in scoring]
-    learning = [key for key in together if key.path[1] in MODEL_LAYERS or key.path[-1].endswith(TRAINING_SET)]
-    watching = [key for key in together if key.path[1] in DATA_LAYERS and key not in learning]
-    described = project.pipeline.config.description
+    """The jobs of a project whose assets are `keys`; a job without assets is left out."""
+    scoring = scoring_job_keys(project, keys)
+    others = [key for key in keys if key not in scoring]
+    retrained = [key for key in others if key.path[1] in MODEL_LAYERS or key.path[-1].endswith(TRAINING_SET)]
+    monitored = [key for key in others if key.path[1] in DATA_LAYERS and key not in retrained]
+    description = project.pipeline.config.description
     jobs = {
-        "pipeline": (together, f"Everything, from source to monitoring. {described}".strip()),
-        SCORE: (scoring, "Scores new rows with the champion and looks at what it said."),
-        "monitor": (watching, "Takes in what is new, scores it with the champion and looks for drift."),
-        "retrain": (learning, "Trains a challenger, lets it pass the gate and, where it does, promotes it."),
+        "pipeline": (others, f"Everything, from source to monitoring. {description}".strip()),
+        SCORE: (scoring, "Scores new rows with the champion and monitors its predictions."),
+        "monitor": (monitored, "Ingests new data, scores it with the champion and checks for drift."),
+        "retrain": (retrained, "Trains a challenger and, if it passes the gate, promotes it."),
     }
-    wanted = (
+    enabled = (
         {"pipeline", SCORE}
         | ({"monitor"} if project.monitoring else set())
         | ({"retrain"} if project.training else set())
     )
-    return [_job(project, name, *jobs[name]) for name in jobs if name in wanted and jobs[name][0]]
+    return [_job(project, name, *jobs[name]) for name in jobs if name in enabled and jobs[name][0]]
 
 
-def scored_apart(project: Project, keys: Sequence[dg.AssetKey]) -> list[dg.AssetKey]:
-    """Those of the keys that are of a job of their own: predictions of a model that has one, and what watches them."""
-    apart = [documents for documents in model_documents(project) if has_scoring_job(documents)]
-    predictions = [table_key(project, "gold", documents.predictions) for documents in apart]
-    watched = any(documents.monitoring for documents in apart)
-    return [key for key in keys if key in predictions or (watched and key.path[1] == "monitoring")]
+def scoring_job_keys(project: Project, keys: Sequence[dg.AssetKey]) -> list[dg.AssetKey]:
+    """The keys that run in the scoring job instead of the pipeline: predictions, and the monitoring of them."""
+    scored = [documents for documents in model_documents(project) if has_scoring_job(documents)]
+    predictions = [table_key(project, "gold", documents.predictions) for documents in scored]
+    monitored = any(documents.monitoring for documents in scored)
+    return [key for key in keys if key in predictions or (monitored and key.path[1] == "monitoring")]
 
 
 def _job(project: Project, name: str, keys: list[dg.AssetKey], description: str) -> "UnresolvedAssetJobDefinition":
@@ -66,9 +64,7 @@ def _job(project: Project, name: str, keys: list[dg.AssetKey], description: str)
 
 
 def run_tags(project: Project) -> dict[str, str]:
-    """Tags of every run: the pipeline's own, its environment, project and branch, its time limit, and retries of a run
-    whose process died.
-    """
+    """Tags of every run: the pipeline's tags, environment, project, branch, time limit and retries after a crash."""
     pipeline, branch = project.pipeline.config, _branch()
     return {
         **{tag_value(name): tag_value(value) for name, value in pipeline.tags.items()},
@@ -83,16 +79,17 @@ def run_tags(project: Project) -> dict[str, str]:
 
 
 def _branch() -> str:
-    """The branch that is deployed: MLOPS_BRANCH, or what Dagster+ or GitHub say; empty where nobody does."""
+    """The deployed branch, from MLOPS_BRANCH, Dagster+ or GitHub; empty if none of them is set."""
     return next((value for name in BRANCH_VARIABLES if (value := os.environ.get(name))), "")
 
 
 def automation_is_on(project: Project) -> bool:
-    """Whether schedules and sensors are on from the start: never without a schedule, else as it says, and where it says
-    nothing in production only.
+    """Whether schedules and sensors start switched on: as the schedule's `pause_status` says, else in production only.
+
+    Without a schedule nothing starts by itself.
     """
     pipeline = project.pipeline.config
     if pipeline.schedule is None:
         return False
-    usual = "UNPAUSED" if pipeline.environment == "production" else "PAUSED"
-    return (pipeline.schedule.pause_status or usual) == "UNPAUSED"
+    default = "UNPAUSED" if pipeline.environment == "production" else "PAUSED"
+    return (pipeline.schedule.pause_status or default) == "UNPAUSED"

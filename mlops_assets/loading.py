@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_garbage_collection() -> Iterator[None]:
-    """Inside, no garbage is collected: an import makes a million objects that stay, and the searches through them are a
-    third of the time that MLflow takes to load.
+    """Switch garbage collection off inside the block.
+
+    An import creates about a million objects that stay; scanning them takes a third of MLflow's loading time.
     """
     was_on = gc.isenabled()
     gc.disable()

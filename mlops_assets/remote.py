@@ -22,7 +22,7 @@ from mlops_assets.secrets import VARIABLE as SECRET_STORE
 from mlops_assets.steps import data, features, model
 from mlops_assets.steps.errors import USER_ERRORS
 from mlops_assets.steps.result import MetadataValue, StepResult, StepRun
-from mlops_assets.steps.unity import registered
+from mlops_assets.steps.unity import with_catalog_name
 from mlops_assets.unity_tables import UnityCatalog, UnityTables, sql_executor
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run_step(
         run = StepRun(run_id, asked.get("tags", {}), asked.get("chosen", {}))
         engine = _engine(asked.get("engine", "polars"))
         lake = Warehouse(home, engine, tables=asked.get("tables"), catalog=_catalog(asked))
-        return registered(project, step, _found(project, step)(lake, _registry(asked, home), run), lake)
+        return with_catalog_name(project, step, _found(project, step)(lake, _registry(asked, home), run), lake)
 
 
 def _catalog(asked: Mapping[str, Any]) -> UnityCatalog | None:

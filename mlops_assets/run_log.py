@@ -25,25 +25,26 @@ def step_line(context: dg.HookContext) -> None:
 
 def _numbers(events: Sequence[dg.EventLogEntry]) -> Iterator[tuple[str, Any]]:
     for event in events:
-        found = event.asset_materialization
-        for name, value in (found.metadata if found else {}).items():
+        materialization = event.asset_materialization
+        for name, value in (materialization.metadata if materialization else {}).items():
             if name in SHOWN or name.startswith(ROWS):
                 yield name.removeprefix("dagster/"), value.value
 
 
 class RunJsonLines(JsonLines):
-    """A run's events as JSON lines: what every line has, and job, run, step, event; of a materialization and of a
-    check its numbers and texts, of a step's end its seconds.
+    """A run's events as JSON lines with job, run, step and event; materializations and checks add their metadata.
+
+    The end of a step adds its duration in `seconds`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
-        # What Dagster's own handler puts on a record of a run; other records have none.
-        known: Mapping[str, Any] = getattr(record, "dagster_meta", {})
-        event: dg.DagsterEvent | None = known.get("dagster_event")
-        fields = {"job": known.get("job_name"), "run": known.get("run_id"), "step": known.get("step_key")}
+        # Dagster's own handler sets this on the records of a run; other records do not have it.
+        meta: Mapping[str, Any] = getattr(record, "dagster_meta", {})
+        event: dg.DagsterEvent | None = meta.get("dagster_event")
+        fields = {"job": meta.get("job_name"), "run": meta.get("run_id"), "step": meta.get("step_key")}
         record.mlops_fields = {**fields, **(_event(event) if event else {})}
-        record.msg, record.args = known.get("orig_message", record.msg), record.args if not known else ()
+        record.msg, record.args = meta.get("orig_message", record.msg), record.args if not meta else ()
         return super().format(record)
 
 

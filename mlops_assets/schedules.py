@@ -1,8 +1,7 @@
-"""A project's schedules: its pipeline as the document says, its monitor every so many minutes, and scoring where that
-has a job of its own.
+"""A project's schedules: its pipeline, its monitoring, and scoring if it has a separate job.
 
-A tick asks for no run where one of the same job still waits to start: that one will see all there is by then, and a
-machine that is too slow for its schedule would have ever more of them to do before anything else.
+A tick requests no run while another run of the same job is still queued: that run will process all the data there is,
+and on a machine that is too slow for its schedule the queue would grow without end.
 """
 
 import dagster as dg
@@ -18,7 +17,7 @@ _STATUS = {"PAUSED": dg.DefaultScheduleStatus.STOPPED, "UNPAUSED": dg.DefaultSch
 
 
 def project_schedules(project: Project, jobs: list[str]) -> list[dg.ScheduleDefinition]:
-    """`<project>_schedule` where the pipeline has one, `<project>_monitor_schedule` where monitoring is enabled."""
+    """The schedules of the pipeline, of monitoring (if enabled) and of separate scoring jobs."""
     schedules = []
     status = dg.DefaultScheduleStatus.RUNNING if automation_is_on(project) else dg.DefaultScheduleStatus.STOPPED
     schedule = project.pipeline.config.schedule
@@ -40,18 +39,19 @@ def project_schedules(project: Project, jobs: list[str]) -> list[dg.ScheduleDefi
             _schedule(
                 name=f"{project.name}_monitor_schedule",
                 job_name=f"{project.name}_monitor",
-                cron_schedule=every(minutes),
+                cron_schedule=cron_lines(minutes),
                 execution_timezone=schedule.timezone if schedule else "UTC",
                 default_status=status,
-                description=f"Takes in new data and looks for drift, {interval(minutes)}.",
+                description=f"Ingests new data and checks for drift, {interval_text(minutes)}.",
             )
         )
-    return [*schedules, *_scoring(project)]
+    return [*schedules, *_scoring_schedules(project)]
 
 
-def _scoring(project: Project) -> list[dg.ScheduleDefinition]:
-    """`<project>_score_schedule`, with the model's name where there are several, for deployments of type job that have
-    one; on unless it says otherwise, because they are in production.
+def _scoring_schedules(project: Project) -> list[dg.ScheduleDefinition]:
+    """`<project>_score_schedule` for each deployment of type `job` with a schedule; on unless it is paused.
+
+    In a project of several models the name contains the model's.
     """
     return [
         _schedule(
@@ -87,19 +87,19 @@ def _schedule(
     )
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         waiting = context.instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_WAITING))
-        # A run of some of the assets only does not stand in for the job.
-        whole = [run for run in waiting if run.asset_selection is None]
-        if whole:
+        # A run of only some assets does not replace a run of the job.
+        complete = [run for run in waiting if run.asset_selection is None]
+        if complete:
             return dg.SkipReason(
-                f"Run {whole[0].run_id[:8]} of {job_name} still waits to start: it will see what is new."
+                f"Run {complete[0].run_id[:8]} of {job_name} is still queued and will process the new data."
             )
         return dg.RunRequest()
 
     return tick
 
 
-def interval(minutes: int) -> str:
-    """`every day`, `every 90 minutes`: an interval in words, as the schedule keeps it."""
+def interval_text(minutes: int) -> str:
+    """The interval that the schedule keeps, in words: `every day`, `every 90 minutes`."""
     if minutes > MINUTES_A_DAY:
         minutes = round(minutes / MINUTES_A_DAY) * MINUTES_A_DAY
     if minutes > LONGEST_MONTH:
@@ -108,8 +108,8 @@ def interval(minutes: int) -> str:
     return f"every {unit}" if minutes == size else f"every {minutes // size} {unit}s"
 
 
-def every(minutes: int) -> str | list[str]:
-    """The cron lines of an interval, counted from midnight; whole days are counted from the first of the month."""
+def cron_lines(minutes: int) -> str | list[str]:
+    """The cron lines of an interval, counted from midnight; days are counted from the first of the month."""
     if minutes >= MINUTES_A_DAY:
         days = round(minutes / MINUTES_A_DAY)
         return "0 0 * * *" if days == 1 else f"0 0 */{days} * *"

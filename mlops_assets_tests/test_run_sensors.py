@@ -127,7 +127,7 @@ def test_a_mail_server_that_is_down_is_tried_at_later_ticks_and_says_so(
     run(instance, "flights_monitor", error="no space")
     monkeypatch.setenv("SMTP_URL", "smtp://127.0.0.1:9")
     down = tick(sensor, instance, cursor)
-    assert "could not be told of" in str(down.skip_message)
+    assert "could not be sent" in str(down.skip_message)
     with servers.mail_server() as mailbox:
         monkeypatch.setenv("SMTP_URL", mailbox.url)
         up = tick(sensor, instance, down.cursor)
@@ -148,5 +148,5 @@ def test_a_mail_that_no_server_takes_is_given_up_and_those_behind_it_go_on(
     for _ in range(6):
         data = tick(sensor, instance, cursor)
         cursor, _ = data.cursor, said.append(str(data.skip_message))
-    assert ["given up" in sentence for sentence in said] == [False] * 4 + [True, False]
+    assert ["Giving up" in sentence for sentence in said] == [False] * 4 + [True, False]
     assert "set SMTP_URL" in said[0]

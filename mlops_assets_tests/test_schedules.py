@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from mlops_assets.config import load_project
-from mlops_assets.schedules import every, interval, project_schedules
+from mlops_assets.schedules import cron_lines, interval_text, project_schedules
 
 FLIGHTS = load_project(Path(__file__).parents[1] / "configs" / "flights")
 WORDS = [
@@ -27,17 +27,17 @@ WAITING, STARTED = dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED
     ],
 )
 def test_an_interval_becomes_cron_lines_from_midnight(minutes: int, cron: str | list[str]) -> None:
-    assert every(minutes) == cron
+    assert cron_lines(minutes) == cron
 
 
 def test_an_interval_that_does_not_divide_the_hour_is_a_line_for_each_time_of_day() -> None:
-    assert every(45)[:3] == ["0 0 * * *", "45 0 * * *", "30 1 * * *"]
-    assert len(every(45)) == 32
+    assert cron_lines(45)[:3] == ["0 0 * * *", "45 0 * * *", "30 1 * * *"]
+    assert len(cron_lines(45)) == 32
 
 
 @pytest.mark.parametrize(("minutes", "words"), WORDS)
 def test_an_interval_is_said_in_the_largest_unit_that_fits(minutes: int, words: str) -> None:
-    assert interval(minutes) == words
+    assert interval_text(minutes) == words
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""Alerts as an asset: each alarm, and its end, is sent once to every channel.
+"""Alerts as an asset: each alarm, and its recovery, is sent once to every channel.
 
-A channel that is down fails nothing: the check `delivered` names it, and the next run tries it again.
+A channel that is down does not fail the asset: the check `delivered` names it, and the next run tries again.
 """
 
 import os
@@ -10,11 +10,11 @@ from typing import Any
 
 import dagster as dg
 
+from mlops_assets.assets.dagster_events import dagster_events
 from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.gate_record import refusals_in_a_row
 from mlops_assets.assets.keys import Materialized, model_key, monitoring_key, shared
 from mlops_assets.assets.launchpad import launch_config, with_launch_config
-from mlops_assets.assets.reported import reported
 from mlops_assets.config import MonitoringConfig, Project
 from mlops_assets.config.alert_channels import Channel
 from mlops_assets.config.lineage import ModelDocuments
@@ -59,9 +59,9 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
             for what in ("drift", "performance", *(["quality"] if watches_quality(document.config) else []))
         ],
         check_specs=[
-            dg.AssetCheckSpec(DELIVERED, asset=key, description="Every channel took the alerts that were due.")
+            dg.AssetCheckSpec(DELIVERED, asset=key, description="Every channel accepted the alerts that were due.")
         ],
-        description="Alarms and their ends, sent once to each channel of the document.",
+        description="Alarms and recoveries, sent once to each channel of the document.",
         **shared(project, "monitoring", ["delta", "monitoring"]),
     )
     def alerts(
@@ -76,17 +76,17 @@ def alerts_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefini
         with as_failure():
             now = _standing(project, documents, chosen, registry.require_champion(documents.model), lake, refused)
             at = datetime.now(UTC)
-            log = _sent(context, project, chosen, now, lake, at)
-        done = StepResult(
+            log = _send_alerts(context, project, chosen, now, lake, at)
+        result = StepResult(
             _metadata(lake.table(project.name, "monitoring", "alerts"), log, now, at),
-            [_delivered(log, [channel_name(each) for each in _channels(chosen)])],
+            [_delivery_check(log, [channel_name(each) for each in _channels(chosen)])],
         )
-        yield from reported(context, project, key, lake, done)
+        yield from dagster_events(context, project, key, lake, result)
 
     return alerts
 
 
-def _sent(
+def _send_alerts(
     context: dg.AssetExecutionContext,
     project: Project,
     config: MonitoringConfig,
@@ -94,7 +94,7 @@ def _sent(
     lake: Warehouse,
     at: datetime,
 ) -> Sequence[Entry]:
-    """The log of alerts, after each channel was sent what it is due."""
+    """Send each channel the messages that are due; returns the log of alerts."""
     channels = {channel_name(each): each for each in _channels(config)}
 
     def send(name: str, message: Message) -> Delivery:
@@ -136,11 +136,11 @@ def _channels(config: MonitoringConfig) -> Sequence[Channel]:
     return apart(config.alerting.notification_channels) if config.alerting else []
 
 
-def _delivered(log: Sequence[Entry], channels: Sequence[str]) -> Check:
+def _delivery_check(log: Sequence[Entry], channels: Sequence[str]) -> Check:
     down = {entry.channel: entry.error for entry in log if entry.state == FAILED and entry.channel in channels}
     reason = "; ".join(f"{channel}: {error}" for channel, error in down.items())
-    described = reason or (f"{len(channels)} channels" if channels else "no channel: alerts are recorded only")
-    return Check(DELIVERED, not down, described, {"down": list(down)}, warns=True)
+    description = reason or (f"{len(channels)} channels" if channels else "no channel: alerts are recorded only")
+    return Check(DELIVERED, not down, description, {"down": list(down)}, warns=True)
 
 
 def _metadata(table: str, log: Sequence[Entry], now: Standing, at: datetime) -> dict[str, Any]:

@@ -40,7 +40,7 @@ MOST_ALERTS = 60
 
 
 def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
-    """`dashboard.html` beside the monitoring tables."""
+    """`dashboard.html` in the folder of the monitoring tables."""
     document = documents.monitoring
     assert document is not None
     config = document.config
@@ -62,24 +62,24 @@ def dashboard_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDef
             versions = registry.versions(documents.model)
             data = dashboard_data(project, documents, config, lake, champion, versions)
         file.parent.mkdir(parents=True, exist_ok=True)
-        # A reader never sees half a page.
-        fresh = file.with_suffix(".new")
-        fresh.write_text(render(data), encoding="utf-8")
-        fresh.replace(file)
+        # Replaced in one step, so that nobody reads a partial page.
+        unfinished = file.with_suffix(".new")
+        unfinished.write_text(render(data), encoding="utf-8")
+        unfinished.replace(file)
         return dg.MaterializeResult(
             metadata={
                 "page": dg.MetadataValue.url(file.as_uri()),
                 "windows": len(data.windows),
                 "bytes": file.stat().st_size,
-                **_in_workspace(project, data.title, lake),
+                **_published_in_workspace(project, data.title, lake),
             }
         )
 
     return dashboard
 
 
-def _in_workspace(project: Project, title: str, lake: Warehouse) -> dict[str, dg.MetadataValue]:
-    """The address of the same numbers as a dashboard of the workspace, where the platform has one."""
+def _published_in_workspace(project: Project, title: str, lake: Warehouse) -> dict[str, dg.MetadataValue]:
+    """Publish the same numbers as a Databricks dashboard, if the platform has them; returns its address as metadata."""
     if lake.catalog is None or lake.catalog.publish is None:
         return {}
     schema = lake.catalog.tables.schema_in(project.pipeline.config.environment)
@@ -99,8 +99,8 @@ def dashboard_data(
     """What the page shows, read from the monitor's tables and the registry."""
     tables, time = drift_tables(project, lake), clock(project)
     drift = verdicts(tables, MOST_WINDOWS, config, time)
-    measured = performance_table(project, config, lake)
-    performance = last_windows(measured, MOST_WINDOWS, config.window)
+    metrics_table = performance_table(project, config, lake)
+    performance = last_windows(metrics_table, MOST_WINDOWS, config.window)
     windows = sorted({*drift, *(performance["window"].to_list() if performance.height else [])})
     metric = next(iter(model_metrics(config)), "roc_auc")
     tracking = config.model_performance_tracking
@@ -111,19 +111,19 @@ def dashboard_data(
         metric=metric,
         drift=drift,
         distributions=_distributions(tables, drift, config),
-        performance=_role(performance, CHAMPION),
-        baseline=_role(performance, BASELINE),
+        performance=_of_role(performance, CHAMPION),
+        baseline=_of_role(performance, BASELINE),
         retrainings=[_retraining(version) for version in versions if version.window],
         threshold=config.alert_thresholds.get(metric, config.alert_thresholds.get(f"model_{metric}")),
         alerts=announcements(read_log(lake.table(project.name, "monitoring", "alerts"), documents.model)),
         quality=last_quality(quality_table(project, lake), MOST_WINDOWS, config.window),
-        changes=changes(measured, champion.version, tracking.detectors if tracking else [], config.window),
+        changes=changes(metrics_table, champion.version, tracking.detectors if tracking else [], config.window),
         alarm=history(tables, champion.version, config, time).alarm,
     )
 
 
 def announcements(log: Sequence[Entry]) -> list[Announcement]:
-    """The log's alerts, oldest first, each with what came of it in every channel."""
+    """The log's alerts, oldest first, each with its delivery state by channel."""
     found = {entry.id: entry for entry in log}
     delivered = {
         name: {entry.channel: _state(entry) for entry in log if entry.id == name and entry.channel} for name in found
@@ -138,7 +138,7 @@ def _state(entry: Entry) -> str:
     return f"{entry.state}: {entry.error}" if entry.error else entry.state
 
 
-def _role(performance: pl.DataFrame, role: str) -> list[WindowPerformance]:
+def _of_role(performance: pl.DataFrame, role: str) -> list[WindowPerformance]:
     if performance.is_empty():
         return []
     return performance_from_frame(performance.filter(pl.col("role") == role).drop("role"))
@@ -157,10 +157,10 @@ def _distributions(
     for one in worst:
         feature, part = split_name(one.feature)
         if part in current and len(shown) < MOST_DISTRIBUTIONS:
-            found = distribution(
+            drawn = distribution(
                 feature, newest, reference[part], current[part], masked=feature in config.sensitive_features
             )
-            shown.append(replace(found, feature=one.feature))
+            shown.append(replace(drawn, feature=one.feature))
     return shown
 
 

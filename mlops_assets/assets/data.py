@@ -1,6 +1,4 @@
-"""Data documents as assets: the example's source files (where a document names one), bronze, and silver with its
-quarantine.
-"""
+"""Data documents as assets: packaged example files (if the document names any), bronze, silver and its quarantine."""
 
 from collections.abc import Iterator
 
@@ -8,11 +6,11 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.assets.column_lineage import silver_lineage, with_lineage
+from mlops_assets.assets.dagster_events import dagster_events
 from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import Materialized, shared, table_key
 from mlops_assets.assets.launchpad import launch_config, with_launch_config
 from mlops_assets.assets.partitions import add_partitions, chosen_partitions, partitions_of
-from mlops_assets.assets.reported import reported
 from mlops_assets.assets.rule_checks import rule_check_specs
 from mlops_assets.assets.table_checks import table_check_specs
 from mlops_assets.config import DataConfig, Document, Project
@@ -32,7 +30,7 @@ def data_assets(project: Project, document: Document[DataConfig]) -> list[dg.Ass
 
 
 def source_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsDefinition:
-    """Source files of the packaged example, each written once."""
+    """The source files of a packaged example, each written once."""
     sample = document.config.sample
     assert sample is not None
     through = Field(default=sample.through, description="Last month (YYYY-MM) or day whose rows land.")
@@ -40,7 +38,7 @@ def source_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
 
     @dg.asset(
         key=table_key(project, "source", document.name),
-        description=f"The example data {sample.dataset} that the bronze table reads; nothing is written twice.",
+        description=f"The example data {sample.dataset}, read by the bronze table; each file is written once.",
         **shared(project, "source", ["delta" if document.config.format == "delta" else "file"]),
     )
     def source(
@@ -64,7 +62,7 @@ def source_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
 
 
 def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsDefinition:
-    """The source as it arrived: one row per source row, plus file, time and place of its arrival."""
+    """The source as it arrived: one row per source row, plus its file, ingestion time and row id."""
     config = document.config
     key = table_key(project, "bronze", document.name)
 
@@ -79,15 +77,15 @@ def bronze_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         with as_failure():
-            done = steps.bronze(project, document, lake)
-        add_partitions(context, project, document, done.metadata.get("partitions", ()))
-        yield from reported(context, project, key, lake, done)
+            result = steps.bronze(project, document, lake)
+        add_partitions(context, project, document, result.metadata.get("partitions", ()))
+        yield from dagster_events(context, project, key, lake, result)
 
     return bronze
 
 
 def _upstream(project: Project, document: Document[DataConfig]) -> list[dg.AssetKey]:
-    """The example data of a document, or the other document's table that it reads."""
+    """The assets a bronze table depends on: the example data, or the table of the document that it reads."""
     if document.config.sample:
         return [table_key(project, "source", document.name)]
     ref = source_of(project, document)
@@ -95,8 +93,9 @@ def _upstream(project: Project, document: Document[DataConfig]) -> list[dg.Asset
 
 
 def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsDefinition:
-    """Bronze in declared types, transformed, validated, merged on key; rows that break an error rule go to the
-    quarantine.
+    """Bronze rows in declared types, transformed, validated and merged by key.
+
+    Rows that break an error rule go to the quarantine.
     """
     key = table_key(project, "silver", document.name)
     others = rule_tables(project, document)
@@ -111,7 +110,7 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         check_specs=[*rule_check_specs(key, document.config), *table_check_specs(key, document)],
         freshness_policy=_freshness(document.config),
         partitions_def=partitions_of(project, document),
-        description=document.config.description or _rows_of(document.config),
+        description=document.config.description or _default_description(document.config),
         metadata={
             "destination_path": document.config.destination_path,
         },
@@ -125,17 +124,19 @@ def silver_asset(project: Project, document: Document[DataConfig]) -> dg.AssetsD
         chosen = with_launch_config(document.config, config)
         with as_failure():
             run = StepRun(context.run.run_id, partitions=chosen_partitions(context))
-            done = steps.silver(project, document, chosen, lake, run)
-            if not done.blocked:
+            result = steps.silver(project, document, chosen, lake, run)
+            if not result.blocked:
                 tables = tables_of(lake, project, document.name)
-                done = with_lineage(done, silver_lineage(chosen, table_key(project, "bronze", document.name), tables))
-        yield from reported(context, project, key, lake, done)
+                result = with_lineage(
+                    result, silver_lineage(chosen, table_key(project, "bronze", document.name), tables)
+                )
+        yield from dagster_events(context, project, key, lake, result)
 
     return silver
 
 
-def _rows_of(config: DataConfig) -> str:
-    return f"Rows of {config.source_path} after steps and rules; those that break an error rule wait in the quarantine."
+def _default_description(config: DataConfig) -> str:
+    return f"Rows of {config.source_path} after steps and rules; rows that break an error rule are in the quarantine."
 
 
 def _freshness(config: DataConfig) -> dg.FreshnessPolicy | None:

@@ -1,8 +1,8 @@
-"""Deployment documents as assets: an environment each, in the order development, staging, production.
+"""Deployment documents as assets: one per environment, in the order development, staging, production.
 
-An asset makes its endpoint serve the approved version and asks it over HTTP; what an endpoint serves is what its asset
-says. Where a test or a criterion of the rollout fails, the endpoint serves what it served before, and the asset is red
-with the evidence. The alias `champion` moves last, when production's tests have passed.
+An asset makes its endpoint serve the approved version and tests it over HTTP. If a test or a criterion of the rollout
+fails, the endpoint goes back to the previous version, and the asset fails with the evidence. The alias `champion` moves
+last, after production's tests have passed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,14 @@ from mlops_assets.assets.keys import Materialized, deployment_key, model_key, sh
 from mlops_assets.assets.launchpad import launch_config, with_launch_config
 from mlops_assets.assets.promoters import require_promoter
 from mlops_assets.assets.rollouts import SCORES, Deployment, graph_figures
-from mlops_assets.assets.verdicts import ROLLOUT, check_of, is_watched, not_deployed, version_before, watched
+from mlops_assets.assets.verdicts import (
+    ROLLOUT,
+    check_of,
+    has_rollout_check,
+    not_deployed,
+    rollout_results,
+    version_before,
+)
 from mlops_assets.config import DeploymentConfig, Document, Project
 from mlops_assets.config.lineage import training_set_name
 from mlops_assets.lake.locations import Warehouse
@@ -29,7 +36,7 @@ ORDER = ("development", "staging", "production")
 
 
 def deployment_assets(project: Project) -> list[dg.AssetsDefinition]:
-    """The environments' assets; each starts only when the one before has passed its tests."""
+    """One asset per environment; each runs only after the previous environment has passed its tests."""
     documents = sorted(project.deployment, key=lambda document: ORDER.index(document.config.environment))
     return [
         deployment_asset(project, document, [other for other in documents[:place] if _same_model(other, document)])
@@ -56,9 +63,9 @@ def deployment_asset(
         deps=[upstream, table_key(project, "gold", training_set_name(project, config.model_name))],
         check_specs=[
             dg.AssetCheckSpec(name, asset=key, blocking=True, description=meaning)
-            for name, meaning in _checks(config).items()
+            for name, meaning in _check_descriptions(config).items()
         ],
-        description=f"{config.model_name} in {config.environment}, {_where(config)}.",
+        description=f"{config.model_name} in {config.environment}, {_target_name(config)}.",
         # One writer per endpoint, where the instance limits pools.
         **shared(project, "deployment", ["mlflow", config.environment], config.tags, config.endpoint_name),
     )
@@ -73,22 +80,24 @@ def deployment_asset(
         require_promoter(chosen, context.run.tags)
         with as_failure():
             serving.require(chosen)
-            version, served = _to_serve(registry, chosen)
-            done = Deployment(project, chosen, lake, registry, serving).roll_out(served)
-        results = [*done.tests, *watched(chosen, done)]
+            version, served = _versions_to_serve(registry, chosen)
+            rollout = Deployment(project, chosen, lake, registry, serving).roll_out(served)
+        results = [*rollout.tests, *rollout_results(chosen, rollout)]
         checks = [check_of(key, result) for result in results]
-        if not done.passed:
+        if not rollout.passed:
             yield from checks
-            raise not_deployed(key, done, served)
+            raise not_deployed(key, rollout, served)
         with as_failure():
-            moved = _promote(registry, chosen, version, served)
-            shown = {**_address(serving, chosen), **graph_figures(chosen, served, lake, registry)}
-        context.log.info("%s: version %s (before: %s)", _where(chosen), served.version, version_before(done, served))
+            champion_moved = _promote(registry, chosen, version, served)
+            metadata = {**_address(serving, chosen), **graph_figures(chosen, served, lake, registry)}
+        context.log.info(
+            "%s: version %s (before: %s)", _target_name(chosen), served.version, version_before(rollout, served)
+        )
         yield dg.MaterializeResult(
             metadata={
-                **shown,
-                **_versions(done, served),
-                "champion_moved": moved,
+                **metadata,
+                **_versions(rollout, served),
+                "champion_moved": champion_moved,
                 **_figures(results),
             },
             check_results=checks,
@@ -97,52 +106,51 @@ def deployment_asset(
     return deployment
 
 
-def _to_serve(registry: ModelRegistry, config: DeploymentConfig) -> tuple[ModelVersion, ModelVersion]:
-    """The approved version, and the copy of it that the environment serves (itself where there is no copy)."""
-    version = approved(registry, config)
+def _versions_to_serve(registry: ModelRegistry, config: DeploymentConfig) -> tuple[ModelVersion, ModelVersion]:
+    """The approved version, and the copy of it that the environment serves (the version itself if there is no copy)."""
+    version = approved_version(registry, config)
     if config.requires_approval:
         registry.require_approval(version, config.environment, config.promoters)
-    there = config.registered_as or registry.name_in(config.environment, version.name)
-    return version, registry.copied(version, there)
+    name = config.registered_as or registry.name_in(config.environment, version.name)
+    return version, registry.copied(version, name)
 
 
 def _figures(results: Sequence[TestResult]) -> dict[str, Any]:
-    """Every figure of the tests, by test and figure."""
+    """The figures of all tests, named `<test>_<figure>`."""
     return {f"{result.name}_{name}": value for result in results for name, value in numbers(result.figures).items()}
 
 
-def approved(registry: ModelRegistry, config: DeploymentConfig) -> ModelVersion:
-    """The version that a document means: `latest` is the newest that has passed its gate, a number or an alias is
-    itself.
+def approved_version(registry: ModelRegistry, config: DeploymentConfig) -> ModelVersion:
+    """The version that a document asks for: a number, an alias, or `latest`, the newest that has passed its gate.
 
     Raises:
-        RegistryError: there is none.
+        RegistryError: there is no such version.
     """
     if config.model_version == "latest":
         return registry.latest_passed(config.model_name)
     return registry.version(config.model_name, config.model_version)
 
 
-def _where(config: DeploymentConfig) -> str:
+def _target_name(config: DeploymentConfig) -> str:
     if config.deployment_type == "serving_endpoint":
         return f"at endpoint {config.endpoint_name}"
     return "for batch scoring"
 
 
-def _checks(config: DeploymentConfig) -> dict[str, str]:
-    """Name and meaning of each blocking check. Batch deployments have no endpoint to ask."""
+def _check_descriptions(config: DeploymentConfig) -> dict[str, str]:
+    """Name and description of each blocking check. Batch deployments have no endpoint to test."""
     if config.deployment_type != "serving_endpoint":
         return {SCORES: "The version gives a prediction for every probed row."}
-    rollout = {ROLLOUT: "The success criteria held at every share."} if is_watched(config) else {}
+    rollout = {ROLLOUT: "The success criteria held at every share."} if has_rollout_check(config) else {}
     return {test.type: test.promise for test in config.tests} | rollout
 
 
-def _versions(done: RolledOut, served: ModelVersion) -> dict[str, Any]:
+def _versions(rollout: RolledOut, served: ModelVersion) -> dict[str, Any]:
     return {
         "model": served.name,
         "version": served.version,
-        "version_before": version_before(done, served),
-        "changed": done.before != (served.name, served.version),
+        "version_before": version_before(rollout, served),
+        "changed": rollout.before != (served.name, served.version),
     }
 
 
@@ -154,8 +162,9 @@ def _address(serving: Serving, config: DeploymentConfig) -> dict[str, Any]:
 
 
 def _promote(registry: ModelRegistry, config: DeploymentConfig, version: ModelVersion, served: ModelVersion) -> bool:
-    """In production the alias `champion` moves to the version that passed, and to the copy that is served where that is
-    another; True where it was elsewhere.
+    """In production, move the alias `champion` to the version that passed (and to the copy of it that is served).
+
+    Returns whether the alias has moved.
     """
     if config.environment != "production":
         return False

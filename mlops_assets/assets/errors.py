@@ -10,7 +10,7 @@ from mlops_assets.steps.errors import USER_ERRORS
 
 @contextmanager
 def as_failure() -> Iterator[None]:
-    """Raise an error that a user can mend as a Failure with its one sentence."""
+    """Turn an error that a user can fix into a Dagster Failure with the same message, which is not retried."""
     try:
         yield
     except USER_ERRORS as error:

@@ -1,4 +1,4 @@
-"""Feature documents as gold tables: keys, time and features as they were known at each row's time."""
+"""Feature documents as gold tables: keys, time, and features as of each row's time."""
 
 from collections.abc import Iterator
 
@@ -6,10 +6,10 @@ import dagster as dg
 from pydantic import Field
 
 from mlops_assets.assets.column_lineage import gold_lineage, with_lineage
+from mlops_assets.assets.dagster_events import dagster_events
 from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import Materialized, dependencies, shared, table_key
 from mlops_assets.assets.launchpad import LaunchConfig
-from mlops_assets.assets.reported import reported
 from mlops_assets.config import Document, FeatureConfig, Project
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.steps import features as steps
@@ -17,7 +17,7 @@ from mlops_assets.steps.features import ONLINE, UNIQUE
 
 
 class FeatureLaunchConfig(LaunchConfig):
-    """What a person may choose when a feature table is built."""
+    """What a person may choose in the Launchpad when a feature table is built."""
 
     full_refresh: bool = Field(default=False, description="Build every row again, not only those of new source rows.")
 
@@ -39,10 +39,10 @@ def feature_asset(project: Project, document: Document[FeatureConfig]) -> dg.Ass
         context: dg.AssetExecutionContext, config: FeatureLaunchConfig, lake: dg.ResourceParam[Warehouse]
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         with as_failure():
-            done = steps.features(project, document, lake, everything=config.full_refresh)
-            if not done.blocked:
-                done = with_lineage(done, gold_lineage(project, document, lake))
-        yield from reported(context, project, key, lake, done)
+            result = steps.features(project, document, lake, everything=config.full_refresh)
+            if not result.blocked:
+                result = with_lineage(result, gold_lineage(project, document, lake))
+        yield from dagster_events(context, project, key, lake, result)
 
     return features
 

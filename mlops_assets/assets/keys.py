@@ -1,4 +1,4 @@
-"""Names that users rely on: asset keys, groups, and the tags and owners that a project's assets share."""
+"""Asset keys and groups (names that users rely on), and the arguments that all assets of a project share."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
@@ -20,7 +20,7 @@ def table_key(project: Project, layer: str, table: str) -> dg.AssetKey:
 
 
 def dependencies(project: Project, references: Sequence[str]) -> list[dg.AssetKey]:
-    """The assets behind the references that are the project's own tables."""
+    """The asset keys of the references that are tables of the project; other references have no asset."""
     found = (resolve_table(project, reference) for reference in references)
     return [table_key(project, ref.layer, ref.table) for ref in found if ref]
 
@@ -41,7 +41,7 @@ def monitoring_key(project: Project, what: str) -> dg.AssetKey:
 
 
 def group(project: Project, layer: str) -> str:
-    """The UI's group of a layer; two projects' layers stay apart."""
+    """The asset group of a layer, `<project>_<layer>`."""
     return f"{project.name}_{layer}"
 
 
@@ -59,8 +59,9 @@ class Shared(TypedDict):
 def shared(
     project: Project, layer: str, kinds: Sequence[str], tags: Mapping[str, str] | None = None, endpoint: str = ""
 ) -> Shared:
-    """The arguments that every asset of a project and layer has in common: group, kinds, owners, tags, retries, and
-    the pool of its writers: those of the project's tables, or those of an `endpoint`.
+    """The arguments shared by the assets of a project and layer: group, kinds, owners, tags, retries and pool.
+
+    The pool limits concurrent writers: of the project's tables or, if given, of the `endpoint`.
     """
     pipeline = project.pipeline.config
     return {
@@ -74,17 +75,17 @@ def shared(
 
 
 def project_pool(project: Project) -> str:
-    """Whoever writes the project's tables; an instance that limits pools lets in one run at a time."""
+    """The pool of all steps that write the project's tables; with a pool limit of 1 they run one at a time."""
     return pool_of("project", project.name)
 
 
 def pool_of(kind: str, name: str) -> str:
-    """A name that Dagster takes for a pool."""
+    """`<kind>_<name>` in the characters that Dagster allows in a pool's name."""
     return f"{kind}_{name}".replace("-", "_")
 
 
 def retry_policy(project: Project) -> dg.RetryPolicy | None:
-    """The pipeline document's retries, with back-off."""
+    """The pipeline document's retries with exponential back-off; None for no retries."""
     attempts = project.pipeline.config.retry_attempts
     if not attempts:
         return None
@@ -92,5 +93,5 @@ def retry_policy(project: Project) -> dg.RetryPolicy | None:
 
 
 def tag_value(text: str) -> str:
-    """The text in the letters and length that Dagster allows in a tag."""
+    """The text in the characters and the length (63) that Dagster allows in a tag; others become `_`."""
     return "".join(letter if letter.isalnum() or letter in "_.-" else "_" for letter in text)[:63]

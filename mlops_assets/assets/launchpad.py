@@ -1,6 +1,6 @@
-"""Run configuration of an asset: a few of its document's fields, with the document's values as defaults.
+"""Run configuration of an asset: some fields of its document, with the document's values as defaults.
 
-What a person changes in the Launchpad holds for one run; the document's own model checks it again.
+A change in the Launchpad applies to one run; it is validated by the document's own model.
 """
 
 from collections.abc import Sequence
@@ -21,19 +21,19 @@ class LaunchConfig(dg.Config):
 
 
 def launch_config(name: str, document: StrictModel, fields: Sequence[str], **extra: Any) -> type[LaunchConfig]:
-    """A config class with the document's `fields` and, as `name=(type, Field(...))`, more of its own."""
+    """A config class with the document's `fields` and further ones given as `name=(type, Field(...))`."""
     own = type(document).model_fields
     plain = document.model_dump(mode="json")
-    taken: dict[str, Any] = {
-        field: (_plain(plain[field]), Field(default=plain[field], description=own[field].description))
+    chosen: dict[str, Any] = {
+        field: (_launchpad_type(plain[field]), Field(default=plain[field], description=own[field].description))
         for field in fields
     }
-    made: type[LaunchConfig] = create_model(name, __base__=LaunchConfig, **taken, **extra)
-    return made
+    config_class: type[LaunchConfig] = create_model(name, __base__=LaunchConfig, **chosen, **extra)
+    return config_class
 
 
-def _plain(value: object) -> Any:
-    """The run configuration's type of a plain value."""
+def _launchpad_type(value: object) -> Any:
+    """The type of a field in the run configuration, from its JSON value in the document."""
     if isinstance(value, dict):
         return dict[str, Any]
     if isinstance(value, list):
@@ -42,10 +42,10 @@ def _plain(value: object) -> Any:
 
 
 def with_launch_config(document: Document, chosen: LaunchConfig) -> Document:
-    """The document with what was chosen in the Launchpad.
+    """The document with the values chosen in the Launchpad.
 
     Raises:
-        dagster.Failure: a chosen value is not one that the document could have.
+        dagster.Failure: a chosen value is not valid in the document.
     """
     try:
         return document.with_fields(chosen.model_dump())

@@ -18,16 +18,16 @@ Table = tuple[dg.AssetKey | None, str, list[str], timedelta | None]
 
 
 def maintenance_job(project: Project, tags: Mapping[str, str]) -> dg.JobDefinition | None:
-    """The job, whose runs have `tags`, or None for a project without tables."""
+    """The maintenance job, whose runs get `tags`; None for a project without tables."""
     if not project.data and not project.features:
         return None
 
     @dg.op(
-        # Of all projects together, no two ops may have one name.
+        # Op names must be unique across all projects.
         name=f"{project.name}_maintain",
         out=dg.Out(dg.Nothing),
         pool=project_pool(project),
-        description="Puts small files together, in Z-order where the document says so; removes old versions' files.",
+        description="Compacts small files, in Z-order if the document asks for it; removes files of old versions.",
     )
     def maintained(
         context: dg.OpExecutionContext, lake: dg.ResourceParam[Warehouse]
@@ -35,17 +35,17 @@ def maintenance_job(project: Project, tags: Mapping[str, str]) -> dg.JobDefiniti
         for key, path, z_order_by, retention in _tables(project, lake):
             if delta.exists(path):
                 with as_failure():
-                    done = maintain(path, z_order_by, retention)
-                context.log.info("%s: %s, %s files removed", path, done.order, done.removed)
+                    report = maintain(path, z_order_by, retention)
+                context.log.info("%s: %s, %s files removed", path, report.order, report.removed)
                 if key:
                     yield dg.AssetObservation(
-                        key, description=f"Maintenance of {path}.", metadata=_metadata(path, done)
+                        key, description=f"Maintenance of {path}.", metadata=_metadata(path, report)
                     )
         yield dg.Output(None)
 
     @dg.job(
         name=f"{project.name}_maintenance",
-        description="Takes care of the project's Delta tables: optimize, Z-order, vacuum.",
+        description="Optimizes, Z-orders and vacuums the project's Delta tables.",
         tags=tags,
         executor_def=dg.in_process_executor,
     )
@@ -56,7 +56,7 @@ def maintenance_job(project: Project, tags: Mapping[str, str]) -> dg.JobDefiniti
 
 
 def _tables(project: Project, lake: Warehouse) -> Iterator[Table]:
-    """Each table's asset, if there is one, path, columns to order by and retention."""
+    """Of each table: its asset key (None if no asset makes it), path, Z-order columns and retention."""
     for data in project.data:
         tables, config = tables_of(lake, project, data.name), data.config
         silver = table_key(project, "silver", data.name)
@@ -66,17 +66,17 @@ def _tables(project: Project, lake: Warehouse) -> Iterator[Table]:
     for features in project.features:
         yield table_key(project, "gold", features.name), lake.table(project.name, "gold", features.name), [], None
     yield table_key(project, "gold", "predictions"), lake.table(project.name, "gold", "predictions"), [], None
-    # The gateway adds a file every few seconds of traffic; no asset makes it.
+    # Written by the gateway, which adds a file every few seconds of traffic, not by an asset.
     yield None, lake.table(project.name, "monitoring", "inference_log"), [], None
 
 
-def _metadata(path: str, done: Maintained) -> dict[str, Any]:
+def _metadata(path: str, report: Maintained) -> dict[str, Any]:
     return {
         "dagster/uri": path,
-        "order": done.order,
-        "files_before": done.before.files,
-        "files": done.after.files,
-        "bytes_before": done.before.size,
-        "bytes": done.after.size,
-        "old_files_removed": done.removed,
+        "order": report.order,
+        "files_before": report.before.files,
+        "files": report.after.files,
+        "bytes_before": report.before.size,
+        "bytes": report.after.size,
+        "old_files_removed": report.removed,
     }

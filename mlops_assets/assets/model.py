@@ -1,7 +1,7 @@
-"""Training documents as assets: the rows to learn from, and the model that was learned from them and judged.
+"""Training documents as assets: the training set, and the model that is trained on it and judged by its gate.
 
-A model that is registered for the same rows, documents and code already is not trained again. What the gate decided
-stands on the version; a refusal is an answer, not a failure, and what is deployed stays.
+A model that is already registered for the same rows, documents and code is not trained again. The gate's decision is
+recorded on the version; a refusal does not fail the asset, and the deployed version stays.
 """
 
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.assets.dagster_events import dagster_events
 from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import Materialized, dependencies, model_key, shared, table_key
 from mlops_assets.assets.launchpad import launch_config, with_launch_config
-from mlops_assets.assets.reported import reported
 from mlops_assets.config import Project
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake.locations import Warehouse
@@ -25,7 +25,7 @@ LAUNCH_FIELDS = ["algorithm", "hyperparameters", "split_method", "split_ratios",
 
 
 def training_set_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
-    """The rows to learn from: features as they were known, the label beside them, null where it has not arrived."""
+    """The training set: point-in-time features and the label, which is null until it arrives."""
     features = documents.features
     config = features.config
     key = table_key(project, "gold", documents.training_set)
@@ -33,15 +33,15 @@ def training_set_asset(project: Project, documents: ModelDocuments) -> dg.Assets
     @dg.asset(
         key=key,
         deps=[table_key(project, "gold", features.name), *dependencies(project, [config.source_table])],
-        description=f"What {documents.model} learns from, '{documents.training.config.target_column}' included.",
+        description=f"Features and label '{documents.training.config.target_column}' for training {documents.model}.",
         **shared(project, "gold", ["delta", "gold"]),
     )
     def training_set(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse]
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         with as_failure():
-            done = steps.training_set(project, documents, lake, StepRun(context.run.run_id, context.run.tags))
-        yield from reported(context, project, key, lake, done)
+            result = steps.training_set(project, documents, lake, StepRun(context.run.run_id, context.run.tags))
+        yield from dagster_events(context, project, key, lake, result)
 
     return training_set
 
@@ -56,7 +56,7 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         LAUNCH_FIELDS,
         again=(
             bool,
-            Field(default=False, description="Train even where the same version is registered already."),
+            Field(default=False, description="Train even if the same version is already registered."),
         ),
     )
 
@@ -71,7 +71,7 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
             )
         ],
         description=f"Versions of {documents.model}: {document.config.model_type} of {document.config.target_column}. "
-        "A new one is compared with the champion.",
+        "Each new version is compared with the champion.",
         **shared(project, "model", ["mlflow", "sklearn"]),
     )
     def model(
@@ -84,7 +84,7 @@ def model_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinit
         run = StepRun(context.run.run_id, context.run.tags)
         with as_failure():
             again = config.again  # type: ignore[attr-defined]
-            done = steps.model(project, documents, chosen, lake, registry, run, again=again)
-        yield from reported(context, project, key, lake, done)
+            result = steps.model(project, documents, chosen, lake, registry, run, again=again)
+        yield from dagster_events(context, project, key, lake, result)
 
     return model

@@ -1,4 +1,4 @@
-"""A data document's partitions as Dagster's."""
+"""The partitions of a data document as Dagster partitions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from mlops_assets.lake.partition import FORMATS
 
 
 def partitions_of(project: Project, document: Document[DataConfig]) -> dg.PartitionsDefinition[str] | None:
-    """The partitions of the runs of a silver table, or None where its document declares none."""
+    """The partitions definition of a silver table; None if its document declares no partitions."""
     parts = document.config.partitions
     if parts is None:
         return None
@@ -26,14 +26,14 @@ def partitions_of(project: Project, document: Document[DataConfig]) -> dg.Partit
         "monthly": dg.MonthlyPartitionsDefinition,
     }
     end = instant(parts.end) if parts.end else None
-    made: dg.PartitionsDefinition[str] = kinds[parts.type](
+    definition: dg.PartitionsDefinition[str] = kinds[parts.type](
         start_date=instant(parts.start or ""), end_date=end, fmt=FORMATS[parts.type], timezone="UTC"
     )
-    return made
+    return definition
 
 
 def chosen_partitions(context: dg.AssetExecutionContext) -> list[str] | None:
-    """The partitions that a run is of, or None."""
+    """The partition keys of the run; None for a run without partitions."""
     chosen = context.has_partition_key or context.has_partition_key_range
     return list(context.partition_keys) if chosen else None
 
@@ -41,12 +41,12 @@ def chosen_partitions(context: dg.AssetExecutionContext) -> list[str] | None:
 def add_partitions(
     context: dg.AssetExecutionContext, project: Project, document: Document[DataConfig], keys: Sequence[str]
 ) -> None:
-    """Tell Dagster of dynamic partitions that rows have arrived for."""
+    """Register the dynamic partitions of newly arrived rows with Dagster."""
     parts = document.config.partitions
     if parts and parts.type == "dynamic" and keys:
         context.instance.add_dynamic_partitions(dynamic_name(project, document), list(keys))
 
 
 def dynamic_name(project: Project, document: Document[DataConfig]) -> str:
-    """The name under which Dagster keeps a table's dynamic partitions."""
+    """The name of a table's dynamic partitions in Dagster."""
     return f"{project.name}_{document.name}"

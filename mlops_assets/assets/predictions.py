@@ -1,13 +1,13 @@
-"""Batch predictions as an asset: every new row of the feature table, scored once by the champion of that moment."""
+"""Batch predictions as an asset: every new row of the feature table, scored once by the current champion."""
 
 from collections.abc import Iterator
 
 import dagster as dg
 
+from mlops_assets.assets.dagster_events import dagster_events
 from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import Materialized, deployment_key, shared, table_key
 from mlops_assets.assets.partitions import chosen_partitions, partitions_of
-from mlops_assets.assets.reported import reported
 from mlops_assets.config import DataConfig, Document, Project
 from mlops_assets.config.lineage import ModelDocuments, source_document
 from mlops_assets.lake.locations import Warehouse
@@ -18,9 +18,11 @@ from mlops_assets.steps.result import StepResult
 
 
 def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefinition:
-    """One row per feature row that the champion had not learned from: its keys, prediction, probability, version,
-    request, time. Partitioned like the table that the features are made from, where that is partitioned by time:
-    the run of a partition scores its rows again, as the champion of that time would have.
+    """One row per feature row that the champion was not trained on: keys, prediction, probability, version, request
+    and time.
+
+    If the features' source is partitioned by time, so are the predictions: a run of a partition scores its rows again,
+    with the champion of that time.
     """
     key = table_key(project, "gold", documents.predictions)
     environments = [document.config.environment for document in documents.deployments]
@@ -33,7 +35,7 @@ def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
             *([deployment_key(project, "production")] if "production" in environments else []),
         ],
         partitions_def=partitions_of(project, source) if source else None,
-        description="New rows scored by the champion. Rows that it was trained on are left out and counted.",
+        description="New rows scored by the champion. Rows it was trained on are skipped and counted.",
         **shared(project, "gold", ["delta", "gold", "mlflow"]),
     )
     def predictions(
@@ -44,16 +46,16 @@ def predictions_asset(project: Project, documents: ModelDocuments) -> dg.AssetsD
         chosen = chosen_partitions(context)
         with as_failure():
             scoring = scoring_of(project, documents, lake, registry)
-            done = scoring.new_rows() if chosen is None else scoring.again(chosen)
-        versions = ", ".join(done.versions)
-        shown = {
+            scored = scoring.new_rows() if chosen is None else scoring.again(chosen)
+        versions = ", ".join(scored.versions)
+        metadata = {
             **table_metadata(scoring.table),
-            "rows_scored": done.rows,
-            "rows_learned_from": done.learned_from,
+            "rows_scored": scored.rows,
+            "rows_learned_from": scored.learned_from,
             "version": versions,
         }
-        step = StepResult(shown, log=f"{done.rows} rows scored by version {versions}")
-        yield from reported(context, project, key, lake, step)
+        step = StepResult(metadata, log=f"{scored.rows} rows scored by version {versions}")
+        yield from dagster_events(context, project, key, lake, step)
 
     return predictions
 
@@ -72,7 +74,7 @@ def scoring_of(project: Project, documents: ModelDocuments, lake: Warehouse, reg
 
 
 def parted_source(project: Project, documents: ModelDocuments) -> Document[DataConfig] | None:
-    """The document whose table the features are made from, where that is partitioned by time."""
+    """The data document of the features' source if that is partitioned by time, else None."""
     found = source_document(project, documents.features)
     parts = found.config.partitions if found else None
     return found if parts is not None and parts.timed else None

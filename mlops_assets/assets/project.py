@@ -14,17 +14,15 @@ from mlops_assets.config.lineage import ModelDocuments, model_documents
 
 
 def project_assets(project: Project) -> list[dg.AssetsDefinition]:
-    """The assets that the project's documents describe."""
+    """All assets of the project's documents."""
     data = [asset for document in project.data for asset in data_assets(project, document)]
     features = [feature_asset(project, document) for document in project.features]
-    models = [asset for documents in model_documents(project) for asset in _model(project, documents)]
+    models = [asset for documents in model_documents(project) for asset in _model_assets(project, documents)]
     return [*data, *features, *models, *deployment_assets(project)]
 
 
-def _model(project: Project, documents: ModelDocuments) -> list[dg.AssetsDefinition]:
-    """A model's assets: what it learns from and itself; where it is deployed also its predictions; where it is
-    watched, that.
-    """
+def _model_assets(project: Project, documents: ModelDocuments) -> list[dg.AssetsDefinition]:
+    """A model's assets: training set and model; if it is deployed, predictions; if it is monitored, the monitors."""
     learned = [training_set_asset(project, documents), model_asset(project, documents)]
     if not documents.deployments:
         return learned

@@ -1,4 +1,4 @@
-"""Who may deploy to an environment: the deployment document's promoters against what started the run."""
+"""Who may deploy to an environment: whoever started the run must be one of the document's promoters."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,10 @@ AUTOMATIC = {"schedule": "dagster/schedule_name", "sensor": "dagster/sensor_name
 
 
 def require_promoter(config: DeploymentConfig, tags: Mapping[str, str]) -> None:
-    """Pass where the run was started by one of the document's promoters, or where it names none.
+    """Check that one of the document's promoters started the run; a document without promoters allows everyone.
 
     Raises:
-        dagster.Failure: it was not, with who may.
+        dagster.Failure: somebody else did; the message lists the promoters.
     """
     if not config.promoters:
         return
@@ -29,6 +29,6 @@ def require_promoter(config: DeploymentConfig, tags: Mapping[str, str]) -> None:
 
 
 def started_by(tags: Mapping[str, str]) -> list[str]:
-    """The person, `schedule:<name>` or `sensor:<name>` that a run's tags name."""
+    """Who started a run, from its tags: a person, `schedule:<name>` or `sensor:<name>`."""
     person = [tags[USER]] if USER in tags else []
     return person + [f"{kind}:{tags[tag]}" for kind, tag in AUTOMATIC.items() if tag in tags]

@@ -1,15 +1,15 @@
-"""Data quality as an asset: one row per window and finding, and the check that alerts read.
+"""Data quality as an asset: one row per window and finding, and the check that the alerts are made from.
 
-It trains nothing: a model that learns from broken data is worse than one that is old.
+It never triggers a retraining: a model trained on broken data is worse than an old one.
 """
 
 from collections.abc import Iterator
 
 import dagster as dg
 
+from mlops_assets.assets.dagster_events import dagster_events
 from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import Materialized, monitoring_key, shared
-from mlops_assets.assets.reported import reported
 from mlops_assets.config import Project
 from mlops_assets.config.lineage import ModelDocuments
 from mlops_assets.lake.locations import Warehouse
@@ -42,7 +42,7 @@ def quality_asset(project: Project, documents: ModelDocuments) -> dg.AssetsDefin
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Warehouse], registry: dg.ResourceParam[ModelRegistry]
     ) -> Iterator[Materialized | dg.AssetCheckResult]:
         with as_failure():
-            done = steps.quality(project, documents, config, lake, registry)
-        yield from reported(context, project, key, lake, done)
+            result = steps.quality(project, documents, config, lake, registry)
+        yield from dagster_events(context, project, key, lake, result)
 
     return quality

@@ -15,9 +15,9 @@ RESOURCE = "remote_steps"
 
 
 def with_remote_step(project: Project, asset: dg.AssetsDefinition, layers: Sequence[str]) -> dg.AssetsDefinition:
-    """The asset with its step in the workspace where its layer is one of `layers`, else the asset itself.
+    """The asset with its step run in the workspace if its layer is one of `layers`, else the asset unchanged.
 
-    Scoring stays here: it needs the champion's files, which the workspace's steps do not bring.
+    Scoring always runs locally: it needs the champion's files, which steps in the workspace do not have.
     """
     _, *step = asset.key.path
     scoring = [["gold", documents.predictions] for documents in model_documents(project)]
@@ -43,6 +43,6 @@ def with_remote_step(project: Project, asset: dg.AssetsDefinition, layers: Seque
 
 
 def _fields(asset: dg.AssetsDefinition) -> dict[str, Any]:
-    """The Launchpad's fields of an asset, as a schema; an asset without fields takes anything."""
+    """The config schema of an asset; empty, which accepts anything, for an asset without config."""
     kind = asset.op.config_schema.config_type
     return dict(getattr(kind, "fields", {}))

@@ -1,4 +1,4 @@
-"""The job that replays quarantined rows into silver: after a rule was mended, repaired, or released by a person."""
+"""The job that replays quarantined rows into silver: after a rule was fixed, or rows were repaired or released."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from mlops_assets.assets.dagster_events import metadata_of
 from mlops_assets.assets.errors import as_failure
 from mlops_assets.assets.keys import project_pool, table_key
 from mlops_assets.assets.launchpad import LaunchConfig
-from mlops_assets.assets.reported import metadata_of
 from mlops_assets.config import DataConfig, Document, Project
 from mlops_assets.config.crosschecks.rule_types import rule_tables
 from mlops_assets.config.problems import did_you_mean
@@ -26,7 +26,7 @@ OP = "replay_quarantine"
 
 
 class ReplayLaunchConfig(LaunchConfig):
-    """What a person decides about quarantined rows; with nothing chosen, every table's rows meet the rules again."""
+    """What to do with quarantined rows; by default the rows of all tables are checked against the rules again."""
 
     table: str | None = Field(default=None, description="Silver table; every table of the project where not given.")
     where: str | None = Field(default=None, description="Condition on the quarantine's columns: which rows.")
@@ -35,7 +35,7 @@ class ReplayLaunchConfig(LaunchConfig):
 
 
 def replay_job(project: Project, tags: Mapping[str, str]) -> dg.JobDefinition | None:
-    """`<project>_replay_quarantine`, whose runs have `tags`, or None for a project without data documents."""
+    """`<project>_replay_quarantine`, whose runs get `tags`; None for a project without data documents."""
     if not project.data:
         return None
 
@@ -43,48 +43,48 @@ def replay_job(project: Project, tags: Mapping[str, str]) -> dg.JobDefinition | 
         name=f"{project.name}_{OP}_op",
         out=dg.Out(dg.Nothing),
         pool=project_pool(project),
-        description="Takes quarantined rows through steps and rules again; those that pass enter silver, once.",
+        description="Applies steps and rules to quarantined rows again; rows that now pass go to silver, once.",
     )
     def replayed(
         context: dg.OpExecutionContext, config: ReplayLaunchConfig, lake: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetMaterialization | dg.Output[None]]:
-        for document in _chosen(project, config):
-            done = _replay(project, document, config, context.run_id, lake)
-            context.log.info("%s: %s", document.name, done.rows)
-            if done.rows.read:
+        for document in _selected_documents(project, config):
+            refined = _replay(project, document, config, context.run_id, lake)
+            context.log.info("%s: %s", document.name, refined.rows)
+            if refined.rows.read:
                 yield dg.AssetMaterialization(
                     table_key(project, "silver", document.name),
                     description="Rows replayed from the quarantine.",
-                    metadata=_metadata(tables_of(lake, project, document.name), config, done),
+                    metadata=_metadata(tables_of(lake, project, document.name), config, refined),
                 )
         yield dg.Output(None)
 
     @dg.job(
         name=f"{project.name}_{OP}",
-        description="Lets quarantined rows that now pass, were repaired or are released into silver, each once.",
+        description="Moves quarantined rows that now pass, were repaired or are released into silver, each once.",
         tags=tags,
         executor_def=dg.in_process_executor,
     )
     def job() -> None:
-        # Two projects have two operations; in run configuration both are called the same.
+        # The op's name differs by project; its name in the run configuration is the same for all.
         replayed.alias(OP)()
 
     return job
 
 
-def _metadata(tables: DataTables, config: ReplayLaunchConfig, done: Refined) -> dict[str, Any]:
+def _metadata(tables: DataTables, config: ReplayLaunchConfig, refined: Refined) -> dict[str, Any]:
     return metadata_of(
         {
             **(table_metadata(tables.silver) if delta.exists(tables.silver) else {}),
-            **row_metadata(done.rows),
+            **row_metadata(refined.rows),
             "quarantine_rows": waiting_rows(tables.quarantine),
             "released": list(config.release),
-            "rules": outcome_table(done.outcomes),
+            "rules": outcome_table(refined.outcomes),
         }
     )
 
 
-def _chosen(project: Project, config: ReplayLaunchConfig) -> list[Document[DataConfig]]:
+def _selected_documents(project: Project, config: ReplayLaunchConfig) -> list[Document[DataConfig]]:
     names = [document.name for document in project.data]
     if config.table is None:
         if config.release or config.repair or config.where:

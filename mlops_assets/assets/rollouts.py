@@ -1,4 +1,4 @@
-"""Rolling out a version as a deployment document says: to an endpoint, or as a probe of batch scoring."""
+"""Rolls out a version as its deployment document says: to an endpoint, or as a test of batch scoring."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ PROBE_ROWS = 1000
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment document, and what the platform has for it."""
+    """A deployment document with the platform's resources."""
 
     project: Project
     config: DeploymentConfig
@@ -39,12 +39,12 @@ class Deployment:
     serving: Serving
 
     def roll_out(self, version: ModelVersion) -> RolledOut:
-        """The version at its endpoint or, where there is none, as the batch will score with it."""
+        """Serve the version at its endpoint; without an endpoint, test that it can score."""
         endpoint = self.config.deployment_type == "serving_endpoint"
         return self._serve(version) if endpoint else self._score(version)
 
     def _serve(self, version: ModelVersion) -> RolledOut:
-        """The endpoint serves the version, or what it served before."""
+        """Roll the version out; if a test or a criterion fails, the endpoint goes back to the previous version."""
         config, model = self.config, load_served_model(self.registry.local_path(version))
         rows = as_callers_send(self._probe_rows(), list(model.inputs))
         if config.serving_engine == "onnx":
@@ -65,7 +65,7 @@ class Deployment:
             return Rollout(endpoints, wanted, spec_of, tested, config.rollout, watch).run()
 
     def _score(self, version: ModelVersion) -> RolledOut:
-        """The version scores the probed rows; nothing is started."""
+        """Score the probe rows with the version in this process."""
         rows, model = self._probe_rows(), load_served_model(self.registry.local_path(version))
         scored = score(model, rows, version=version.version, keep=[])
         missing = scored["prediction"].null_count()
@@ -76,22 +76,22 @@ class Deployment:
         return RolledOut(nowhere, Version(champion.name, champion.version) if champion else None, [result])
 
     def _probe_rows(self) -> pl.DataFrame:
-        """The newest rows of the training set, as raw features."""
+        """The last PROBE_ROWS rows of the training set, as raw features."""
         training_set = training_set_name(self.project, self.config.model_name)
         return delta.scan(self.lake.table(self.project.name, "gold", training_set)).tail(PROBE_ROWS).collect()
 
     def _as_graph(self, model: ServedModel, version: ModelVersion, rows: "pandas.DataFrame") -> ServedModel:
-        """The model with its estimator as an ONNX graph; how far it deviates stands on the version's page in MLflow."""
+        """The model with its estimator as an ONNX graph; its deviation is tagged on the version in MLflow."""
         path = self.registry.local_path(version)
-        graph = converted(model, path, rows, _graphs(self.lake), self.config.onnx_tolerance)
+        graph = converted(model, path, rows, _onnx_folder(self.lake), self.config.onnx_tolerance)
         self.registry.tag(version, onnx_deviation=f"{graph.deviation:.3g}", onnx_rows=str(graph.rows))
         return with_onnx(model, graph.file)
 
     def _spec(self, version: ModelVersion) -> EndpointSpec:
-        config, logged, path = self.config, self.config.inference_log, self.registry.local_path(version)
-        graph = _graph(config, path, self.lake)
-        least = config.min_replicas if config.autoscaling_enabled else max(1, config.min_replicas)
-        log = self.lake.table(self.project.name, "monitoring", "inference_log") if logged.enabled else None
+        config, inference_log, path = self.config, self.config.inference_log, self.registry.local_path(version)
+        graph = _onnx_model(config, path, self.lake)
+        min_replicas = config.min_replicas if config.autoscaling_enabled else max(1, config.min_replicas)
+        log = self.lake.table(self.project.name, "monitoring", "inference_log") if inference_log.enabled else None
         return EndpointSpec(
             name=config.endpoint_name,
             model_name=version.name,
@@ -101,37 +101,37 @@ class Deployment:
             environment_variables=self.serving.environment(config.environment_variables),
             tags=config.tags,
             compute_scale=config.compute_scale,
-            min_replicas=least,
-            max_replicas=config.max_replicas if config.autoscaling_enabled else least,
+            min_replicas=min_replicas,
+            max_replicas=config.max_replicas if config.autoscaling_enabled else min_replicas,
             timeout_seconds=config.timeout_seconds,
             enable_access_control=config.enable_access_control,
             requests_per_minute=config.requests_per_minute,
             inference_table=log,
-            logged_fraction=logged.fraction,
-            hashed_columns=tuple(logged.hash_columns),
-            dropped_columns=tuple(logged.drop_columns),
+            logged_fraction=inference_log.fraction,
+            hashed_columns=tuple(inference_log.hash_columns),
+            dropped_columns=tuple(inference_log.drop_columns),
             online_features=online_features(self.project, config.model_name),
         )
 
 
-def _graphs(lake: Warehouse) -> Path:
+def _onnx_folder(lake: Warehouse) -> Path:
     return lake.home.resolve() / "gateway" / "onnx"
 
 
-def _graph(config: DeploymentConfig, path: Path, lake: Warehouse) -> OnnxModel | None:
-    """The version's graph where the document asks for one and it is within the tolerance.
+def _onnx_model(config: DeploymentConfig, path: Path, lake: Warehouse) -> OnnxModel | None:
+    """The version's ONNX graph if the document asks for one and it is within the tolerance.
 
-    A version before that has none is served as it was, by scikit-learn.
+    An earlier version without a graph is served by scikit-learn, as before.
     """
-    graph = known(path, _graphs(lake)) if config.serving_engine == "onnx" else None
+    graph = known(path, _onnx_folder(lake)) if config.serving_engine == "onnx" else None
     return graph if graph and graph.deviation <= config.onnx_tolerance else None
 
 
 def graph_figures(
     config: DeploymentConfig, version: ModelVersion, lake: Warehouse, registry: ModelRegistry
 ) -> dict[str, float | str]:
-    """What was measured of the version's graph, where the document asks for one."""
-    graph = _graph(config, registry.local_path(version), lake)
+    """The deviation of the version's ONNX graph from scikit-learn; empty if it is served without one."""
+    graph = _onnx_model(config, registry.local_path(version), lake)
     if graph is None:
         return {}
     figures = {"onnx_deviation": graph.deviation, "onnx_labels_differing": graph.labels_differing}
@@ -139,7 +139,7 @@ def graph_figures(
 
 
 def online_features(project: Project, model: str) -> str | None:
-    """The feature table whose rows a request may name by key, as project/table; None where it has no online store."""
+    """The feature table, as project/table, whose rows requests may name by key; None if it has no online store."""
     for documents in model_documents(project):
         if documents.model == model and documents.features.config.online_store_enabled:
             return f"{project.name}/{documents.features.name}"
@@ -147,7 +147,7 @@ def online_features(project: Project, model: str) -> str | None:
 
 
 def as_callers_send(rows: pl.DataFrame, inputs: list[str]) -> "pandas.DataFrame":
-    """The rows with a model's inputs as it takes them (a decimal is a number), and their other columns beside them."""
+    """The rows as a caller would send them: model inputs as numbers and texts, other columns unchanged."""
     import pandas as pd
 
     return pd.concat([model_frame(rows, inputs), rows.drop(inputs).to_pandas()], axis=1)

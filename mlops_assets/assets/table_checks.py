@@ -7,7 +7,7 @@ from mlops_assets.steps.table_checks import COLUMNS, UNIQUE, key_may_repeat
 
 
 def table_check_specs(asset: dg.AssetKey, document: Document[DataConfig]) -> list[dg.AssetCheckSpec]:
-    """`columns` where the document declares them; `primary_keys_are_unique` where nothing but a check holds the key."""
+    """`columns` if the document declares columns; `primary_keys_are_unique` if the write mode does not ensure it."""
     config = document.config
     specs = []
     if config.columns:

@@ -1,4 +1,4 @@
-"""What a deployment's run tells of a rollout: each test and the watch as a check, and why a version is not deployed."""
+"""The result of a rollout as Dagster checks, and the failure of a version that is not deployed."""
 
 import dagster as dg
 
@@ -12,7 +12,7 @@ ROLLOUT = "rollout"
 
 
 def check_of(key: dg.AssetKey, result: TestResult) -> dg.AssetCheckResult:
-    """A test as the check of its name."""
+    """An endpoint test as the check of the same name."""
     return dg.AssetCheckResult(
         passed=result.passed,
         asset_key=key,
@@ -22,32 +22,34 @@ def check_of(key: dg.AssetKey, result: TestResult) -> dg.AssetCheckResult:
     )
 
 
-def is_watched(config: DeploymentConfig) -> bool:
-    """Whether criteria hold a new version while it takes traffic."""
+def has_rollout_check(config: DeploymentConfig) -> bool:
+    """Whether the rollout moves traffic in steps and judges criteria at each."""
     return config.deployment_type == "serving_endpoint" and config.rollout.strategy != "all_at_once"
 
 
-def watched(config: DeploymentConfig, done: RolledOut) -> list[TestResult]:
-    """The rollout as a check: what was seen of the new version while it took traffic, where it came so far."""
-    if not is_watched(config):
+def rollout_results(config: DeploymentConfig, rollout: RolledOut) -> list[TestResult]:
+    """The rollout's criteria as a test result; none if all traffic moves at once."""
+    if not has_rollout_check(config):
         return []
-    if not done.evidence:
-        outcome = "no traffic had to be moved" if done.passed else "a test failed before traffic was moved"
-        return [TestResult(ROLLOUT, done.passed, outcome)]
-    outcome = "; ".join(done.broken) or "every criterion held"
-    return [TestResult(ROLLOUT, not done.broken, f"at {done.share} % of the requests: {outcome}", done.evidence)]
+    if not rollout.evidence:
+        outcome = "no traffic had to be moved" if rollout.passed else "a test failed before traffic was moved"
+        return [TestResult(ROLLOUT, rollout.passed, outcome)]
+    outcome = "; ".join(rollout.broken) or "every criterion held"
+    return [
+        TestResult(ROLLOUT, not rollout.broken, f"at {rollout.share} % of the requests: {outcome}", rollout.evidence)
+    ]
 
 
-def version_before(done: RolledOut, served: ModelVersion) -> str:
-    """The version that was served before, with its model where that is another one."""
-    if done.before is None:
+def version_before(rollout: RolledOut, served: ModelVersion) -> str:
+    """The version that was served before, with its model's name if that differs; `none` for a first deployment."""
+    if rollout.before is None:
         return "none"
-    return done.before.version if done.before.model_name == served.name else " ".join(done.before)
+    return rollout.before.version if rollout.before.model_name == served.name else " ".join(rollout.before)
 
 
-def not_deployed(asset: dg.AssetKey, done: RolledOut, served: ModelVersion) -> dg.Failure:
-    """The failure of a rollout that did not pass: what served before goes on serving."""
-    reasons = why(done, served)
+def not_deployed(asset: dg.AssetKey, rollout: RolledOut, served: ModelVersion) -> dg.Failure:
+    """The failure of a rollout that did not pass; the previous version is still served."""
+    reasons = failure_reasons(rollout, served)
     return dg.Failure(
         f"{asset.to_user_string()}: not deployed, and nothing downstream runs: {'; '.join(reasons)}",
         metadata={"reasons": reasons},
@@ -55,19 +57,19 @@ def not_deployed(asset: dg.AssetKey, done: RolledOut, served: ModelVersion) -> d
     )
 
 
-def why(done: RolledOut, served: ModelVersion) -> list[str]:
-    """What a version did not pass, and what is served after that, in sentences."""
-    failed = [f"{result.name}: {result.description}" for result in done.tests if not result.passed]
-    broken = [f"at {done.share} % of the requests {each}" for each in done.broken]
-    return [*failed, *broken, *_now(done, served)]
+def failure_reasons(rollout: RolledOut, served: ModelVersion) -> list[str]:
+    """Sentences on the tests and criteria that failed and on what is served now."""
+    failed = [f"{result.name}: {result.description}" for result in rollout.tests if not result.passed]
+    broken = [f"at {rollout.share} % of the requests {each}" for each in rollout.broken]
+    return [*failed, *broken, *_served_after_failure(rollout, served)]
 
 
-def _now(done: RolledOut, served: ModelVersion) -> list[str]:
-    """What an endpoint serves after a failure."""
-    if done.rolled_back and done.before is None:
+def _served_after_failure(rollout: RolledOut, served: ModelVersion) -> list[str]:
+    """A sentence on what the endpoint serves after a failure."""
+    if rollout.rolled_back and rollout.before is None:
         return ["there was none before: nothing is served"]
-    if done.rolled_back:
-        return [f"rolled back to version {version_before(done, served)}"]
-    if done.before == (served.name, served.version) and done.status.served:
+    if rollout.rolled_back:
+        return [f"rolled back to version {version_before(rollout, served)}"]
+    if rollout.before == (served.name, served.version) and rollout.status.served:
         return [f"version {served.version} was live before and is served on, until it is rolled back or another passes"]
     return []

@@ -57,14 +57,14 @@ def refuse_unknown(what: str, name: str, known: Sequence[str]) -> PydanticCustom
     return refuse(f"unknown {what} '{name}'", did_you_mean(name, known) or f"known are {one_of(known)}")
 
 
-def _no_truth(value: Any) -> Any:
+def _refuse_boolean(value: Any) -> Any:
     if isinstance(value, bool):
         raise refuse("a number is needed, not true or false")
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_no_truth)]
-Number = Annotated[float, BeforeValidator(_no_truth)]
+Whole = Annotated[int, BeforeValidator(_refuse_boolean)]
+Number = Annotated[float, BeforeValidator(_refuse_boolean)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
 Name = Annotated[str, Field(min_length=1)]
 Scalar = str | bool | int | float | None

@@ -45,10 +45,10 @@ class ModelDocuments:
 
 def model_documents(project: Project) -> list[ModelDocuments]:
     """Each training document with what belongs to it."""
-    return [_documents(project, training) for training in project.training]
+    return [_model_documents(project, training) for training in project.training]
 
 
-def _documents(project: Project, training: Document[TrainingConfig]) -> ModelDocuments:
+def _model_documents(project: Project, training: Document[TrainingConfig]) -> ModelDocuments:
     model = training.config.registry_model_name
     watching = [each for each in project.monitoring if each.config.enabled and each.config.model_name in (None, model)]
     return ModelDocuments(

@@ -55,8 +55,8 @@ class Project:
 
 def load_project(folder: Path | str) -> Project:
     """Reads and checks every YAML file below a folder; raises ConfigError with all problems."""
-    from mlops_assets.config.crosschecks.effects import without_effect
-    from mlops_assets.config.crosschecks.monitors import uneven_intervals, watching_nothing
+    from mlops_assets.config.crosschecks.effects import ineffective_fields
+    from mlops_assets.config.crosschecks.monitors import idle_monitors, uneven_intervals
     from mlops_assets.config.crosschecks.project import document_problems, project_problems
 
     root = Path(os.path.abspath(folder))
@@ -67,14 +67,14 @@ def load_project(folder: Path | str) -> Project:
         problems += document_problems(document)
     if problems:
         raise ConfigError(problems)
-    warnings += [warning for document in documents["deployment"] for warning in without_effect(document)]
+    warnings += [warning for document in documents["deployment"] for warning in ineffective_fields(document)]
     warnings += [warning for document in documents["monitoring"] for warning in uneven_intervals(document)]
     (pipeline,) = documents.pop("pipeline")
     by_kind = {kind: tuple(found) for kind, found in documents.items()}
     project = Project(root.name, root, pipeline, **by_kind, warnings=tuple(warnings))
     if problems := project_problems(project):
         raise ConfigError(problems)
-    return replace(project, warnings=(*project.warnings, *watching_nothing(project)))
+    return replace(project, warnings=(*project.warnings, *idle_monitors(project)))
 
 
 def _documents(root: Path, problems: list[Problem], warnings: list[str]) -> dict[str, list[Document[Any]]]:

@@ -16,9 +16,9 @@ def reference_page(kind: str) -> str:
     """The page of one kind of document: its own fields, then those of everything it holds."""
     schema = json_schema(kind)
     inner = schema.get("$defs", {})
-    parts = [f"# {kind.capitalize()} documents", _said(schema), _table(schema, inner)]
+    parts = [f"# {kind.capitalize()} documents", _description(schema), _table(schema, inner)]
     for name, definition in inner.items():
-        parts += [f"## {name}", _said(definition), _table(definition, inner)]
+        parts += [f"## {name}", _description(definition), _table(definition, inner)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -31,25 +31,28 @@ def write_reference(folder: Path) -> list[Path]:
     return list(pages)
 
 
-def _said(schema: Schema) -> str:
+def _description(schema: Schema) -> str:
     return str(schema.get("description", ""))
 
 
 def _table(schema: Schema, inner: Schema) -> str:
     required = schema.get("required", ())
-    rows = [_row(name, _whole(field, inner), name in required) for name, field in schema.get("properties", {}).items()]
+    rows = [
+        _row(name, _with_description(field, inner), name in required)
+        for name, field in schema.get("properties", {}).items()
+    ]
     return "\n".join([HEAD, *rows]) if rows else ""
 
 
-def _whole(field: Schema, inner: Schema) -> Schema:
+def _with_description(field: Schema, inner: Schema) -> Schema:
     """The field with the description of what it refers to, where it has none of its own."""
     referred = inner.get(str(field.get("$ref", "")).rsplit("/", 1)[-1], {})
-    return {"description": _said(referred), **field}
+    return {"description": _description(referred), **field}
 
 
 def _row(name: str, field: Schema, required: bool) -> str:
     default = "**required**" if required else _default(field)
-    return f"| `{name}` | {_escaped(type_name(field))} | {default} | {_escaped(_said(field))} |"
+    return f"| `{name}` | {_escaped(type_name(field))} | {default} | {_escaped(_description(field))} |"
 
 
 def _default(field: Schema) -> str:
@@ -75,17 +78,17 @@ def type_name(field: Schema) -> str:
         return f"one of {named}" + (f" and {len(field['enum']) - MANY} more" if len(field["enum"]) > MANY else "")
     for many in ("anyOf", "oneOf"):
         if many in field:
-            return " or ".join(dict.fromkeys(type_name(each) for each in _given(field[many])))
+            return " or ".join(dict.fromkeys(type_name(each) for each in _as_typed(field[many])))
     kinds = field.get("type", "anything")
-    return _named(kinds, field) if isinstance(kinds, str) else " or ".join(kinds)
+    return _type_link(kinds, field) if isinstance(kinds, str) else " or ".join(kinds)
 
 
-def _given(options: list[Schema]) -> Iterator[Schema]:
+def _as_typed(options: list[Schema]) -> Iterator[Schema]:
     """What a person writes: neither null nor a form that only a pattern describes."""
     yield from (each for each in options if each.get("type") != "null" and [*each] != ["pattern"])
 
 
-def _named(kind: str, field: Schema) -> str:
+def _type_link(kind: str, field: Schema) -> str:
     match kind:
         case "array":
             return f"list of {type_name(field.get('items', {}))}"

@@ -48,7 +48,7 @@ class DatabricksServing:
             raise ServingError(f"{field}: '{name}' is no Unity Catalog name; write catalog.schema.model or model")
         if "timeout_seconds" in deployment.model_fields_set and deployment.timeout_seconds > 300:
             raise ServingError(f"timeout_seconds: Databricks ends a request after {MAX_TIMEOUT_SECONDS} s")
-        _require_room(deployment)
+        _require_rate_limit_room(deployment)
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         """The variables with secrets as references to secret scopes: an endpoint's config is there for many to read.
@@ -56,32 +56,32 @@ class DatabricksServing:
         Raises:
             ServingError: naming the variable whose secret cannot be given like this.
         """
-        return {name: _by_reference(name, value) for name, value in variables.items()}
+        return {name: _secret_reference(name, value) for name, value in variables.items()}
 
     def endpoints(self) -> DatabricksEndpoints:
         """The workspace's endpoints, to be made, changed and asked."""
         return DatabricksEndpoints(self._workspace, self._options, poll_seconds=self._poll_seconds)
 
 
-def _require_room(deployment: "DeploymentConfig") -> None:
+def _require_rate_limit_room(deployment: "DeploymentConfig") -> None:
     """AI Gateway tells a deployment's own requests from no caller's: refuse a limit that they alone would exceed."""
     limit = deployment.requests_per_minute
     if limit is None or deployment.deployment_type != "serving_endpoint":
         return
-    counted = "AI Gateway counts a deployment's own requests too"
+    reason = "AI Gateway counts a deployment's own requests too"
     if any(test.type == "load" for test in deployment.tests):
-        raise ServingError(f"tests: {counted}: a load test needs an endpoint without requests_per_minute")
-    asked = max((test.requests for test in deployment.tests if test.type == "latency"), default=0)
-    if asked > limit:
-        raise ServingError(f"requests_per_minute: {counted}: its latency test asks {asked}, of {limit} allowed")
+        raise ServingError(f"tests: {reason}: a load test needs an endpoint without requests_per_minute")
+    test_requests = max((test.requests for test in deployment.tests if test.type == "latency"), default=0)
+    if test_requests > limit:
+        raise ServingError(f"requests_per_minute: {reason}: its latency test asks {test_requests}, of {limit} allowed")
     minutes = max(1.0, deployment.rollout.evaluation_period.total_seconds() / 60)
     looks = round(2 * LOOKS / minutes)
     if deployment.rollout.strategy != "all_at_once" and looks > limit:
         advice = f"watching for {minutes:g} minutes asks {looks} in one, of {limit} allowed; watch longer"
-        raise ServingError(f"requests_per_minute: {counted}: {advice}")
+        raise ServingError(f"requests_per_minute: {reason}: {advice}")
 
 
-def _by_reference(name: str, value: str) -> str:
+def _secret_reference(name: str, value: str) -> str:
     found = REFERENCE.search(value)
     if found is None:
         return value

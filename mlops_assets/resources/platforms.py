@@ -49,19 +49,19 @@ def embedded_registry(root: Path | None = None) -> ModelRegistry:
     """MLflow at MLOPS_MLFLOW_URI (a server, or a database such as `postgresql+psycopg2://…`), by default on sqlite
     below `root`, where the files of models are too; MLOPS_HOME where not given.
     """
-    shared, below = os.environ.get(SHARED_MLFLOW), root or home()
-    return ModelRegistry(shared, below / ARTIFACTS) if shared else ModelRegistry.below(below)
+    uri, folder = os.environ.get(SHARED_MLFLOW), root or home()
+    return ModelRegistry(uri, folder / ARTIFACTS) if uri else ModelRegistry.below(folder)
 
 
-def _embedded() -> Mapping[str, object]:
-    return _on_this_machine("embedded", WarehouseResource(home=str(possible_home())))
+def _embedded_resources() -> Mapping[str, object]:
+    return _local_resources("embedded", WarehouseResource(home=str(possible_home())))
 
 
-def _spark() -> Mapping[str, object]:
-    return _on_this_machine("spark", SparkWarehouseResource(home=str(possible_home())))
+def _spark_resources() -> Mapping[str, object]:
+    return _local_resources("spark", SparkWarehouseResource(home=str(possible_home())))
 
 
-def _on_this_machine(platform: str, lake: object) -> Mapping[str, object]:
+def _local_resources(platform: str, lake: object) -> Mapping[str, object]:
     """MLflow and the gateway below MLOPS_HOME; the tables wherever `lake` has them."""
     store, gateway = embedded_registry().server, load_platform(platform).gateway
     # A server's address may hold a password, and what is a resource's configuration is shown in the Launchpad.
@@ -73,49 +73,49 @@ def _on_this_machine(platform: str, lake: object) -> Mapping[str, object]:
     }
 
 
-def _databricks() -> Mapping[str, object]:
+def _databricks_resources() -> Mapping[str, object]:
     """The tables lie on the platform's volume; steps, models and endpoints are the workspace's."""
     from mlops_assets.resources.databricks_serving import DatabricksServingResource
 
-    there = load_platform("databricks").databricks
-    if there.volume is None:
+    config = load_platform("databricks").databricks
+    if config.volume is None:
         raise dg.DagsterInvalidDefinitionError(
             "configs/platforms/databricks.yaml: databricks.volume names the volume that tables and steps lie on, "
             "/Volumes/<catalog>/<schema>/<volume>"
         )
     resources: dict[str, object] = {
-        "lake": WarehouseResource(home=there.volume, platform="databricks", tables=there.tables),
+        "lake": WarehouseResource(home=config.volume, platform="databricks", tables=config.tables),
         "registry": RegistryResource(tracking_uri="databricks", registry_uri="databricks-uc", platform="databricks"),
         "serving": DatabricksServingResource(
-            permissions=dict(there.permissions) if "permissions" in there.model_fields_set else None,
-            inference_schema=there.inference_schema,
+            permissions=dict(config.permissions) if "permissions" in config.model_fields_set else None,
+            inference_schema=config.inference_schema,
         ),
     }
-    return resources | ({"remote_steps": _remote_steps(there)} if there.remote_layers else {})
+    return resources | ({"remote_steps": _remote_steps(config)} if config.remote_layers else {})
 
 
-def _remote_steps(there: DatabricksConfig) -> RemoteSteps:
-    if there.wheel is None:
+def _remote_steps(config: DatabricksConfig) -> RemoteSteps:
+    if config.wheel is None:
         raise dg.DagsterInvalidDefinitionError(
             "configs/platforms/databricks.yaml: databricks.wheel names this project's wheel; "
             "or leave databricks.remote_layers empty, and every step runs where Dagster does"
         )
-    unity_tables = unity_tables_of(there)
+    unity_tables = unity_tables_of(config)
     return RemoteSteps(
-        volume=str(there.volume),
-        wheel=there.wheel,
-        layers=list(there.remote_layers),
-        engine=there.engine,
-        cluster_id=there.cluster_id,
-        timeout_seconds=int(there.timeout.total_seconds()),
-        unity_models=asdict(unity_models_of(there)),
-        tables=there.tables,
+        volume=str(config.volume),
+        wheel=config.wheel,
+        layers=list(config.remote_layers),
+        engine=config.engine,
+        cluster_id=config.cluster_id,
+        timeout_seconds=int(config.timeout.total_seconds()),
+        unity_models=asdict(unity_models_of(config)),
+        tables=config.tables,
         unity_tables=asdict(unity_tables) if unity_tables else None,
     )
 
 
 _PLATFORMS: Mapping[str, Callable[[], Mapping[str, object]]] = {
-    "embedded": _embedded,
-    "spark": _spark,
-    "databricks": _databricks,
+    "embedded": _embedded_resources,
+    "spark": _spark_resources,
+    "databricks": _databricks_resources,
 }

@@ -29,19 +29,19 @@ class RegistryResource(dg.ConfigurableResource[ModelRegistry]):
         artifacts = Path(self.artifacts) if self.artifacts else None
         if self.platform is None:
             return ModelRegistry(self.tracking_uri, artifacts, self.registry_uri)
-        there = load_platform(self.platform).databricks
-        sign_in(there)
-        return ModelRegistry(self.tracking_uri, artifacts, self.registry_uri, unity_models_of(there))
+        config = load_platform(self.platform).databricks
+        sign_in(config)
+        return ModelRegistry(self.tracking_uri, artifacts, self.registry_uri, unity_models_of(config))
 
 
-def unity_models_of(there: DatabricksConfig) -> UnityModels:
+def unity_models_of(config: DatabricksConfig) -> UnityModels:
     """How the platform document names models."""
-    schemas = {environment: str(names) for environment, names in there.environments.items()}
-    return UnityModels(f"{there.catalog}.{there.schema_name}", schemas, there.experiments)
+    schemas = {environment: str(names) for environment, names in config.environments.items()}
+    return UnityModels(f"{config.catalog}.{config.schema_name}", schemas, config.experiments)
 
 
-def sign_in(there: DatabricksConfig) -> None:
+def sign_in(config: DatabricksConfig) -> None:
     """MLflow takes the workspace and its token from the environment only: give it those of the document."""
-    token = there.token.get_secret_value() if there.token else None
-    given = {"DATABRICKS_HOST": there.host, "DATABRICKS_TOKEN": token, "DATABRICKS_CONFIG_PROFILE": there.profile}
+    token = config.token.get_secret_value() if config.token else None
+    given = {"DATABRICKS_HOST": config.host, "DATABRICKS_TOKEN": token, "DATABRICKS_CONFIG_PROFILE": config.profile}
     os.environ.update({name: value for name, value in given.items() if value})

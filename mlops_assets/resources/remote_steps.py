@@ -109,15 +109,15 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
     def _submission(self, token: str, step: Sequence[str]) -> dict[str, Any]:
         from databricks.sdk.service import compute, jobs
 
-        asked: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "run_name": "/".join(step),
             "idempotency_token": token,
             "timeout_seconds": self.timeout_seconds,
         }
         if self.cluster_id is None and not self._new_cluster():
             spec = compute.Environment(client="2", dependencies=[self.wheel])
-            asked["environments"] = [jobs.JobEnvironment(environment_key="step", spec=spec)]
-        return asked
+            arguments["environments"] = [jobs.JobEnvironment(environment_key="step", spec=spec)]
+        return arguments
 
 
 def hash_of(step: Sequence[str]) -> str:
@@ -139,24 +139,24 @@ def _judged(
     asset: dg.AssetKey, remote: "RemoteRun", session: dg.PipesSession
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """The results of a run that ended well, if its report is whole and says so."""
-    page, where = remote.page, {"run": dg.MetadataValue.url(remote.page)}
-    results = list(session.get_results(implicit_materializations=False, metadata=where))
+    page, metadata = remote.page, {"run": dg.MetadataValue.url(remote.page)}
+    results = list(session.get_results(implicit_materializations=False, metadata=metadata))
     outcomes = [each for each in session.get_custom_messages() if isinstance(each, dict) and "outcome" in each]
     if not outcomes or not session.message_handler.received_closed_message:
         message = (
             f"the run ended, but its report was cut off, so nothing is known of what it did (see {page}); run it again"
         )
-        raise dg.Failure(message, metadata=where)
+        raise dg.Failure(message, metadata=metadata)
     outcome = outcomes[-1]
     checks = [result for result in results if isinstance(result, dg.AssetCheckResult)]
     made = [result for result in results if isinstance(result, dg.MaterializeResult)]
     if outcome["outcome"] == "refused":
-        raise dg.Failure(f"{outcome['reason']} (see {page})", metadata=where, allow_retries=False)
+        raise dg.Failure(f"{outcome['reason']} (see {page})", metadata=metadata, allow_retries=False)
     if outcome["outcome"] == "blocked":
         yield from checks
         reasons = "; ".join(outcome["reasons"])
         message = f"{asset.to_user_string()}: nothing was written, and nothing downstream runs: {reasons} (see {page})"
-        raise dg.Failure(message, metadata=where, allow_retries=False)
+        raise dg.Failure(message, metadata=metadata, allow_retries=False)
     if not made:
-        raise dg.Failure(f"the run ended, but reported no table or model (see {page})", metadata=where)
+        raise dg.Failure(f"the run ended, but reported no table or model (see {page})", metadata=metadata)
     yield from results

@@ -28,23 +28,23 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
         return Warehouse(Path(self.home), online_url=platform.online_store.server, tables=self.tables, catalog=catalog)
 
 
-def unity_tables_of(there: DatabricksConfig) -> UnityTables | None:
+def unity_tables_of(config: DatabricksConfig) -> UnityTables | None:
     """What the platform document says of tables in Unity Catalog; None where they lie on a volume."""
-    if there.tables is None or there.warehouse_id is None:
+    if config.tables is None or config.warehouse_id is None:
         return None
     return UnityTables(
-        f"{there.catalog}.{there.schema_name}",
-        there.warehouse_id,
-        {principal: list(privileges) for principal, privileges in there.grants.items()},
-        {environment: str(names) for environment, names in there.environments.items()},
+        f"{config.catalog}.{config.schema_name}",
+        config.warehouse_id,
+        {principal: list(privileges) for principal, privileges in config.grants.items()},
+        {environment: str(names) for environment, names in config.environments.items()},
     )
 
 
-def _catalog(there: DatabricksConfig) -> UnityCatalog | None:
-    unity_tables = unity_tables_of(there)
+def _catalog(config: DatabricksConfig) -> UnityCatalog | None:
+    unity_tables = unity_tables_of(config)
     if unity_tables is None:
         return None
-    publish = dashboard_publisher(workspace, there.dashboards, unity_tables.warehouse_id)
+    publish = dashboard_publisher(workspace, config.dashboards, unity_tables.warehouse_id)
     return UnityCatalog(unity_tables, sql_executor(workspace, unity_tables.warehouse_id), publish)
 
 

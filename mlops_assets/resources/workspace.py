@@ -14,6 +14,6 @@ def workspace() -> "WorkspaceClient":
     """The SDK's client, with what the platform document says; the rest is Databricks' unified authentication's."""
     from databricks.sdk import WorkspaceClient
 
-    there = load_platform("databricks").databricks
-    token = there.token.get_secret_value() if there.token else None
-    return WorkspaceClient(host=there.host, token=token, profile=there.profile)
+    config = load_platform("databricks").databricks
+    token = config.token.get_secret_value() if config.token else None
+    return WorkspaceClient(host=config.host, token=token, profile=config.profile)

@@ -16,11 +16,14 @@ from mlops_assets.sensors.notifications import notification_sensor, wanted_kinds
 def project_sensors(
     project: Project, jobs: Sequence[str], projects: Sequence[Project] = ()
 ) -> list[dg.SensorDefinition]:
-    """`<project>_drift_sensor` where the project monitors and trains, `<project>_dependency_sensor` where it waits for
-    others among `projects`, `<project>_approval_sensor` where a deployment waits for a person,
-    `<project>_notifications` where it names people.
+    """The sensors that the project's documents ask for:
+
+    - `<project>_drift_sensor` if it monitors and trains a model,
+    - `<project>_dependency_sensor` if it depends on others of `projects`,
+    - `<project>_approval_sensor` if a deployment needs a person's approval,
+    - `<project>_notifications` if it names recipients.
     """
-    sensors = [*_drift(project, jobs)]
+    sensors = [*_drift_sensors(project, jobs)]
     upstream = [one for one in projects if one.pipeline.config.name in project.pipeline.config.dependencies]
     if upstream and f"{project.name}_pipeline" in jobs:
         sensors.append(dependency_sensor(project, [f"{one.name}_pipeline" for one in upstream]))
@@ -33,7 +36,7 @@ def project_sensors(
     return sensors
 
 
-def _drift(project: Project, jobs: Sequence[str]) -> list[dg.SensorDefinition]:
+def _drift_sensors(project: Project, jobs: Sequence[str]) -> list[dg.SensorDefinition]:
     watched = [one for one in model_documents(project) if one.deployments and one.monitoring]
     if not watched or f"{project.name}_retrain" not in jobs:
         return []

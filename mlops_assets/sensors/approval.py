@@ -1,10 +1,10 @@
-"""The approval sensor: a deployment that waits for a person goes on, once per version, when the person has approved."""
+"""The approval sensor: starts a deployment, once per version, when a person has approved the version."""
 
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from mlops_assets.assets.deployment import approved
+from mlops_assets.assets.deployment import approved_version
 from mlops_assets.assets.keys import deployment_key
 from mlops_assets.assets.promoters import USER
 from mlops_assets.config import DeploymentConfig, Project
@@ -15,32 +15,32 @@ SECONDS = 60
 
 
 def approval_sensor(project: Project, waiting: Sequence[DeploymentConfig]) -> dg.SensorDefinition:
-    """`<project>_approval_sensor`: a run of each deployment in `waiting` whose version has been approved since."""
+    """`<project>_approval_sensor`: a run of each deployment in `waiting` whose version has been approved."""
 
     @dg.sensor(
         name=f"{project.name}_approval_sensor",
         job_name=f"{project.name}_pipeline",
         minimum_interval_seconds=SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING if automation_is_on(project) else dg.DefaultSensorStatus.STOPPED,
-        description="Goes on with a deployment when a person has approved its version in MLflow.",
+        description="Starts a deployment when a person has approved its version in MLflow.",
     )
     def sensor(
         context: dg.SensorEvaluationContext, registry: dg.ResourceParam[ModelRegistry]
     ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         for config in waiting:
-            yield _asked(context.instance, project, config, registry)
+            yield _deployment_request(context.instance, project, config, registry)
 
     return sensor
 
 
-def _asked(
+def _deployment_request(
     instance: dg.DagsterInstance, project: Project, config: DeploymentConfig, registry: ModelRegistry
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run of the deployment, or why there is none."""
+    """The run request of the deployment, or why none is made."""
     key = deployment_key(project, config.environment)
     try:
-        version = approved(registry, config)
-        by = registry.require_approval(version, config.environment, config.promoters)
+        version = approved_version(registry, config)
+        approver = registry.require_approval(version, config.environment, config.promoters)
     except RegistryError as error:
         return dg.SkipReason(str(error))
     if deployed_version(instance, key) == version.version:
@@ -48,12 +48,16 @@ def _asked(
     return dg.RunRequest(
         run_key=f"{project.name}:{config.environment}:approved:{version.name}:{version.version}",
         asset_selection=[key],
-        tags={USER: by} if by else {},
+        tags={USER: approver} if approver else {},
     )
 
 
 def deployed_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str:
-    """The version that a deployment asset says it serves; empty where it has not deployed yet."""
+    """The version in the deployment asset's latest materialization; empty if it has none yet."""
     event = instance.get_latest_materialization_event(key)
-    done = event.asset_materialization if event else None
-    return str(done.metadata["version"].value) if done and "version" in done.metadata else ""
+    materialization = event.asset_materialization if event else None
+    return (
+        str(materialization.metadata["version"].value)
+        if materialization and "version" in materialization.metadata
+        else ""
+    )

@@ -26,16 +26,16 @@ def dependency_sensor(project: Project, upstream: Sequence[str]) -> dg.SensorDef
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         if context.cursor is None:
             context.update_cursor(str(newest_position(context.instance, KINDS)))
-            return dg.SkipReason("From now on; earlier successes start nothing.")
-        found = run_changes(context.instance, KINDS, int(context.cursor))
+            return dg.SkipReason("Watching from now on; earlier successes start no run.")
+        changes = run_changes(context.instance, KINDS, int(context.cursor))
         requests = [
             dg.RunRequest(
                 run_key=f"{project.name}:after:{change.run_id}", tags={"mlops/upstream_run": tag_value(change.run_id)}
             )
-            for change in found
+            for change in changes
             if change.job in upstream
         ]
-        cursor = str(found[-1].position) if found else context.cursor
+        cursor = str(changes[-1].position) if changes else context.cursor
         reason = None if requests else f"No new success of {', '.join(upstream)}."
         return dg.SensorResult(run_requests=requests, cursor=cursor, skip_reason=reason)
 

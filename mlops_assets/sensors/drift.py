@@ -1,8 +1,8 @@
-"""The drift sensor: asks for a retraining, once per cause, when the monitoring checks have recorded an alarm.
+"""The drift sensor: requests a retraining, once per cause, when the monitoring checks have recorded an alarm.
 
-The work was done in a run; a tick reads two records and decides. A cause is a window of data and the champion that was
-judged on it: drift and performance of the same window ask for one run, and the run's key holds for ever. Three brakes
-hold a new cause back: the cool-down, the budget of a period, and retrainings that did not help.
+Monitoring itself is a run; a tick only reads its two check results and decides. A cause is a window of data and the
+champion that was judged on it: drift and performance of the same window request one run. Three limits can hold a new
+cause back: the cool-down, the maximum of retrainings per period, and consecutive refusals by the gate.
 """
 
 import json
@@ -24,9 +24,7 @@ MEMORY = 50  # causes kept in the cursor
 
 @dataclass(frozen=True)
 class Alarm:
-    """What a failed monitoring check says: the window, the champion it judged, why, in a sentence, and the window it
-    began with.
-    """
+    """A failed monitoring check: its window, the champion it judged, the reason, and the window the alarm began in."""
 
     monitor: str
     window: str
@@ -36,20 +34,20 @@ class Alarm:
 
     @property
     def cause(self) -> str:
-        """What identifies the need for a retraining."""
+        """The key of a retraining: one is requested for each cause."""
         return f"{self.window}:v{self.champion}"
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """What the sensor remembers: causes it has asked a run for and when (ISO 8601), newest last."""
+    """The sensor's state: the causes it has requested a run for and when (ISO 8601), newest last."""
 
     causes: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, text: str | None) -> "Cursor":
-        """The cursor, or an empty one where there is none or it is not ours."""
+        """The cursor from its JSON text; an empty one if there is none or it cannot be read."""
         try:
             stored = json.loads(text or "{}")
             times = [datetime.fromisoformat(time).isoformat() for time in stored.get("requests", [])]
@@ -62,15 +60,16 @@ class Cursor:
         return Cursor([*self.causes, cause][-MEMORY:], [*self.requests, now.isoformat()][-MEMORY:])
 
     def requested_since(self, moment: datetime) -> int:
-        """How many runs it has asked for since."""
+        """The number of runs requested after a moment."""
         return sum(datetime.fromisoformat(time) > moment for time in self.requests)
 
 
 def drift_sensor(
     project: Project, monitor: MonitoringConfig, model: dg.AssetKey, only: Sequence[dg.AssetKey] = ()
 ) -> dg.SensorDefinition:
-    """The sensor that turns an alarm into one run of `<project>_retrain`, which trains `model`; of the job's assets
-    `only` some, where it trains other models too.
+    """The sensor that turns an alarm into one run of `<project>_retrain`, which trains `model`.
+
+    `only` selects the model's assets if the job trains other models too.
     """
 
     @dg.sensor(
@@ -78,7 +77,7 @@ def drift_sensor(
         job_name=f"{project.name}_retrain",
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING if automation_is_on(project) else dg.DefaultSensorStatus.STOPPED,
-        description="Asks for a retraining when the monitoring checks record drift or lost performance.",
+        description="Requests a retraining when the monitoring checks record drift or lost performance.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         alarms = [alarm for what in monitor.retraining.on if (alarm := latest_alarm(context.instance, project, what))]
@@ -100,19 +99,20 @@ def decide(
     refused: int = 0,
     only: Sequence[dg.AssetKey] = (),
 ) -> dg.SensorResult | dg.SkipReason:
-    """One run request for a cause that is new, of `only` these assets where there are any, or the reason why there is
-    none; `refused` retrainings in a row did not help.
+    """A run request for a new cause, or the reason for none.
+
+    `only` are the assets to run (empty: all of the job); `refused` is the number of consecutive refusals by the gate.
     """
     if not alarms:
         return dg.SkipReason("The latest monitoring checks raise no alarm.")
     newest = max(alarms, key=lambda alarm: alarm.window)
     if newest.cause in cursor.causes:
         return dg.SkipReason(
-            f"A retraining for window {newest.window} of version {newest.champion} was asked for already."
+            f"A retraining for window {newest.window} of version {newest.champion} has been requested already."
         )
-    held = braked(cursor, monitor.retraining, now, refused)
-    if held:
-        return dg.SkipReason(held)
+    reason = hold_reason(cursor, monitor.retraining, now, refused)
+    if reason:
+        return dg.SkipReason(reason)
     same = [alarm for alarm in alarms if alarm.cause == newest.cause]
     request = dg.RunRequest(
         run_key=f"{project}:retrain:{newest.cause}",
@@ -128,20 +128,20 @@ def decide(
     return dg.SensorResult(run_requests=[request], cursor=json.dumps(asdict(cursor.with_request(newest.cause, now))))
 
 
-def braked(cursor: Cursor, retraining: RetrainingConfig, now: datetime, refused: int) -> str:
-    """Why no retraining may be asked for now, in a sentence; empty where one may."""
+def hold_reason(cursor: Cursor, retraining: RetrainingConfig, now: datetime, refused: int) -> str:
+    """Why no retraining may be requested now, in a sentence; empty if one may."""
     if 0 < retraining.stop_after_refusals <= refused:
         return (
             f"The gate has refused {refused} retrainings in a row: retraining does not help. "
-            "The sensor asks again when a version has passed the gate or a person has trained."
+            "The sensor resumes when a version has passed the gate or a person has trained."
         )
     if cursor.requested_since(now - retraining.cooldown):
         return (
-            f"The last retraining was asked for at {cursor.requests[-1]}, and the cool-down is {retraining.cooldown}."
+            f"The last retraining was requested at {cursor.requests[-1]}, and the cool-down is {retraining.cooldown}."
         )
     used = cursor.requested_since(now - retraining.period)
     if 0 < retraining.max_per_period <= used:
-        return f"{used} retrainings were asked for within {retraining.period}, and max_per_period allows no more."
+        return f"{used} retrainings were requested within {retraining.period}, the most that max_per_period allows."
     return ""
 
 
@@ -149,8 +149,7 @@ def latest_alarm(instance: dg.DagsterInstance, project: Project, what: str) -> A
     """The alarm of the latest evaluation of a monitoring check, if it failed."""
     key = dg.AssetCheckKey(monitoring_key(project, what), ALARM)
     history = instance.event_log_storage.get_asset_check_execution_history(key, limit=MEMORY)
-    # A run that waits or is under way has a record of a check that is only planned: monitors that queue would hide
-    # every alarm.
+    # A queued or running run has a record of a check that is only planned; it must not hide the last evaluation.
     evaluations = (record.evaluation for record in history)
     evaluation = next((each for each in evaluations if isinstance(each, dg.AssetCheckEvaluation)), None)
     if evaluation is None or evaluation.passed:

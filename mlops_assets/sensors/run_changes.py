@@ -13,9 +13,7 @@ AT_ONCE = 50  # changes a tick deals with
 
 @dataclass(frozen=True)
 class RunChange:
-    """What happened to a run: `position` is its place in the event log, `message` what the log says; the job of a
-    deleted run is empty.
-    """
+    """A change of a run's state: `position` is its id in the event log; the job of a deleted run is empty."""
 
     position: int
     kind: Change
@@ -25,18 +23,18 @@ class RunChange:
 
 
 def run_changes(instance: dg.DagsterInstance, kinds: Sequence[Change], after: int) -> list[RunChange]:
-    """Changes of any run that stand behind `after` in the log, oldest first.
+    """Changes of any run after position `after` in the log, oldest first.
 
-    Those of other jobs are among them: not every storage can leave them out, and a cursor has to pass them.
+    Other jobs are included: not every storage can filter by job, and the cursor must move past them.
     """
-    found = [
-        RunChange(record.storage_id, kind, record.run_id, _job(instance, record.run_id), _said(record))
+    changes = [
+        RunChange(record.storage_id, kind, record.run_id, _job(instance, record.run_id), _log_message(record))
         for kind in kinds
         for record in instance.fetch_run_status_changes(
             dg.RunStatusChangeRecordsFilter(event_type=kind, after_storage_id=after), limit=AT_ONCE, ascending=True
         ).records
     ]
-    return sorted(found, key=lambda change: change.position)[:AT_ONCE]
+    return sorted(changes, key=lambda change: change.position)[:AT_ONCE]
 
 
 def _job(instance: dg.DagsterInstance, run_id: str) -> str:
@@ -44,12 +42,12 @@ def _job(instance: dg.DagsterInstance, run_id: str) -> str:
     return run.job_name if run else ""
 
 
-def _said(record: dg.EventLogRecord) -> str:
+def _log_message(record: dg.EventLogRecord) -> str:
     event = record.event_log_entry.dagster_event
     return (event.message if event else None) or record.event_log_entry.user_message
 
 
 def newest_position(instance: dg.DagsterInstance, kinds: Sequence[Change]) -> int:
-    """The log's last change of any run: what a sensor that is new begins behind."""
+    """The position of the log's last change of any run: where a new sensor starts."""
     newest = [instance.fetch_run_status_changes(kind, limit=1).records for kind in kinds]
     return max((record.storage_id for records in newest for record in records), default=0)

@@ -1,4 +1,4 @@
-"""Rows of a window as they came to the feature table's source: those that passed its rules, and those that did not."""
+"""Rows of a window that arrived at the features' source: those that passed its rules, and those that did not."""
 
 from collections.abc import Sequence
 from datetime import UTC, timedelta
@@ -16,7 +16,7 @@ from mlops_assets.monitoring import slices
 from mlops_assets.monitoring.quality import Arrived
 from mlops_assets.monitoring.windows import end_of, whole_windows
 
-REPLAYED = "_replay"  # of a row that has left the quarantine
+REPLAYED = "_replay"  # set on a row that has been replayed from the quarantine
 
 
 def arrived(
@@ -27,8 +27,9 @@ def arrived(
     window: str,
     parts: Sequence[str],
 ) -> list[Arrived]:
-    """How many rows came in a window, and in those of its slices `parts` whose column is in the quarantine too, which
-    holds rows as they came. None where the source is no table of rules, or no time says which window its rows are of.
+    """The number of rows that arrived in a window, for each of its slices `parts` whose column the quarantine has.
+
+    Empty if the source is not a silver table, or has no time to assign its rows to windows.
     """
     time = documents.features.config.timestamp_column
     ref = resolve_table(project, documents.features.config.source_table)
@@ -50,7 +51,7 @@ def arrived(
 
 
 def _rows_in(path: str, time: str, config: MonitoringConfig, zone: str, window: str) -> pl.DataFrame | None:
-    """Time and columns of the slices of the rows in a window; a quarantine's time may be the text that it came as."""
+    """Time and slice columns of the rows in a window; in the quarantine the time may still be text."""
     columns = delta.schema(path) if delta.exists(path) else {}
     kind = columns.get(time, pl.Null())
     if not kind.is_temporal() and kind != pl.String:
@@ -63,5 +64,5 @@ def _rows_in(path: str, time: str, config: MonitoringConfig, zone: str, window: 
     last = pl.Series([end_of(window, zone).astimezone(UTC) - timedelta(microseconds=1)])
     if kind != pl.String and not getattr(kind, "time_zone", None):
         last = last.dt.replace_time_zone(None)
-    own = rows.filter(whole_windows(time, last, config.window, zone))
-    return own.select(cs.by_name(time, *config.slices, require_all=False)).collect()
+    in_window = rows.filter(whole_windows(time, last, config.window, zone))
+    return in_window.select(cs.by_name(time, *config.slices, require_all=False)).collect()

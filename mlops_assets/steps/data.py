@@ -33,21 +33,21 @@ def bronze(project: Project, document: Document[DataConfig], lake: Warehouse) ->
     before = delta.version(table)
     # A feed must be on before the first correction.
     describe_bronze(config, table)
-    done = ingest(config, source_location(project, document, lake), table, lake.engine)
+    ingested = ingest(config, source_location(project, document, lake), table, lake.engine)
     describe_bronze(config, table)
     compact_small_files(table)
     return StepResult(
         metadata={
             **table_metadata(table),
-            **_size(table),
-            **({"partitions": partitions_of(table, before, done.version)} if config.partitions else {}),
-            "rows_read": done.rows,
-            "files_read": list(done.files),
-            "files_known": done.known,
-            "files_ignored": list(done.ignored),
-            "files_replaced": list(done.replaced),
-            "columns_ignored": list(done.columns_ignored),
-            "columns_ignored_count": len(done.columns_ignored),
+            **_size_metadata(table),
+            **({"partitions": partitions_of(table, before, ingested.version)} if config.partitions else {}),
+            "rows_read": ingested.rows,
+            "files_read": list(ingested.files),
+            "files_known": ingested.known,
+            "files_ignored": list(ingested.ignored),
+            "files_replaced": list(ingested.replaced),
+            "columns_ignored": list(ingested.columns_ignored),
+            "columns_ignored_count": len(ingested.columns_ignored),
         },
     )
 
@@ -65,12 +65,12 @@ def silver(
     others = rule_tables(project, document)
     frames = {name: lake.engine.scan(path_of(project, ref, lake)) for name, ref in others.items()}
     if config.partitions:
-        done = refine_partitions(config, tables, Run(run.run_id), frames, lake.engine, run.partitions)
+        refined = refine_partitions(config, tables, Run(run.run_id), frames, lake.engine, run.partitions)
     else:
-        done = refine(config, tables, Run(run.run_id), frames, lake.engine)
-    checks = rule_checks(config, done)
-    if done.blocked:
-        return StepResult(checks=checks, blocked=done.blocked)
+        refined = refine(config, tables, Run(run.run_id), frames, lake.engine)
+    checks = rule_checks(config, refined)
+    if refined.blocked:
+        return StepResult(checks=checks, blocked=refined.blocked)
     describe_silver(config, tables.silver)
     describe_quarantine(config, tables.quarantine)
     for table in (tables.silver, tables.quarantine):
@@ -78,25 +78,25 @@ def silver(
     return StepResult(
         metadata={
             **table_metadata(tables.silver, keys=config.primary_keys, constraints=_constraints(config)),
-            **_size(tables.silver),
-            **row_metadata(done.rows),
+            **_size_metadata(tables.silver),
+            **row_metadata(refined.rows),
             "quarantine": tables.quarantine,
             "quarantine_rows": waiting_rows(tables.quarantine),
-            "rules": outcome_table(done.outcomes),
+            "rules": outcome_table(refined.outcomes),
         },
         checks=[*checks, *table_checks(document, tables.silver)],
     )
 
 
-def _size(table: str) -> dict[str, int]:
-    found = size_of(table)
-    return {"files": found.files, "bytes": found.size}
+def _size_metadata(table: str) -> dict[str, int]:
+    size = size_of(table)
+    return {"files": size.files, "bytes": size.size}
 
 
 def _constraints(config: DataConfig) -> Mapping[str, Sequence[str]]:
     """The rules that read each column, as the UI's column constraints."""
-    found: dict[str, list[str]] = {}
+    constraints: dict[str, list[str]] = {}
     for rule in config.validation_rules:
         for column in columns(parse(rule.condition)):
-            found.setdefault(column, []).append(f"{rule.condition} ({rule.severity})")
-    return found
+            constraints.setdefault(column, []).append(f"{rule.condition} ({rule.severity})")
+    return constraints

@@ -25,7 +25,7 @@ def features(
     """
     config = document.config
     table = lake.table(project.name, "gold", document.name)
-    done = refresh(
+    refreshed = refresh(
         config,
         source=locate(project, config.source_table, lake),
         joined=locate_all(project, [join.table for join in config.joins], lake),
@@ -33,48 +33,53 @@ def features(
         engine=lake.engine,
         everything=everything,
     )
-    unique = _unique_check(config, done)
+    unique = _unique_check(config, refreshed)
     if not unique.passed:
         return StepResult(checks=[unique], blocked=[unique.description])
-    online, checks = _online(project, document, lake, table)
+    online, checks = _refresh_online_store(project, document, lake, table)
     return StepResult(
         metadata={
             **table_metadata(table, keys=config.primary_keys),
-            "rows_read": done.read,
-            "rows_inserted": done.inserted,
-            "rows_updated": done.updated,
-            "rows_deleted": done.deleted,
+            "rows_read": refreshed.read,
+            "rows_inserted": refreshed.inserted,
+            "rows_updated": refreshed.updated,
+            "rows_deleted": refreshed.deleted,
             **online,
         },
         checks=[unique, *checks],
     )
 
 
-def _online(
+def _refresh_online_store(
     project: Project, document: Document[FeatureConfig], lake: Warehouse, table: str
 ) -> tuple[dict[str, Any], list[Check]]:
     """The online store brought up to the table, where the document has one."""
     if not document.config.online_store_enabled:
         return {}, []
     store = online_store(lake.home, project.name, document.name, lake.online_url)
-    shown = {"online_rows_read": refresh_online(document.config, table, store), "online_store": store.place}
-    return shown, [_online_check(compare_online(document.config, table, store))]
+    metadata = {"online_rows_read": refresh_online(document.config, table, store), "online_store": store.place}
+    return metadata, [_online_check(compare_online(document.config, table, store))]
 
 
-def _online_check(found: OnlineDifference) -> Check:
+def _online_check(difference: OnlineDifference) -> Check:
     return Check(
         ONLINE,
-        found.consistent,
-        f"of {found.keys} keys {found.missing} are missing, {found.unequal} have another row; "
-        f"{found.extra} are no keys of the table",
-        {"keys": found.keys, "missing": found.missing, "unequal": found.unequal, "extra": found.extra},
+        difference.consistent,
+        f"of {difference.keys} keys {difference.missing} are missing, {difference.unequal} have another row; "
+        f"{difference.extra} are no keys of the table",
+        {
+            "keys": difference.keys,
+            "missing": difference.missing,
+            "unequal": difference.unequal,
+            "extra": difference.extra,
+        },
     )
 
 
-def _unique_check(config: FeatureConfig, done: Refreshed) -> Check:
+def _unique_check(config: FeatureConfig, refreshed: Refreshed) -> Check:
     return Check(
         UNIQUE,
-        done.duplicates == 0 and done.nulls == 0,
-        f"{done.duplicates} rows repeat {', '.join(config.primary_keys)}, {done.nulls} have a null in it",
-        {"duplicates": done.duplicates, "nulls": done.nulls},
+        refreshed.duplicates == 0 and refreshed.nulls == 0,
+        f"{refreshed.duplicates} rows repeat {', '.join(config.primary_keys)}, {refreshed.nulls} have a null in it",
+        {"duplicates": refreshed.duplicates, "nulls": refreshed.nulls},
     )

@@ -25,8 +25,8 @@ def anomaly_label(project: Project, documents: ModelDocuments, rows: pl.DataFram
         return None
     label = pl.col(documents.training.config.target_column).cast(pl.Float64)
     learned = delta.scan(lake.table(project.name, "gold", documents.training_set))
-    own = (each.select((label == -1).any()).collect().item() for each in (rows.lazy(), learned))
-    return -1 if any(own) else 1
+    has_own_label = (each.select((label == -1).any()).collect().item() for each in (rows.lazy(), learned))
+    return -1 if any(has_own_label) else 1
 
 
 def as_anomalies(rows: pl.DataFrame, label: str, anomaly: int | None) -> pl.DataFrame:
@@ -35,8 +35,8 @@ def as_anomalies(rows: pl.DataFrame, label: str, anomaly: int | None) -> pl.Data
     """
     if anomaly is None:
         return rows
-    predicted, known = (cs.by_name(name, require_all=False).cast(pl.Float64) for name in ("prediction", label))
-    return rows.with_columns((predicted == -1).cast(pl.Float64), (known == anomaly).cast(pl.Float64))
+    predicted, actual = (cs.by_name(name, require_all=False).cast(pl.Float64) for name in ("prediction", label))
+    return rows.with_columns((predicted == -1).cast(pl.Float64), (actual == anomaly).cast(pl.Float64))
 
 
 def drift_of_labels(
@@ -53,7 +53,7 @@ def drift_of_labels(
     parts = slices.parts(learned, config.slices, at_least=config.min_sample)
     classes = documents.training.config.model_type != "regression"
 
-    def of(window: pl.DataFrame) -> list[MetricValue]:
+    def measure(window: pl.DataFrame) -> list[MetricValue]:
         return [
             label_drift(
                 slices.of(window, name)[label], part[label], part=name, classes=classes, least=config.min_sample
@@ -61,4 +61,4 @@ def drift_of_labels(
             for name, part in parts.items()
         ]
 
-    return of
+    return measure

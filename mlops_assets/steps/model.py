@@ -26,7 +26,7 @@ from mlops_assets.training.size import training_rows
 GATE = "gate"
 SHOWN_TRIALS = 10
 SHOWN_VERSIONS = 20
-ASKED = "asked for by a person or a schedule"
+NO_ALARM = "asked for by a person or a schedule"
 
 
 def training_set(project: Project, documents: ModelDocuments, lake: Warehouse, run: StepRun) -> StepResult:
@@ -39,14 +39,14 @@ def training_set(project: Project, documents: ModelDocuments, lake: Warehouse, r
     """
     config = documents.features.config
     table = lake.table(project.name, "gold", documents.training_set)
-    read = _read(project, documents, lake)
-    features = delta.scan(read["features"])
-    chosen = first_row(run.tags, project, documents, features)
-    number = _documents_number(documents, chosen)
-    made_of = {name: delta.latest(path) for name, path in read.items()} | {"documents": number}
+    sources = _source_tables(project, documents, lake)
+    features = delta.scan(sources["features"])
+    condition = first_row(run.tags, project, documents, features)
+    number = _documents_number(documents, condition)
+    made_of = {name: delta.latest(path) for name, path in sources.items()} | {"documents": number}
     if any(delta.transaction_version(table, name) != version for name, version in made_of.items()):
-        kept = features if chosen is None else features.filter(chosen)
-        rows = training_frame(kept, delta.scan(read["source"]), documents.training.config, config)
+        selected = features if condition is None else features.filter(condition)
+        rows = training_frame(selected, delta.scan(sources["source"]), documents.training.config, config)
         delta.overwrite(table, rows, transactions=made_of)
     return StepResult(metadata=table_metadata(table, keys=config.primary_keys))
 
@@ -70,24 +70,26 @@ def model(
     table = lake.table(project.name, "gold", documents.training_set)
     version = delta.latest(table)
     rows = delta.scan(table, version)
-    done = train(
+    candidate = train(
         config,
         documents.features.config,
         training_rows(rows, config, documents.features.config),
         registry,
-        lineage_of(config, documents.features.config, {table: version}, _made_of(project, documents, lake, table)),
+        lineage_of(
+            config, documents.features.config, {table: version}, _source_versions(project, documents, lake, table)
+        ),
         cause=_cause(run.tags),
         again=again,
         studies=lake.home / "studies.db",
     )
     return StepResult(
-        metadata={**_metadata(registry, done), "rows_without_label": unlabelled(rows, config)},
-        checks=[_gate_check(done)],
-        log=f"version {done.version.version} {done.version.tag('gate')}: {done.version.decision}",
+        metadata={**_metadata(registry, candidate), "rows_without_label": unlabelled(rows, config)},
+        checks=[_gate_check(candidate)],
+        log=f"version {candidate.version.version} {candidate.version.tag('gate')}: {candidate.version.decision}",
     )
 
 
-def _read(project: Project, documents: ModelDocuments, lake: Warehouse) -> dict[str, str]:
+def _source_tables(project: Project, documents: ModelDocuments, lake: Warehouse) -> dict[str, str]:
     """The tables that a training set is made of, by the names under which its log has their versions."""
     return {
         "features": lake.table(project.name, "gold", documents.features.name),
@@ -95,15 +97,21 @@ def _read(project: Project, documents: ModelDocuments, lake: Warehouse) -> dict[
     }
 
 
-def _made_of(project: Project, documents: ModelDocuments, lake: Warehouse, table: str) -> dict[str, int]:
+def _source_versions(project: Project, documents: ModelDocuments, lake: Warehouse, table: str) -> dict[str, int]:
     """The Delta version, by path, of each table that the training set `table` was made of."""
-    found = {path: delta.transaction_version(table, name) for name, path in _read(project, documents, lake).items()}
-    return {path: version for path, version in found.items() if version is not None}
+    versions = {
+        path: delta.transaction_version(table, name) for name, path in _source_tables(project, documents, lake).items()
+    }
+    return {path: version for path, version in versions.items() if version is not None}
 
 
-def _documents_number(documents: ModelDocuments, chosen: pl.Expr | None) -> int:
+def _documents_number(documents: ModelDocuments, condition: pl.Expr | None) -> int:
     """63 bits that change with the documents a training set is made by, and with the rows that a retraining takes."""
-    text = config_hash(documents.training) + config_hash(documents.features) + ("" if chosen is None else str(chosen))
+    text = (
+        config_hash(documents.training)
+        + config_hash(documents.features)
+        + ("" if condition is None else str(condition))
+    )
     return int(hashlib.sha256(text.encode()).hexdigest()[:16], 16) >> 1
 
 
@@ -116,29 +124,33 @@ def _cause(tags: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _gate_check(done: Candidate) -> Check:
-    figures = {"version": done.version.version, **numbers(done.version.numbers)}
-    return Check(GATE, done.version.passed, done.version.decision, figures, warns=True)
+def _gate_check(candidate: Candidate) -> Check:
+    figures = {"version": candidate.version.version, **numbers(candidate.version.numbers)}
+    return Check(GATE, candidate.version.passed, candidate.version.decision, figures, warns=True)
 
 
-def _metadata(registry: ModelRegistry, done: Candidate) -> dict[str, Any]:
-    version = done.version
+def _metadata(registry: ModelRegistry, candidate: Candidate) -> dict[str, Any]:
+    version = candidate.version
     return {
         "version": version.version,
-        "trained": done.trained,
+        "trained": candidate.trained,
         "gate": version.tag("gate"),
         "decision": version.decision,
-        "cause": version.cause or ASKED,
+        "cause": version.cause or NO_ALARM,
         "versions": markdown_table(_history(registry, version), ["version", "window", "cause", "gate", "decision"]),
         "tables": MetadataValue("json", {**version.table_versions, **version.made_of}),
         "mlflow_run": version.run_id,
         "mlflow": MetadataValue("url", registry.url(version)),
-        "rows": done.rows,
-        **numbers(done.metrics),
-        **({"imputed_by_median": ", ".join(done.imputed)} if done.imputed else {}),
-        **_search_metadata(done.searched),
-        **({"slices": markdown_table(done.slices.to_dicts(), done.slices.columns)} if done.slices.height else {}),
-        **{title: image(png, title) for title, png in done.figures.items()},
+        "rows": candidate.rows,
+        **numbers(candidate.metrics),
+        **({"imputed_by_median": ", ".join(candidate.imputed)} if candidate.imputed else {}),
+        **_search_metadata(candidate.searched),
+        **(
+            {"slices": markdown_table(candidate.slices.to_dicts(), candidate.slices.columns)}
+            if candidate.slices.height
+            else {}
+        ),
+        **{title: image(png, title) for title, png in candidate.figures.items()},
     }
 
 
@@ -149,7 +161,7 @@ def _history(registry: ModelRegistry, version: ModelVersion) -> list[dict[str, A
         {
             "version": one.version,
             "window": one.window,
-            "cause": one.cause or ASKED,
+            "cause": one.cause or NO_ALARM,
             "gate": one.tag("gate"),
             "decision": one.decision,
         }

@@ -44,20 +44,20 @@ def drift(
     features = watched_features(config, model)
     names = with_slices(features, config)
     newest = delta.latest(lake.table(project.name, "gold", documents.predictions))
-    done = delta.transaction_version(tables.profiles, BATCH)
-    found = watch(
+    profiled = delta.transaction_version(tables.profiles, BATCH)
+    watched = watch(
         tables,
-        new_predictions(project, documents, model, names, config, lake, done, newest),
+        new_predictions(project, documents, model, names, config, lake, profiled, newest),
         newest,
-        after=done,
+        after=profiled,
         version=champion.version,
         features=features,
         training=lambda: reference_rows(project, documents, champion, model, names, lake, warn),
         config=config,
         clock=clock(project),
     )
-    check = drift_check(found, config)
-    return StepResult(_drift_metadata(tables.drift, found), [check], log=check.description)
+    check = drift_check(watched, config)
+    return StepResult(_drift_metadata(tables.drift, watched), [check], log=check.description)
 
 
 def alarm_check(*, window: str, champion: str, raised: bool, reason: str, since: str = "", warns: bool = True) -> Check:
@@ -66,52 +66,52 @@ def alarm_check(*, window: str, champion: str, raised: bool, reason: str, since:
     return Check(ALARM, not raised, reason, evidence, warns=warns)
 
 
-def drift_check(found: Watched, config: MonitoringConfig) -> Check:
+def drift_check(watched: Watched, config: MonitoringConfig) -> Check:
     """Raised while the newest window that is over is in drift and the alarm is on."""
-    if not found.windows:
+    if not watched.windows:
         unit = config.window
         reason = (
             f"No {unit} that is over holds rows newer than the champion's; rows are judged when their {unit} is over."
         )
-        return alarm_check(window="", champion=found.version, raised=False, reason=reason)
-    newest = found.windows[-1]
-    shown = ", ".join(_effect(found, newest.window, name) for name in newest.drifted_features[:3])
+        return alarm_check(window="", champion=watched.version, raised=False, reason=reason)
+    newest = watched.windows[-1]
+    named_features = ", ".join(_effect_text(watched, newest.window, name) for name in newest.drifted_features[:3])
     more = len(newest.drifted_features) - 3
     reason = (
         f"{newest.window}: {newest.verdict.replace('_', ' ')}"
-        + (f" in {shown}" if shown else "")
+        + (f" in {named_features}" if named_features else "")
         + (f" and {more} more" if more > 0 else "")
-        + (_too_few(found.features[newest.window], config) if newest.verdict == "insufficient_data" else "")
+        + (_too_few_rows_text(watched.features[newest.window], config) if newest.verdict == "insufficient_data" else "")
     )
     return alarm_check(
         window=newest.window,
-        champion=found.version,
-        raised=found.alarm.active and newest.drifted,
+        champion=watched.version,
+        raised=watched.alarm.active and newest.drifted,
         reason=reason,
-        since=found.alarm.since or "",
+        since=watched.alarm.since or "",
         warns=config.check_severity == "warn" or newest.verdict != "severe",
     )
 
 
-def _too_few(features: Sequence[FeatureDrift], config: MonitoringConfig) -> str:
+def _too_few_rows_text(features: Sequence[FeatureDrift], config: MonitoringConfig) -> str:
     rows = max((one.rows for one in features), default=0)
     return f": {rows} rows; a verdict takes {config.min_sample} (min_sample) and {ROWS_PER_BIN} a bin of each feature"
 
 
-def _effect(found: Watched, window: str, feature: str) -> str:
-    judged = next(one for one in found.features[window] if one.feature == feature)
-    return f"{feature} ({judged.effect:.2f})"
+def _effect_text(watched: Watched, window: str, feature: str) -> str:
+    verdict = next(one for one in watched.features[window] if one.feature == feature)
+    return f"{feature} ({verdict.effect:.2f})"
 
 
-def _drift_metadata(table: str, found: Watched) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "champion": found.version,
-        "rows_profiled": found.rows,
+def _drift_metadata(table: str, watched: Watched) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "champion": watched.version,
+        "rows_profiled": watched.rows,
     }
-    if found.windows:
-        newest = sorted(found.features[found.windows[-1].window], key=lambda one: one.effect, reverse=True)
+    if watched.windows:
+        newest = sorted(watched.features[watched.windows[-1].window], key=lambda one: one.effect, reverse=True)
         columns = ["feature", "verdict", "method", "effect", "limit", "p_adjusted", "psi_debiased"]
-        shown["newest_window"] = markdown_table(map(vars, newest), columns)
-        shown["drifted_features"] = len(found.windows[-1].drifted_features)
-        shown |= table_metadata(table)
-    return shown
+        metadata["newest_window"] = markdown_table(map(vars, newest), columns)
+        metadata["drifted_features"] = len(watched.windows[-1].drifted_features)
+        metadata |= table_metadata(table)
+    return metadata

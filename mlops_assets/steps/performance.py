@@ -54,24 +54,24 @@ def performance(
     if config.model_performance_tracking and config.model_performance_tracking.detectors:
         time = documents.features.config.timestamp_column
         keep_errors(table, rows, label=label, at=time, classifier=_has_classes(documents))
-    found = track(
+    tracked = track(
         table,
         rows,
         label=label,
         metrics=model_metrics(config),
         estimates=estimated_metrics(documents, config),
         classes=cache(lambda version: registry.version(documents.model, version).classes),
-        more=_more(project, documents, config, lake, registry, rows, anomaly),
+        more=_additional_metrics(project, documents, config, lake, registry, rows, anomaly),
         baseline=baseline,
         transactions=transactions,
         config=config,
         clock=clock(project),
     )
-    check = performance_check(found, registry.champion(documents.model), config)
-    return StepResult(_performance_metadata(table, found, rows.height), [check], log=check.description)
+    check = performance_check(tracked, registry.champion(documents.model), config)
+    return StepResult(_performance_metadata(table, tracked, rows.height), [check], log=check.description)
 
 
-def _more(
+def _additional_metrics(
     project: Project,
     documents: ModelDocuments,
     config: MonitoringConfig,
@@ -88,26 +88,26 @@ def _more(
         champion = registry.require_champion(documents.model)
         drifts = [drift_of_labels(project, documents, config, champion, lake, anomaly)]
     earlier = labelled_before(project, documents, config, lake, rows) if losses and rows.height else rows
-    time, features = documents.features.config.timestamp_column, _inputs(documents, rows)
+    time, features = documents.features.config.timestamp_column, _feature_names(documents, rows)
 
     def more(window: pl.DataFrame) -> list[MetricValue]:
-        found = [one for drift in drifts for one in drift(window)]
+        values = [one for drift in drifts for one in drift(window)]
         if losses:
             before = pl.concat([earlier, rows.filter(pl.col("window") < window["window"][0])]).sort(time)
             own = before.filter(pl.col("version") == window["version"][0])
-            found += loss_estimates(
+            values += loss_estimates(
                 window, own, label=label, features=features, metrics=losses, least=config.min_sample
             )
-        return found
+        return values
 
     return more
 
 
-def _inputs(documents: ModelDocuments, rows: pl.DataFrame) -> list[str]:
+def _feature_names(documents: ModelDocuments, rows: pl.DataFrame) -> list[str]:
     """The features in `rows`: the document's, else all that are neither keys, times, label nor what the model said."""
     config = documents.features.config
-    said = ("window", "version", "prediction", "probability", "request_id", "time")
-    others = {*said, *identity(config), documents.training.config.target_column}
+    prediction_columns = ("window", "version", "prediction", "probability", "request_id", "time")
+    others = {*prediction_columns, *identity(config), documents.training.config.target_column}
     return [name for name in config.features or rows.columns if name in rows.columns and name not in others]
 
 
@@ -137,31 +137,31 @@ def _baseline_run(config: MonitoringConfig) -> str | None:
     return tracking.baseline_run_id if tracking else None
 
 
-def performance_check(found: Tracked, champion: ModelVersion | None, config: MonitoringConfig) -> Check:
+def performance_check(tracked: Tracked, champion: ModelVersion | None, config: MonitoringConfig) -> Check:
     """Raised where the champion is out of its bounds: what one before it was measured at trains nothing."""
-    if found.newest is None:
+    if tracked.newest is None:
         reason = "No window has enough labels yet."
         return alarm_check(window="", champion="", raised=False, reason=reason)
-    newest = found.newest
-    broken = [
+    newest = tracked.newest
+    violations = [
         f"{one.metric} {one.value:.3f} is {'below' if one.higher_is_better else 'above'} {one.threshold:g}"
-        for one in found.breaches
+        for one in tracked.breaches
     ]
-    broken += [one.sentence for one in found.changes]
-    reason = f"{newest.window}: {'; '.join(broken) or _calm(newest, config)}"
-    reigns = champion is not None and champion.version == newest.version
-    if broken and not reigns:
+    violations += [one.sentence for one in tracked.changes]
+    reason = f"{newest.window}: {'; '.join(violations) or _within_bounds_text(newest, config)}"
+    is_champion = champion is not None and champion.version == newest.version
+    if violations and not is_champion:
         reason += f", of version {newest.version}, which is champion no more"
     return alarm_check(
         window=newest.window,
         champion=newest.version,
-        raised=bool(broken) and reigns,
+        raised=bool(violations) and is_champion,
         reason=reason,
         warns=config.check_severity == "warn",
     )
 
 
-def _calm(newest: WindowPerformance, config: MonitoringConfig) -> str:
+def _within_bounds_text(newest: WindowPerformance, config: MonitoringConfig) -> str:
     """What is said of a window that breaks no bound: what was measured, where there is none to break."""
     tracking = config.model_performance_tracking
     if set(config.alert_thresholds) - set(DRIFT_METRICS) or (tracking and tracking.detectors):
@@ -170,13 +170,13 @@ def _calm(newest: WindowPerformance, config: MonitoringConfig) -> str:
     return f"{measured}; alert_thresholds says of no metric what would be too bad"
 
 
-def _performance_metadata(table: str, found: Tracked, rows: int) -> dict[str, Any]:
-    shown: dict[str, Any] = {"rows_measured": rows}
-    if found.newest is not None:
-        newest = found.performance.filter(pl.col("window") == found.newest.window)
-        shown["newest_window"] = markdown_table(
+def _performance_metadata(table: str, tracked: Tracked, rows: int) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"rows_measured": rows}
+    if tracked.newest is not None:
+        newest = tracked.performance.filter(pl.col("window") == tracked.newest.window)
+        metadata["newest_window"] = markdown_table(
             newest.iter_rows(named=True), ["role", "version", "metric", "value", "lower", "upper", "coverage"]
         )
-        shown |= {f"{one.name}": one.value for one in found.newest.metrics if one.value is not None}
-        shown |= table_metadata(table)
-    return shown
+        metadata |= {f"{one.name}": one.value for one in tracked.newest.metrics if one.value is not None}
+        metadata |= table_metadata(table)
+    return metadata

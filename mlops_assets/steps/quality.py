@@ -41,9 +41,9 @@ def quality(
     champion = registry.require_champion(documents.model)
     judge_new_windows(project, documents, config, lake, champion.version)
     table = quality_table(project, lake)
-    found = read_quality(table, champion.version, config.window, clock(project))
-    check = _whole(found)
-    return StepResult(_metadata(table, found), [check], log=check.description)
+    findings = read_quality(table, champion.version, config.window, clock(project))
+    check = _quality_check(findings)
+    return StepResult(_metadata(table, findings), [check], log=check.description)
 
 
 def judge_new_windows(
@@ -54,38 +54,38 @@ def judge_new_windows(
     """
     tables, table, time = drift_tables(project, lake), quality_table(project, lake), clock(project)
     references = store.read_references(tables.references, version, basis(config))
-    against = {name: found.profile for name, found in references.items()}
-    last = _last_two(tables.drift, version, config)
+    reference_profiles = {name: found.profile for name, found in references.items()}
+    last = _last_windows(tables.drift, version, config)
     for window in sorted({*store.newest_batch(tables.profiles, version, config.window), *last}):
         current = store.read_profiles(tables.profiles, version, [window], references)
         if not current:  # profiled against a reference that the document asked for before
             continue
-        came = arrived(project, documents, config, lake, window, list(current))
-        before = windows_before(table, version, window, config.window)
-        found = window_quality(against, current, came, before, config, over=is_over(window, time))
+        arrivals = arrived(project, documents, config, lake, window, list(current))
+        earlier = windows_before(table, version, window, config.window)
+        found = window_quality(reference_profiles, current, arrivals, earlier, config, over=is_over(window, time))
         if window in last[-1:] and config.max_age is not None:
             found += freshness(newest_prediction(project, documents, lake), time.now, config)
         write_quality(table, version, {window: found})
 
 
-def _last_two(table: str, version: str, config: MonitoringConfig) -> list[str]:
+def _last_windows(table: str, version: str, config: MonitoringConfig) -> list[str]:
     """The last windows with a verdict, oldest first."""
     read = windowed.read_back(table, lambda rows: rows["window"].n_unique() > 1, of_length(config.window), version)
     return read["window"].unique().sort().to_list()[-2:] if read.height else []
 
 
-def _whole(found: dict[str, list[Quality]]) -> Check:
-    window, newest = next(reversed(found.items()), ("", []))
-    reasons = {name: "; ".join(one.sentence for one in findings if one.failed) for name, findings in found.items()}
+def _quality_check(by_window: dict[str, list[Quality]]) -> Check:
+    window, newest = next(reversed(by_window.items()), ("", []))
+    reasons = {name: "; ".join(one.sentence for one in findings if one.failed) for name, findings in by_window.items()}
     failed = "; ".join(f"{name}: {text}" for name, text in reasons.items() if text)
     description = failed or (f"{window}: as whole as before" if window else "No window is profiled yet.")
     return Check(WHOLE, not failed, description, {"window": window, METRIC: score(newest)}, warns=True)
 
 
-def _metadata(table: str, found: dict[str, list[Quality]]) -> dict[str, Any]:
-    if not found:
+def _metadata(table: str, by_window: dict[str, list[Quality]]) -> dict[str, Any]:
+    if not by_window:
         return {}
-    findings = next(reversed(found.values()))
+    findings = next(reversed(by_window.values()))
     worst = sorted(findings, key=lambda one: (one.failed, one.value - one.expected), reverse=True)[:SHOWN]
     columns = ["check", "subject", "value", "expected", "limit", "verdict"]
     return {

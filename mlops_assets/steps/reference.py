@@ -39,16 +39,16 @@ def reference_rows(
     Raises:
         LakeError: the reference dataset is not there and cannot be made, or lacks a column.
     """
-    named = _named(documents)
-    wanted = list(dict.fromkeys([*names, *model.inputs]))
+    dataset = _reference_dataset(documents)
+    columns = list(dict.fromkeys([*names, *model.inputs]))
     rows = (
-        _dataset(project, documents, champion, named, lake, warn)
-        if named
-        else learned_rows(project, documents, champion, wanted, lake)
+        _dataset_rows(project, documents, champion, dataset, lake, warn)
+        if dataset
+        else learned_rows(project, documents, champion, columns, lake)
     )
-    missing = [name for name in wanted if name not in rows.columns]
+    missing = [name for name in columns if name not in rows.columns]
     if missing:
-        where = f"reference_dataset {named}" if named else f"the feature table {documents.features.name}"
+        where = f"reference_dataset {dataset}" if dataset else f"the feature table {documents.features.name}"
         raise LakeError(f"{where} has no column {', '.join(missing)}; it has {', '.join(rows.columns)}")
     return with_output(rows, score(model, rows, version=champion.version, keep=[]), names, model)
 
@@ -59,42 +59,44 @@ def learned_rows(
     """The champion's training rows, with those columns of `names` besides that it did not learn from, as the feature
     table has them now.
     """
-    rows = _learned(project, documents, champion, lake)
+    rows = _training_rows(project, documents, champion, lake)
     features = delta.scan(lake.table(project.name, "gold", documents.features.name))
-    besides = [name for name in features.collect_schema() if name in names and name not in rows.columns]
-    if not besides:
+    extra = [name for name in features.collect_schema() if name in names and name not in rows.columns]
+    if not extra:
         return rows
     keys = identity(documents.features.config)
-    return rows.join(features.select(*keys, *besides).collect(), on=keys, how="left", maintain_order="left")
+    return rows.join(features.select(*keys, *extra).collect(), on=keys, how="left", maintain_order="left")
 
 
-def _named(documents: ModelDocuments) -> str | None:
+def _reference_dataset(documents: ModelDocuments) -> str | None:
     drift = documents.monitoring.config.data_drift_detection if documents.monitoring else None
     return drift.reference_dataset if drift else None
 
 
-def _learned(project: Project, documents: ModelDocuments, champion: ModelVersion, lake: Warehouse) -> pl.DataFrame:
+def _training_rows(
+    project: Project, documents: ModelDocuments, champion: ModelVersion, lake: Warehouse
+) -> pl.DataFrame:
     """The champion's training rows, as they were when it learned from them."""
     table = lake.table(project.name, "gold", documents.training_set)
-    return _spread(table, champion.table_versions.get(table))
+    return _evenly_spaced(table, champion.table_versions.get(table))
 
 
-def _dataset(
-    project: Project, documents: ModelDocuments, champion: ModelVersion, named: str, lake: Warehouse, warn: Warn
+def _dataset_rows(
+    project: Project, documents: ModelDocuments, champion: ModelVersion, dataset: str, lake: Warehouse, warn: Warn
 ) -> pl.DataFrame:
-    path = locate(project, named, lake)
+    path = locate(project, dataset, lake)
     if not delta.exists(path):
-        if resolve_table(project, named) or is_remote(path):
-            raise LakeError(f"reference_dataset {named}: there is no Delta table at {path}")
+        if resolve_table(project, dataset) or is_remote(path):
+            raise LakeError(f"reference_dataset {dataset}: there is no Delta table at {path}")
         warn(
             "reference_dataset %s: there is no table yet; version %s's training rows are kept there",
-            named,
+            dataset,
             champion.version,
         )
-        delta.append(path, _learned(project, documents, champion, lake), transactions={})
-    return _spread(path, None)
+        delta.append(path, _training_rows(project, documents, champion, lake), transactions={})
+    return _evenly_spaced(path, None)
 
 
-def _spread(table: str, version: int | None) -> pl.DataFrame:
+def _evenly_spaced(table: str, version: int | None) -> pl.DataFrame:
     step = max(-(-delta.rows(table, version) // MOST_ROWS), 1)
     return delta.scan(table, version).gather_every(step).collect()

@@ -17,27 +17,27 @@ def stops_everything(rule: Rule) -> bool:
     return rule.severity == "critical" or (rule.severity == "error" and is_table_level(parse(rule.condition)))
 
 
-def rule_checks(config: DataConfig, done: Refined) -> list[Check]:
+def rule_checks(config: DataConfig, refined: Refined) -> list[Check]:
     """The results of a run's checks, one for each rule and the two of the table."""
-    outcomes = {outcome.rule.name: outcome for outcome in done.outcomes}
+    outcomes = {outcome.rule.name: outcome for outcome in refined.outcomes}
     rules = [
         _rule_check(outcomes[rule.name]) if rule.name in outcomes else _nothing_new(rule.name)
         for rule in silver_rules(config)
     ]
-    return [*rules, _share_check(config, done), _account_check(done)]
+    return [*rules, _share_check(config, refined), _account_check(refined)]
 
 
 def _rule_check(outcome: RuleOutcome) -> Check:
-    shown: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "failed_rows": outcome.failed_rows,
         "unknown_rows": outcome.unknown_rows,
         "rows": outcome.rows,
         "share": outcome.share,
     }
     if outcome.examples:
-        shown["examples"] = markdown_table(outcome.examples, list(outcome.examples[0]))
+        metadata["examples"] = markdown_table(outcome.examples, list(outcome.examples[0]))
     rule = outcome.rule
-    return Check(rule.name, outcome.passed, _sentence(outcome), shown, warns=not stops_everything(rule))
+    return Check(rule.name, outcome.passed, _sentence(outcome), metadata, warns=not stops_everything(rule))
 
 
 def _sentence(outcome: RuleOutcome) -> str:
@@ -53,21 +53,21 @@ def _nothing_new(name: str) -> Check:
     return Check(name, True, "no new rows since the last run", {"rows": 0}, warns=True)
 
 
-def _share_check(config: DataConfig, done: Refined) -> Check:
-    share = done.rows.quarantined / done.rows.read if done.rows.read else 0.0
+def _share_check(config: DataConfig, refined: Refined) -> Check:
+    share = refined.rows.quarantined / refined.rows.read if refined.rows.read else 0.0
     return Check(
         SHARE,
         share <= config.max_error_fraction,
-        f"{share:.2%} of {done.rows.read} rows quarantined, {config.max_error_fraction:.1%} allowed",
-        {"share": share, "quarantined": done.rows.quarantined, "rows": done.rows.read},
+        f"{share:.2%} of {refined.rows.read} rows quarantined, {config.max_error_fraction:.1%} allowed",
+        {"share": share, "quarantined": refined.rows.quarantined, "rows": refined.rows.read},
     )
 
 
-def _account_check(done: Refined) -> Check:
-    rows = done.rows
+def _account_check(refined: Refined) -> Check:
+    rows = refined.rows
     removed = sum(rows.removed.values())
     account = f"{rows.read} read, {rows.written} written, {rows.quarantined} quarantined, {removed} removed"
     # A blocked run moves no row: all of them are in bronze, and the next run reads them again.
     nothing = f"nothing was written; all {rows.read} rows read are still in bronze"
-    passed = bool(done.blocked) or rows.balanced
-    return Check(ACCOUNT, passed, nothing if done.blocked else account, row_metadata(rows))
+    passed = bool(refined.blocked) or rows.balanced
+    return Check(ACCOUNT, passed, nothing if refined.blocked else account, row_metadata(rows))

@@ -32,24 +32,28 @@ def key_may_repeat(config: DataConfig) -> bool:
 def _columns_check(document: Document[DataConfig], path: str) -> Check:
     declared = silver_schema(document)
     assert declared is not None
-    found = schema_of(delta.schema(path))
-    wrong = list(_differences(declared.columns, found, closed=not declared.open))
-    shown = markdown_table(wrong, ["column", "declared", "table"])
+    actual = schema_of(delta.schema(path))
+    differences = list(_column_differences(declared.columns, actual, closed=not declared.open))
+    shown = markdown_table(differences, ["column", "declared", "table"])
     return Check(
-        passed=not wrong,
+        passed=not differences,
         name=COLUMNS,
-        description=f"{len(wrong)} of {len(declared.columns)} declared columns differ"
-        if wrong
-        else f"{len(declared.columns)} declared columns, {len(found)} in the table",
-        metadata={"columns": len(found), "differences": len(wrong), **({"examples": shown} if wrong else {})},
+        description=f"{len(differences)} of {len(declared.columns)} declared columns differ"
+        if differences
+        else f"{len(declared.columns)} declared columns, {len(actual)} in the table",
+        metadata={
+            "columns": len(actual),
+            "differences": len(differences),
+            **({"examples": shown} if differences else {}),
+        },
     )
 
 
-def _differences(declared: Schema, found: Schema, *, closed: bool) -> Iterator[dict[str, str]]:
+def _column_differences(declared: Schema, actual: Schema, *, closed: bool) -> Iterator[dict[str, str]]:
     for name, type_ in declared.items():
-        if name not in found or found[name].kind != type_.kind:
-            yield {"column": name, "declared": str(type_), "table": str(found.get(name, "is not there"))}
-    for name, type_ in found.items():
+        if name not in actual or actual[name].kind != type_.kind:
+            yield {"column": name, "declared": str(type_), "table": str(actual.get(name, "is not there"))}
+    for name, type_ in actual.items():
         if closed and name not in declared:
             yield {"column": name, "declared": "is not", "table": str(type_)}
 
@@ -58,18 +62,18 @@ def _unique_check(config: DataConfig, path: str) -> Check:
     keys = config.primary_keys
     repeated = delta.scan(path).group_by(keys).agg(pl.len().alias("rows")).filter(pl.col("rows") > 1)
     figures = repeated.select(pl.len().alias("keys"), pl.col("rows").sum()).collect().row(0, named=True)
-    shown: dict[str, Any] = {"repeated_keys": figures["keys"], "rows": figures["rows"]}
+    metadata: dict[str, Any] = {"repeated_keys": figures["keys"], "rows": figures["rows"]}
     if figures["keys"]:
         masked = [
             pl.lit("***").alias(key) if key in config.sensitive_columns else pl.col(key).cast(pl.String) for key in keys
         ]
         examples = repeated.sort(keys).head(SHOWN).select(*masked, "rows").collect()
-        shown["examples"] = markdown_table(examples.to_dicts(), examples.columns)
+        metadata["examples"] = markdown_table(examples.to_dicts(), examples.columns)
     return Check(
         passed=not figures["keys"],
         name=UNIQUE,
         description=f"{figures['keys']} keys stand on {figures['rows']} rows"
         if figures["keys"]
         else "every key stands on one row",
-        metadata=shown,
+        metadata=metadata,
     )

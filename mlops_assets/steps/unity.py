@@ -36,7 +36,7 @@ class Written:
     tags: dict[str, str] = field(default_factory=dict)
 
 
-def registered(project: Project, step: Sequence[str], result: StepResult, lake: Warehouse) -> StepResult:
+def with_catalog_name(project: Project, step: Sequence[str], result: StepResult, lake: Warehouse) -> StepResult:
     """The report of a step (an asset's key without its project) with the name that Unity Catalog has for its table,
     where the platform has a catalog: it is told of all that the step has written.
 
@@ -48,8 +48,8 @@ def registered(project: Project, step: Sequence[str], result: StepResult, lake: 
     tables = lake.catalog.tables
     written = written_tables(project, step, lake, tables.schema_in(project.pipeline.config.environment))
     register(written, tables, lake.catalog.execute)
-    named = {"dagster/table_name": written[0].name} if written else {}
-    return replace(result, metadata={**result.metadata, **named})
+    catalog_name = {"dagster/table_name": written[0].name} if written else {}
+    return replace(result, metadata={**result.metadata, **catalog_name})
 
 
 def written_tables(project: Project, step: Sequence[str], lake: Warehouse, schema: str) -> list[UnityTable]:
@@ -65,7 +65,7 @@ def written_tables(project: Project, step: Sequence[str], lake: Warehouse, schem
             each.comment,
             {**pipeline.tags, **each.tags, **facts},
         )
-        for each in _written(project, *step)
+        for each in _step_tables(project, *step)
         if delta.exists(path := lake.table(project.name, layer, each.table))
     ]
 
@@ -74,25 +74,25 @@ def dashboard_tables(project: Project, schema: str, lake: Warehouse | None = Non
     """The monitor's tables that a dashboard shows by what they hold, as Unity Catalog names them: those that are there,
     or all that the documents ask for where no `lake` is given. Without a `schema` the names are those within one.
     """
-    asked = {name: next(_monitored(project, name)) for name in _shown(project)}
+    tables = {name: next(_monitoring_tables(project, name)) for name in _dashboard_table_names(project)}
     return {
         name: table_name(schema, project, "monitoring", each.table, each.documented).lstrip(".")
-        for name, each in asked.items()
+        for name, each in tables.items()
         if lake is None or delta.exists(lake.table(project.name, "monitoring", each.table))
     }
 
 
-def _shown(project: Project) -> list[str]:
+def _dashboard_table_names(project: Project) -> list[str]:
     watched = [each.monitoring.config for each in model_documents(project) if each.monitoring]
     quality = ["quality"] if any(map(watches_quality, watched)) else []
     return ["drift", "performance", *quality, "alerts"] if watched else []
 
 
-def _written(project: Project, layer: str, name: str) -> Iterator[Written]:
+def _step_tables(project: Project, layer: str, name: str) -> Iterator[Written]:
     if layer == "gold":
-        yield from _gold(project, name)
+        yield from _gold_tables(project, name)
     if layer == "monitoring":
-        yield from _monitored(project, name)
+        yield from _monitoring_tables(project, name)
     for data in [each for each in project.data if each.name == name]:
         if layer == "bronze":
             yield Written(name, data.config.description or "The source as it arrived.")
@@ -101,11 +101,11 @@ def _written(project: Project, layer: str, name: str) -> Iterator[Written]:
             yield Written(f"{name}_quarantine", QUARANTINE)
 
 
-def _gold(project: Project, name: str) -> Iterator[Written]:
+def _gold_tables(project: Project, name: str) -> Iterator[Written]:
     """A feature table by the name that its document gives it, or a model's training set or predictions."""
     for features in [each.config for each in project.features if each.name == name]:
-        described = features.description or f"Features from {features.source_table}."
-        yield Written(name, described, features.feature_table_name, features.tags)
+        description = features.description or f"Features from {features.source_table}."
+        yield Written(name, description, features.feature_table_name, features.tags)
     for model in model_documents(project):
         if name == model.training_set:
             yield Written(name, f"What {model.model} learns from.")
@@ -113,12 +113,12 @@ def _gold(project: Project, name: str) -> Iterator[Written]:
             yield Written(name, f"New rows, each scored once by the champion of {model.model} of that moment.")
 
 
-def _monitored(project: Project, name: str) -> Iterator[Written]:
+def _monitoring_tables(project: Project, name: str) -> Iterator[Written]:
     yield from (Written(table, comment) for table, comment in MONITORED.get(name, {}).items())
     for config in [each.monitoring.config for each in model_documents(project) if each.monitoring]:
         if name == "performance":
             tracking, table = config.model_performance_tracking, performance_name(config)
-            named = (tracking.metrics_table if tracking else None) or ""
-            yield Written(table, "One value per window, version and metric, as labels arrive.", named)
+            documented = (tracking.metrics_table if tracking else None) or ""
+            yield Written(table, "One value per window, version and metric, as labels arrive.", documented)
             yield Written(errors_of(table), "The champion's errors in the order of time.")
             yield Written(revisions_of(table), "Every measurement of a metric, with when it was known.")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mlops_assets.assets.verdicts import why
+from mlops_assets.assets.verdicts import failure_reasons
 from mlops_assets.registry import ModelVersion
 from mlops_assets.serving.endpoint_tests import TestResult
 from mlops_assets.serving.rollout import RolledOut
@@ -25,4 +25,4 @@ FAILED = RolledOut(STATUS, Version("m", "2"), [TestResult("latency", False, "it 
     ],
 )
 def test_a_red_deployment_says_why_and_what_is_served_now(done: RolledOut, told: str) -> None:
-    assert why(done, ModelVersion("m", "2", "")) == ["latency: it took 9 s", told]
+    assert failure_reasons(done, ModelVersion("m", "2", "")) == ["latency: it took 9 s", told]

@@ -8,7 +8,7 @@ import pytest
 from mlops_assets.config import Project, load_project
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.steps.result import StepResult
-from mlops_assets.steps.unity import registered
+from mlops_assets.steps.unity import with_catalog_name
 from mlops_assets.unity_tables import UnityCatalog, UnityTables
 
 FLIGHTS = Path(__file__).parents[2] / "configs" / "flights"
@@ -65,7 +65,7 @@ def test_a_step_registers_the_tables_that_it_writes_under_the_names_of_its_envir
 ) -> None:
     write(lake, *written)
 
-    done = registered(project, step.split("/"), StepResult({"rows": 1}), lake)
+    done = with_catalog_name(project, step.split("/"), StepResult({"rows": 1}), lake)
 
     quoted = [".".join(f"`{part}`" for part in name.split(".")) for name in names]
     assert [each.split(" ")[5] for each in told if each.startswith("CREATE TABLE")] == quoted
@@ -77,7 +77,7 @@ def test_a_step_registers_the_tables_that_it_writes_under_the_names_of_its_envir
 def test_a_step_that_wrote_nothing_tells_nothing(project: Project, lake: Warehouse, told: list[str]) -> None:
     write(lake, "silver/flights")
 
-    registered(project, ["silver", "flights"], StepResult(blocked=["no"]), lake)
-    registered(project, ["silver", "flights"], StepResult(), Warehouse(lake.home))
+    with_catalog_name(project, ["silver", "flights"], StepResult(blocked=["no"]), lake)
+    with_catalog_name(project, ["silver", "flights"], StepResult(), Warehouse(lake.home))
 
     assert told == []

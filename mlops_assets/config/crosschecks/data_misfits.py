@@ -14,14 +14,14 @@ Misfit = tuple[str, str, str]
 
 def misfits(config: "DataConfig") -> Iterator[Misfit]:
     """The message, the hint and the field of everything that two fields say against each other."""
-    yield from _of_write_mode(config)
+    yield from _write_mode_misfits(config)
     if config.on_changed_source == "replace":
-        yield from _of_corrections(config)
-    yield from _of_source(config)
-    yield from _of_layout(config)
+        yield from _correction_misfits(config)
+    yield from _source_misfits(config)
+    yield from _layout_misfits(config)
 
 
-def _of_layout(config: "DataConfig") -> Iterator[Misfit]:
+def _layout_misfits(config: "DataConfig") -> Iterator[Misfit]:
     """What the table's files and properties would not let a run or maintenance do."""
     for name in config.z_order_by:
         if name in config.partitioning_columns:
@@ -32,7 +32,7 @@ def _of_layout(config: "DataConfig") -> Iterator[Misfit]:
         yield "delta.appendOnly lets no row be changed or replaced", "leave it out, or append", "table_properties"
 
 
-def _of_write_mode(config: "DataConfig") -> Iterator[Misfit]:
+def _write_mode_misfits(config: "DataConfig") -> Iterator[Misfit]:
     mode = config.mode
     for field, names in (("primary_keys", config.primary_keys), ("sequence_by", [config.sequence_by or ""])):
         if any("`" in name for name in names):
@@ -51,7 +51,7 @@ def _of_write_mode(config: "DataConfig") -> Iterator[Misfit]:
         yield f"partitions of runs and '{mode}' exclude each other", "say append or merge", "write_mode"
 
 
-def _of_corrections(config: "DataConfig") -> Iterator[Misfit]:
+def _correction_misfits(config: "DataConfig") -> Iterator[Misfit]:
     """Where `on_changed_source: replace` could not put a corrected file's rows in place of its old ones."""
     mode = config.mode
     if mode == "append" and config.file_column is None:
@@ -69,7 +69,7 @@ def _of_corrections(config: "DataConfig") -> Iterator[Misfit]:
         yield message, "say `on_changed_source: fail`", "on_changed_source"
 
 
-def _of_source(config: "DataConfig") -> Iterator[Misfit]:
+def _source_misfits(config: "DataConfig") -> Iterator[Misfit]:
     if config.source_version is not None and config.format != "delta":
         yield f"a {config.format} source has no versions", "leave source_version out", "source_version"
     for option in _unread_options(config):

@@ -20,19 +20,19 @@ def feature_problems(project: Project) -> Iterator[Problem]:
     for document in project.features:
         config = document.config
         source = columns_of(project, config.source_table, document)
-        yield from missing(
+        yield from missing_columns(
             document, f"'{config.source_table}'", [(("timestamp_column",), config.timestamp_column)], source
         )
         left = source | set(config.aggregate_columns) if source else None
         for index, join in enumerate(config.joins):
             right, at = columns_of(project, join.table, document), ("joins", index)
-            yield from missing(document, f"table '{join.table}'", _right(join, at), right)
-            yield from missing(document, "what is joined so far", _left(join, config, at), left)
-            left = left | _taken(join, right) if left and right else None
+            yield from missing_columns(document, f"table '{join.table}'", _right_columns(join, at), right)
+            yield from missing_columns(document, "what is joined so far", _left_columns(join, config, at), left)
+            left = left | _joined_columns(join, right) if left and right else None
         if project.deployment and document in trained_on:
-            yield from _in_predictions(document)
+            yield from _reserved_names(document)
         where = f"'{config.source_table}' with its joins" if config.joins else f"'{config.source_table}'"
-        yield from missing(document, where, _own(config), left)
+        yield from missing_columns(document, where, _own_columns(config), left)
 
 
 def columns_of(project: Project, reference: str, reader: Document[Any]) -> frozenset[str] | None:
@@ -49,18 +49,18 @@ def columns_of(project: Project, reference: str, reader: Document[Any]) -> froze
     return frozenset(schema.columns) | frozenset(HISTORY if writer.config.mode == "scd2" else ())
 
 
-def missing(
-    document: Document[Any], where: str, wanted: Iterable[tuple[Path, str]], known: frozenset[str] | None
+def missing_columns(
+    document: Document[Any], where: str, named: Iterable[tuple[Path, str]], known: frozenset[str] | None
 ) -> Iterator[Problem]:
     """A problem for each named column that is not known, with the nearest; none where nothing is known."""
-    for path, column in wanted:
+    for path, column in named:
         if known and column and column not in known and not column.startswith("_"):
             yield document.problem(path, f"{where} has no column '{column}'", did_you_mean(column, sorted(known)))
 
 
-def _in_predictions(document: Document[FeatureConfig]) -> Iterator[Problem]:
+def _reserved_names(document: Document[FeatureConfig]) -> Iterator[Problem]:
     """A column would be lost to that of the same name in the table of predictions, and no label would join."""
-    named = [(("timestamp_column",), document.config.timestamp_column), *_own(document.config)]
+    named = [(("timestamp_column",), document.config.timestamp_column), *_own_columns(document.config)]
     for path, column in named:
         if column in PREDICTION_COLUMNS:
             yield document.problem(
@@ -70,26 +70,26 @@ def _in_predictions(document: Document[FeatureConfig]) -> Iterator[Problem]:
             )
 
 
-def _own(config: FeatureConfig) -> Iterator[tuple[Path, str]]:
+def _own_columns(config: FeatureConfig) -> Iterator[tuple[Path, str]]:
     """Keys, features and partitions of the table itself."""
     for field in ("primary_keys", "features", "partition_columns"):
         yield from (((field, index), column) for index, column in enumerate(getattr(config, field)))
 
 
-def _right(join: Join, at: Path) -> Iterator[tuple[Path, str]]:
+def _right_columns(join: Join, at: Path) -> Iterator[tuple[Path, str]]:
     keys = list(join.on.values()) if isinstance(join.on, dict) else join.on
     times = [join.as_of] if join.as_of else []
     fields = {"on": keys, "as_of": times, "columns": join.columns, "rename": list(join.rename)}
     return (((*at, field), column) for field, columns in fields.items() for column in columns)
 
 
-def _left(join: Join, config: FeatureConfig, at: Path) -> Iterator[tuple[Path, str]]:
+def _left_columns(join: Join, config: FeatureConfig, at: Path) -> Iterator[tuple[Path, str]]:
     yield from (((*at, "on"), column) for column in join.on)
     if join.as_of and join.left_time:
         yield (*at, "left_time"), join.left_time
 
 
-def _taken(join: Join, right: frozenset[str]) -> frozenset[str]:
+def _joined_columns(join: Join, right: frozenset[str]) -> frozenset[str]:
     keys = set(join.on.values() if isinstance(join.on, dict) else join.on)
     columns = join.columns or sorted(right - keys)
     return frozenset(join.prefix + join.rename.get(column, column) for column in columns)

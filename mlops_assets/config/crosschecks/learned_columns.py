@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mlops_assets.config.crosschecks.feature_columns import columns_of, missing
+from mlops_assets.config.crosschecks.feature_columns import columns_of, missing_columns
 from mlops_assets.config.crosschecks.references import feature_columns_of, feature_document_of
 from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.parsing.source import Path
@@ -15,7 +15,9 @@ def column_problems(project: Project) -> Iterator[Problem]:
     """Aggregates of columns that the source is declared not to have, and what a training names beside its features."""
     for features in project.features:
         source = columns_of(project, features.config.source_table, features)
-        yield from missing(features, f"'{features.config.source_table}'", _summed(features.config), source)
+        yield from missing_columns(
+            features, f"'{features.config.source_table}'", _aggregate_columns(features.config), source
+        )
     for training in project.training:
         features_of = feature_document_of(project, training.config.feature_table)
         source = columns_of(project, features_of.config.source_table, features_of) if features_of else None
@@ -24,17 +26,17 @@ def column_problems(project: Project) -> Iterator[Problem]:
         offered = feature_columns_of(features_of.config)
         if offered or not features_of.config.joins:
             where = f"'{features_of.name}' and '{features_of.config.source_table}'"
-            yield from missing(training, where, _beside(training.config), source | set(offered))
+            yield from missing_columns(training, where, _non_feature_columns(training.config), source | set(offered))
 
 
-def _summed(config: FeatureConfig) -> Iterator[tuple[Path, str]]:
+def _aggregate_columns(config: FeatureConfig) -> Iterator[tuple[Path, str]]:
     for index, aggregate in enumerate(config.aggregates):
         yield ("aggregates", index, "column"), aggregate.column
         for place, column in enumerate(aggregate.by):
             yield ("aggregates", index, "by", place), column
 
 
-def _beside(config: TrainingConfig) -> Iterator[tuple[Path, str]]:
+def _non_feature_columns(config: TrainingConfig) -> Iterator[tuple[Path, str]]:
     """Label, weight, time, groups and slices."""
     if config.model_type in ("classification", "regression"):
         yield ("target_column",), config.target_column

@@ -14,13 +14,13 @@ def metric_problems(document: Document[TrainingConfig]) -> Iterator[Problem]:
     """A problem for each metric, gate and criterion that names no metric of the model's type."""
     kind = document.config.model_type
     known = METRICS_OF[kind]
-    for path, name in _named(document.config):
+    for path, name in _named_metrics(document.config):
         if not is_model_metric(name, known):
             hint = did_you_mean(name, known) or f"these are: {', '.join(known)}"
             yield document.problem(path, f"'{name}' is no metric of {kind}", hint)
 
 
-def _named(config: TrainingConfig) -> Iterator[tuple[Path, str]]:
+def _named_metrics(config: TrainingConfig) -> Iterator[tuple[Path, str]]:
     for index, name in enumerate(config.metrics):
         yield ("metrics", index), name
     if config.gate.metric:

@@ -27,16 +27,16 @@ def monitor_problems(project: Project) -> Iterator[Problem]:
         hint = "set `enabled: false` in one of them, or give the other model a project (a folder) of its own"
         yield document.problem("metrics", f"the project has a monitor already, in {enabled[0].file}", hint)
     for document in project.monitoring:
-        watched = _watched(project, document.config)
+        watched = _monitored_model(project, document.config)
         if watched is not None:
-            yield from _unfit(document, watched)
+            yield from _unfit_metrics(document, watched)
             yield from _unknown_columns(document, feature_document_of(project, watched.feature_table))
 
 
-def watching_nothing(project: Project) -> list[str]:
+def idle_monitors(project: Project) -> list[str]:
     """A sentence, with file and line, for each monitor of a model that no document deploys."""
     deployed = {each.config.model_name for each in project.deployment}
-    watching = [(each, _watched(project, each.config)) for each in project.monitoring if each.config.enabled]
+    watching = [(each, _monitored_model(project, each.config)) for each in project.monitoring if each.config.enabled]
     return [
         str(document.problem("metrics", f"has no effect: no document deploys '{model.registry_model_name}'", SCORED))
         for document, model in watching
@@ -57,13 +57,13 @@ def uneven_intervals(document: Document[MonitoringConfig]) -> list[str]:
     ]
 
 
-def _watched(project: Project, config: MonitoringConfig) -> TrainingConfig | None:
+def _monitored_model(project: Project, config: MonitoringConfig) -> TrainingConfig | None:
     """The only model that the monitor can mean; `unknown_models` tells of any other."""
     trained = [each.config for each in project.training if config.model_name in (None, each.config.registry_model_name)]
     return trained[0] if len(trained) == 1 else None
 
 
-def _unfit(document: Document[MonitoringConfig], watched: TrainingConfig) -> Iterator[Problem]:
+def _unfit_metrics(document: Document[MonitoringConfig], watched: TrainingConfig) -> Iterator[Problem]:
     kind, known = watched.model_type, METRICS_OF[watched.model_type]
     for place, name in enumerate(document.config.metrics):
         if name not in MONITOR_METRICS and not is_model_metric(name.removeprefix("model_"), known):
@@ -86,13 +86,13 @@ def _unknown_columns(
     config = features.config
     known = [*config.features, *config.primary_keys, config.timestamp_column]
     known += [*config.aggregate_columns, *config.partition_columns]
-    for path, column in _columns(document.config):
+    for path, column in _named_columns(document.config):
         if column not in known:
             hint = did_you_mean(column, known) or f"the features are in {features.file}"
             yield document.problem(path, f"feature table '{features.name}' has no column '{column}'", hint)
 
 
-def _columns(config: MonitoringConfig) -> Iterator[tuple[FieldPath, str]]:
+def _named_columns(config: MonitoringConfig) -> Iterator[tuple[FieldPath, str]]:
     drift = config.data_drift_detection
     named: dict[tuple[str, ...], list[str]] = {
         ("data_drift_detection", "features_to_monitor"): list(drift.features_to_monitor) if drift else [],

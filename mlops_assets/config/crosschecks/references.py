@@ -68,7 +68,7 @@ def source_of(project: Project, data: Document[DataConfig]) -> TableRef | None:
 def circular_tables(project: Project) -> Iterator[Problem]:
     """Tables that are made from themselves, through other documents or directly."""
     documents: dict[int, Document[Any]] = {id(each): each for each in (*project.data, *project.features)}
-    reads = {key: [id(writer) for writer in _read_by(project, each)] for key, each in documents.items()}
+    reads = {key: [id(writer) for writer in _upstream_documents(project, each)] for key, each in documents.items()}
     try:
         TopologicalSorter(reads).prepare()
     except CycleError as error:
@@ -78,7 +78,7 @@ def circular_tables(project: Project) -> Iterator[Problem]:
         yield ring[0].problem(field, f"tables are made from each other: {chain}")
 
 
-def _read_by(project: Project, document: Document[Any]) -> list[Document[Any]]:
+def _upstream_documents(project: Project, document: Document[Any]) -> list[Document[Any]]:
     """The documents that write what a data or feature document reads."""
     references = [text for by, _, text in table_references(project) if by is document]
     tables = [resolve_table(project, text, document) for text in references]

@@ -45,7 +45,7 @@ def _rule_problems(
         if not _is_known(rule.condition, schema, tables):
             continue
         try:
-            check(rule.condition, schema.columns, table=document.name, tables=_closed(tables))
+            check(rule.condition, schema.columns, table=document.name, tables=_known_schemas(tables))
         except RuleError as error:
             yield rule_problem(document, ("validation_rules", index, "condition"), f"rule '{rule.name}'", error)
 
@@ -57,7 +57,7 @@ def _other_columns(
     return {name: schemas.get(ref.table) if ref.layer == "silver" else None for name, ref in refs.items()}
 
 
-def _closed(tables: dict[str, SilverSchema | None]) -> dict[str, Schema]:
+def _known_schemas(tables: dict[str, SilverSchema | None]) -> dict[str, Schema]:
     return {name: schema.columns for name, schema in tables.items() if schema}
 
 

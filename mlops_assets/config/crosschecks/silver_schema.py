@@ -93,11 +93,11 @@ def silver_schema(document: Document[DataConfig]) -> SilverSchema | None:
             schema.refuse(("arrival_columns", own), f"there is already a column '{name}'", "take another name")
         columns[name] = declared_type(ARRIVAL[own])
     for index, step in enumerate(config.transformation_steps):
-        _follow(schema, step, ("transformation_steps", index))
+        _apply_step(schema, step, ("transformation_steps", index))
     return schema
 
 
-def _follow(schema: SilverSchema, step: Any, at: Path) -> None:
+def _apply_step(schema: SilverSchema, step: Any, at: Path) -> None:
     columns = schema.columns
     match step:
         case DropColumns():
@@ -118,12 +118,12 @@ def _follow(schema: SilverSchema, step: Any, at: Path) -> None:
         case Derive():
             for name, text in step.columns.items():
                 found = schema.type_of((*at, "columns", name), f"column '{name}'", text, condition=False)
-                _put(columns, name, found)
+                _set_column(columns, name, found)
         case _:
-            _follow_text(schema, step, at)
+            _apply_text_step(schema, step, at)
 
 
-def _follow_text(schema: SilverSchema, step: Any, at: Path) -> None:
+def _apply_text_step(schema: SilverSchema, step: Any, at: Path) -> None:
     """The steps on text, and those that make other columns of a column."""
     columns = schema.columns
     match step:
@@ -158,11 +158,11 @@ def _rename(schema: SilverSchema, mapping: Mapping[str, str], at: Path) -> None:
         found = schema.need((*at, old), old, key=True)
         if new in kept:
             schema.refuse((*at, old), f"there is already a column '{new}'", "drop it first")
-        _put(kept, new, found)
+        _set_column(kept, new, found)
     schema.columns = kept
 
 
-def _put(columns: Schema, name: str, found: Type | None) -> None:
+def _set_column(columns: Schema, name: str, found: Type | None) -> None:
     if found is None:
         columns.pop(name, None)
     else:

@@ -54,7 +54,7 @@ def _path(detail: ErrorDetails, data: Any) -> Path:
     for position, part in enumerate(location, 1):
         name = part if not isinstance(data, dict) or part in data else SYNONYMS.get(str(part), part)
         is_absent = detail["type"] == "missing" and position == len(location)
-        if _holds(data, name):
+        if _contains(data, name):
             data = data[name]
         elif part != "[key]" and not is_absent:
             continue
@@ -62,7 +62,7 @@ def _path(detail: ErrorDetails, data: Any) -> Path:
     return tuple(path)
 
 
-def _holds(data: Any, part: str | int) -> bool:
+def _contains(data: Any, part: str | int) -> bool:
     if isinstance(data, list):
         return isinstance(part, int) and part < len(data)
     return isinstance(data, dict) and part in data

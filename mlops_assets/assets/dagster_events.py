@@ -1,4 +1,4 @@
-"""Step results as Dagster's own: metadata values, check results, materializations."""
+"""Step results as Dagster events: metadata values, check results, materializations."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,17 +9,17 @@ from mlops_assets.assets.keys import Materialized
 from mlops_assets.config import Project
 from mlops_assets.lake.locations import Warehouse
 from mlops_assets.steps.result import Check, MetadataValue, StepResult
-from mlops_assets.steps.unity import registered
+from mlops_assets.steps.unity import with_catalog_name
 from mlops_assets.unity_tables import UnityError
 
 
 def metadata_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata with Dagster's types where plain Python has none."""
+    """Metadata with every MetadataValue as Dagster's type."""
     return {name: dagster_value(value) if isinstance(value, MetadataValue) else value for name, value in values.items()}
 
 
 def dagster_value(value: MetadataValue) -> Any:
-    """A value that plain Python has no type for, as Dagster's."""
+    """Dagster's type for a schema, Markdown, URL or JSON value."""
     if value.kind == "table_schema":
         columns = [
             dg.TableColumn(each["name"], each["type"], constraints=dg.TableColumnConstraints(**each["constraints"]))
@@ -32,7 +32,7 @@ def dagster_value(value: MetadataValue) -> Any:
 
 
 def check_result(asset: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
-    """The result of one check of an asset."""
+    """A step's check as Dagster's check result."""
     return dg.AssetCheckResult(
         passed=check.passed,
         asset_key=asset,
@@ -44,7 +44,7 @@ def check_result(asset: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
 
 
 def blocked(asset: dg.AssetKey, result: StepResult) -> dg.Failure:
-    """The failure of a step that wrote nothing because its rows are not fit to go on."""
+    """The failure of a step that wrote nothing because its rows must not go downstream."""
     return dg.Failure(
         f"{asset.to_user_string()}: nothing was written, and nothing downstream runs: {'; '.join(result.blocked)}",
         metadata={"reasons": list(result.blocked)},
@@ -52,16 +52,16 @@ def blocked(asset: dg.AssetKey, result: StepResult) -> dg.Failure:
     )
 
 
-def reported(
+def dagster_events(
     context: dg.AssetExecutionContext, project: Project, asset: dg.AssetKey, lake: Warehouse, step: StepResult
 ) -> Iterator[Materialized | dg.AssetCheckResult]:
-    """What an asset yields for a step's report, once the platform's catalog is told of the tables.
+    """The events that an asset yields for a step's result, after its tables are registered in the platform's catalog.
 
     Raises:
-        dagster.Failure: the step is blocked (its checks are yielded before), or the catalog refused.
+        dagster.Failure: the step is blocked (its checks are yielded first), or the catalog refused a table.
     """
     try:
-        result = registered(project, asset.path[1:], step, lake)
+        result = with_catalog_name(project, asset.path[1:], step, lake)
     except UnityError as error:
         raise dg.Failure(str(error)) from error
     checks = [check_result(asset, check) for check in result.checks]
