@@ -1,7 +1,6 @@
 """Categories to numbers: a column for each, one number, or hashed."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,10 +62,10 @@ class Categories(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type
 
     def fit(self, table: Any, y: Any = None) -> "Categories":
         """Learns each column's categories, the most frequent first where they are too many."""
-        columns = [_present(column) for column in cells(table).T]
-        self.n_features_in_ = len(columns)
-        self.categories_ = [_frequent(column, self.most) for column in columns]
-        self.rare_ = [sorted(set(c) - set(kept)) for c, kept in zip(columns, self.categories_, strict=True)]
+        counts = [_counts(column) for column in cells(table).T]
+        self.n_features_in_ = len(counts)
+        self.categories_ = [_frequent(each, self.most) for each in counts]
+        self.rare_ = [sorted(set(each) - set(kept)) for each, kept in zip(counts, self.categories_, strict=True)]
         return self
 
     def transform(self, table: Any) -> Any:
@@ -106,13 +105,14 @@ def _numbered(column: Any, kept: list[str], rare: list[str]) -> Any:
     return np.where(places < 0, np.nan, np.minimum(places, len(kept)))
 
 
-def _present(column: Any) -> list[str]:
-    return [value for value in column.tolist() if isinstance(value, str)]
+def _counts(column: Any) -> dict[str, int]:
+    """How often each text is in a column; what is no text is left out."""
+    counts = pd.Series(column, dtype=object).value_counts(sort=False)
+    return {value: count for value, count in counts.items() if isinstance(value, str)}
 
 
-def _frequent(values: list[str], most: int) -> list[str]:
-    """The sorted values, or the `most` - 1 most frequent of them where there are more than `most`."""
-    counts = Counter(values)
+def _frequent(counts: Mapping[str, int], most: int) -> list[str]:
+    """The sorted texts, or the `most` - 1 most frequent of them where there are more than `most`."""
     if len(counts) <= most:
         return sorted(counts)
     return sorted(sorted(counts, key=lambda value: (-counts[value], value))[: most - 1])
