@@ -22,11 +22,11 @@ from mlops_assets.lake.locations import Warehouse
 from mlops_assets.monitoring.alert_log import announce
 from mlops_assets.monitoring.alert_table import FAILED, PENDING, SENT, Entry
 from mlops_assets.monitoring.alerts import Standing, standing
-from mlops_assets.monitoring.channels import apart, channel_name
+from mlops_assets.monitoring.channels import by_recipient, channel_name
 from mlops_assets.monitoring.delivery import Delivery, deliver
 from mlops_assets.monitoring.message import Message
 from mlops_assets.monitoring.quality import read_quality
-from mlops_assets.monitoring.track import known
+from mlops_assets.monitoring.track import read_tracked
 from mlops_assets.monitoring.watch import history
 from mlops_assets.registry import ModelRegistry, ModelVersion
 from mlops_assets.steps.metadata import markdown_table
@@ -125,7 +125,7 @@ def _standing(
 ) -> Standing:
     time = clock(project)
     watched = history(drift_tables(project, lake), champion.version, config, time)
-    tracked = known(performance_table(project, config, lake), config, time)
+    tracked = read_tracked(performance_table(project, config, lake), config, time)
     stop_after = config.retraining.stop_after_refusals
     own = quality_table(project, lake)
     quality = read_quality(own, champion.version, config.window, time) if watches_quality(config) else {}
@@ -133,7 +133,7 @@ def _standing(
 
 
 def _channels(config: MonitoringConfig) -> Sequence[Channel]:
-    return apart(config.alerting.notification_channels) if config.alerting else []
+    return by_recipient(config.alerting.notification_channels) if config.alerting else []
 
 
 def _delivery_check(log: Sequence[Entry], channels: Sequence[str]) -> Check:

@@ -16,7 +16,7 @@ from mlops_assets.resources.serving import Serving
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.endpoint_tests import Probe, TestResult, run_tests
 from mlops_assets.serving.model import ServedModel, load_served_model
-from mlops_assets.serving.onnx import OnnxModel, converted, known, with_onnx
+from mlops_assets.serving.onnx import OnnxModel, cached_conversion, converted, with_onnx
 from mlops_assets.serving.rollout import RolledOut, Rollout
 from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, Version
 from mlops_assets.serving.watching import Watch
@@ -123,7 +123,7 @@ def _onnx_model(config: DeploymentConfig, path: Path, lake: Warehouse) -> OnnxMo
 
     An earlier version without a graph is served by scikit-learn, as before.
     """
-    graph = known(path, _onnx_folder(lake)) if config.serving_engine == "onnx" else None
+    graph = cached_conversion(path, _onnx_folder(lake)) if config.serving_engine == "onnx" else None
     return graph if graph and graph.deviation <= config.onnx_tolerance else None
 
 

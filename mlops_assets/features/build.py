@@ -30,7 +30,7 @@ def build(rows: Any, source: Any, config: FeatureConfig, tables: Mapping[str, An
     return (_polars if isinstance(rows, pl.DataFrame) else _spark)(rows, source, config, tables, keep)
 
 
-def with_gone(frame: Any, vanished: Any, gone: str) -> Any:
+def with_deleted_keys(frame: Any, vanished: Any, gone: str) -> Any:
     """Feature rows and the keys that are to leave their table, told apart by the column `gone`, which a merge takes."""
     if isinstance(frame, pl.DataFrame):
         here, left = frame.with_columns(pl.lit(False).alias(gone)), vanished.with_columns(pl.lit(True).alias(gone))

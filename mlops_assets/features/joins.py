@@ -26,12 +26,12 @@ def join_tables(
     """
     for position, join in enumerate(joins):
         where = f"joins[{position}] ({join.table})"
-        right = named(tables, join.table, f"{where}: no table")
+        right = joined_table(tables, join.table, f"{where}: no table")
         frame = _joined(frame, right, join, time, where)
     return frame
 
 
-def named(tables: Mapping[str, pl.LazyFrame], name: str, problem: str) -> pl.LazyFrame:
+def joined_table(tables: Mapping[str, pl.LazyFrame], name: str, problem: str) -> pl.LazyFrame:
     """The table called `name`. Raises FeatureError, which starts with `problem`, with the nearest name."""
     if name not in tables:
         hint = did_you_mean(name, tables) or f"known are {', '.join(sorted(tables)) or 'none'}"
@@ -59,7 +59,7 @@ def _joined(left: pl.LazyFrame, right: pl.LazyFrame, join: Join, time: str, wher
     moment = [join.left_time or time] if join.as_of else []
     as_of = [join.as_of] if join.as_of else []
     require_columns([*left_keys, *moment], left_schema.names(), f"{where}: the table so far")
-    taken = join.columns or _all_but([*right_keys, *as_of], right_schema)
+    taken = join.columns or _columns_except([*right_keys, *as_of], right_schema)
     require_columns([*right_keys, *as_of, *taken, *join.rename], right_schema.names(), f"{where}: '{join.table}'")
     names = {column: join.prefix + join.rename.get(column, column) for column in taken}
     _require_new(list(names.values()), left_schema.names(), where)
@@ -92,7 +92,7 @@ def _as_of(
     left: pl.LazyFrame, past: pl.LazyFrame, left_keys: list[str], keys: list[str], moment: str, join: Join
 ) -> pl.LazyFrame:
     # Of several rows of one instant the last one counts, as the table has them: sorting keeps their order.
-    rows, known = _in_time(left.with_row_index(_ORDER), moment), _in_time(past, "__time")
+    rows, known = _sorted_by_time(left.with_row_index(_ORDER), moment), _sorted_by_time(past, "__time")
     found = rows.join_asof(
         known,
         left_on=moment,
@@ -108,13 +108,13 @@ def _as_of(
     return found.lazy().sort(_ORDER).drop(_ORDER, "__time", *keys, strict=False)
 
 
-def _in_time(frame: pl.LazyFrame, moment: str) -> pl.DataFrame:
+def _sorted_by_time(frame: pl.LazyFrame, moment: str) -> pl.DataFrame:
     """The rows in the order of their time; a table that is so already is not sorted again."""
     rows = frame.collect()
     return rows if rows[moment].is_sorted() else rows.sort(moment, maintain_order=True)
 
 
-def _all_but(keys: Sequence[str], schema: pl.Schema) -> list[str]:
+def _columns_except(keys: Sequence[str], schema: pl.Schema) -> list[str]:
     """Every column but keys and the lake's own, whose names start with an underscore."""
     return [name for name in schema.names() if name not in keys and not name.startswith("_")]
 
@@ -133,10 +133,10 @@ def _require_key(right: pl.LazyFrame, keys: Sequence[str], where: str) -> None:
     found = twice.select(pl.len(), *(pl.col(key).first() for key in keys)).collect()
     count, *values = found.row(0)
     if count:
-        raise repeated(where, count, dict(zip(keys, values, strict=True)))
+        raise repeated_keys_error(where, count, dict(zip(keys, values, strict=True)))
 
 
-def repeated(where: str, count: int, example: Mapping[str, object]) -> FeatureError:
+def repeated_keys_error(where: str, count: int, example: Mapping[str, object]) -> FeatureError:
     """The refusal of a lookup whose keys stand in several rows."""
     shown = ", ".join(f"{key}={value!r}" for key, value in example.items())
     return FeatureError(

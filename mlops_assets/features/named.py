@@ -28,14 +28,16 @@ def named_transformer(spec: declared.SklearnTransform, column: str, seed: int) -
         raise FeatureError(f"{where}: '{spec.transformer}' is no transformer of scikit-learn; {hint}".rstrip("; "))
     arguments = inspect.signature(found).parameters
     unknown_arguments(list(arguments), list(spec.parameters), where)
-    wanting = [each for each in _required(arguments) if each not in spec.parameters]
+    wanting = [each for each in _required_arguments(arguments) if each not in spec.parameters]
     if wanting:
         raise FeatureError(f"{where}: '{name}' needs {', '.join(wanting)} in its parameters")
     seeded = {"random_state": seed} if "random_state" in arguments else {}
-    return _of_a_column(_valid(found(**{**seeded, **_tuples(found, spec.parameters)}), where), where)
+    return _column_transformer(
+        _validated(found(**{**seeded, **_lists_as_tuples(found, spec.parameters)}), where), where
+    )
 
 
-def _tuples(found: type[Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+def _lists_as_tuples(found: type[Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters, lists as tuples where a constructor takes nothing else: YAML has no tuples."""
     takes = {name: list(each) for name, each in getattr(found, "_parameter_constraints", {}).items()}
     return {
@@ -44,7 +46,7 @@ def _tuples(found: type[Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _of_a_column(made: Any, where: str) -> Any:
+def _column_transformer(made: Any, where: str) -> Any:
     """A transformer that takes a table of one column. Raises FeatureError for one that takes something else."""
     from sklearn.utils import get_tags
 
@@ -60,13 +62,13 @@ def _of_a_column(made: Any, where: str) -> Any:
     return made
 
 
-def _required(arguments: Mapping[str, inspect.Parameter]) -> list[str]:
+def _required_arguments(arguments: Mapping[str, inspect.Parameter]) -> list[str]:
     """The arguments that a constructor cannot do without."""
     starred = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [name for name, each in arguments.items() if each.default is each.empty and each.kind not in starred]
 
 
-def _valid(made: Any, where: str) -> Any:
+def _validated(made: Any, where: str) -> Any:
     """Itself. Raises FeatureError where scikit-learn's own check refuses an argument's value."""
     try:
         if hasattr(made, "_parameter_constraints"):

@@ -14,7 +14,7 @@ from mlops_assets.config.features import FeatureConfig
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.joins import require_columns
 from mlops_assets.features.online_rows import dtype_of, stored, type_names, typed
-from mlops_assets.features.online_store import Held, OnlineStore, Row
+from mlops_assets.features.online_store import OnlineStore, Row, StoreState
 from mlops_assets.lake import delta
 
 
@@ -39,25 +39,27 @@ def online_keys(config: FeatureConfig) -> list[str]:
 
 
 def refresh_online(config: FeatureConfig, table: str, store: OnlineStore) -> int:
-    """Bring the store up to the newest version of the Delta `table`; how many rows were read for it.
+    """Update the store to the newest version of the Delta `table`; returns the number of rows read.
 
-    Where the table was overwritten, lost rows or its columns changed since, the store is built anew.
+    If the table was overwritten, lost rows or changed its columns since, the whole store is rebuilt.
 
     Raises:
         LakeError, FeatureError: there is no table, a column's type has no place, or the store gives no answer.
     """
     newest = delta.latest(table)
-    types, keys, known = type_names(delta.schema(table, newest)), online_keys(config), store.held()
-    done = known.version if known is not None and (known.types, known.keys) == (types, keys) else None
-    if done is not None and (done > newest or _overwritten(table, done) or _left(config, table, done, newest)):
-        done = None
-    if done == newest:
+    types, keys, state = type_names(delta.schema(table, newest)), online_keys(config), store.state()
+    since = state.version if state is not None and (state.types, state.keys) == (types, keys) else None
+    if since is not None and (
+        since > newest or _overwritten(table, since) or _has_deleted_rows(config, table, since, newest)
+    ):
+        since = None
+    if since == newest:
         return 0
-    rows = delta.changes(table, done, newest, keys=config.primary_keys)
+    rows = delta.changes(table, since, newest, keys=config.primary_keys)
     newer_by = config.timestamp_column if config.timestamp_column in config.primary_keys else None
     newer_by = newer_by if newer_by not in keys else None
-    fresh = stored(_newest(rows, config).select(list(types)))
-    store.write(fresh, Held(newest, types, keys), anew=done is None, newer_by=newer_by)
+    new_rows = stored(_newest_rows(rows, config).select(list(types)))
+    store.write(new_rows, StoreState(newest, types, keys), replace_all=since is None, newer_by=newer_by)
     return rows.height
 
 
@@ -68,13 +70,13 @@ def read_online(store: OnlineStore, keys: Sequence[Mapping[str, Any]] | None = N
         FeatureError: there is no store, or a key lacks a column.
     """
     if keys is None:
-        held, found = store.rows(None)
-        return typed(list(found.values()), _known(held, store).types)
-    held = _known(store.held(), store)
-    wanted = _wanted(keys, held)
+        state, found = store.rows(None)
+        return typed(list(found.values()), _require_state(state, store).types)
+    state = _require_state(store.state(), store)
+    wanted = _key_rows(keys, state)
     # Types may have changed since; they come with the rows.
     now, found = store.rows(wanted)
-    return typed([found[key] for key in wanted if key in found], _known(now, store).types)
+    return typed([found[key] for key in wanted if key in found], _require_state(now, store).types)
 
 
 def features_by_key(store: OnlineStore, keys: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
@@ -83,18 +85,18 @@ def features_by_key(store: OnlineStore, keys: Sequence[Mapping[str, Any]]) -> pl
     Raises:
         FeatureError: there is no store, a key lacks a column, or a value is not of the key's type.
     """
-    held = _known(store.held(), store)
-    wanted = _wanted(keys, held)
+    state = _require_state(store.state(), store)
+    wanted = _key_rows(keys, state)
     now, found = store.rows(wanted)
-    types = _known(now, store).types
+    types = _require_state(now, store).types
     unknown = tuple(None for _ in types)
     return typed([found.get(key, unknown) for key in wanted], types)
 
 
 def compare_online(config: FeatureConfig, table: str, store: OnlineStore) -> OnlineDifference:
-    """The store held against the newest row of each key in the whole Delta table."""
+    """Compare the store with the newest row of each key in the Delta table."""
     keys = online_keys(config)
-    offline = _newest(delta.scan(table).collect(), config)
+    offline = _newest_rows(delta.scan(table).collect(), config)
     online = read_online(store)
     missing = offline.join(online, on=keys, how="anti", nulls_equal=True).height
     extra = online.join(offline, on=keys, how="anti", nulls_equal=True).height
@@ -103,7 +105,7 @@ def compare_online(config: FeatureConfig, table: str, store: OnlineStore) -> Onl
     return OnlineDifference(offline.height, missing, extra, offline.height - missing - both)
 
 
-def _newest(rows: pl.DataFrame, config: FeatureConfig) -> pl.DataFrame:
+def _newest_rows(rows: pl.DataFrame, config: FeatureConfig) -> pl.DataFrame:
     ordered = rows.sort(config.timestamp_column, nulls_last=False, maintain_order=True)
     return ordered.unique(online_keys(config), keep="last", maintain_order=True)
 
@@ -113,24 +115,24 @@ def _overwritten(table: str, since: int) -> bool:
     return any(entry.get("operationParameters", {}).get("mode") == "Overwrite" for entry in newer)
 
 
-def _left(config: FeatureConfig, table: str, since: int, newest: int) -> bool:
-    """Whether rows have left the table, so that an older row of their keys may be the newest one now."""
+def _has_deleted_rows(config: FeatureConfig, table: str, since: int, newest: int) -> bool:
+    """Whether rows were deleted, so that an older row of their keys may now be the newest."""
     return delta.vanished(table, since, newest, keys=config.primary_keys).height > 0
 
 
-def _known(held: Held | None, store: OnlineStore) -> Held:
-    if held is None:
+def _require_state(state: StoreState | None, store: OnlineStore) -> StoreState:
+    if state is None:
         raise FeatureError(f"there is no online store at {store.place}; materialize its feature table first")
-    return held
+    return state
 
 
-def _wanted(keys: Sequence[Mapping[str, Any]], held: Held) -> list[Row]:
+def _key_rows(keys: Sequence[Mapping[str, Any]], state: StoreState) -> list[Row]:
     for key in keys:
-        require_columns(held.keys, key, "a key of the online store")
-    types = {name: dtype_of(held.types[name]) for name in held.keys}
+        require_columns(state.keys, key, "a key of the online store")
+    types = {name: dtype_of(state.types[name]) for name in state.keys}
     try:
-        frame = pl.DataFrame([{name: key[name] for name in held.keys} for key in keys], schema=types)
+        frame = pl.DataFrame([{name: key[name] for name in state.keys} for key in keys], schema=types)
     except (TypeError, pl.exceptions.PolarsError) as error:
-        shown = ", ".join(f"{name} ({held.types[name]})" for name in held.keys)
+        shown = ", ".join(f"{name} ({state.types[name]})" for name in state.keys)
         raise FeatureError(f"a key of the online store is not of the types of {shown}: {error}") from error
     return stored(frame).rows()

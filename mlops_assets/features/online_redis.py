@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import polars as pl
 
 from mlops_assets.features.errors import FeatureError, StoreUnavailableError
-from mlops_assets.features.online_store import Held, Row
+from mlops_assets.features.online_store import Row, StoreState
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -49,28 +49,28 @@ class RedisStore:
     def _state(self) -> str:
         return f"mlops_assets:online:{{{self.name}}}:state"
 
-    def held(self) -> Held | None:
+    def state(self) -> StoreState | None:
         """What the server holds for the table."""
         with self._server() as server:
-            return _held(server.get(self._state))
+            return _parse_state(server.get(self._state))
 
-    def write(self, rows: pl.DataFrame, held: Held, *, anew: bool, newer_by: str | None) -> None:
+    def write(self, rows: pl.DataFrame, state: StoreState, *, replace_all: bool, newer_by: str | None) -> None:
         """Put rows in, one writer at a time; readers see all of it or nothing."""
-        places = [rows.columns.index(key) for key in held.keys]
+        places = [rows.columns.index(key) for key in state.keys]
         entries = [(_text([row[place] for place in places]), row) for row in rows.iter_rows()]
         with self._server() as server, server.lock(f"{self._rows}:lock", timeout=_LOCK_SECONDS, sleep=0.05):
-            if anew:
-                self._replace(server, entries, held)
+            if replace_all:
+                self._replace(server, entries, state)
                 return
             if newer_by is not None:
                 entries = _not_older(server, self._rows, entries, rows.columns.index(newer_by))
             with server.pipeline(transaction=True) as together:
                 for part in _parts(entries):
                     together.hset(self._rows, mapping={key: _text(row) for key, row in part})
-                together.set(self._state, held.text())
+                together.set(self._state, state.text())
                 together.execute()
 
-    def rows(self, wanted: Sequence[Row] | None) -> tuple[Held | None, dict[Row, Row]]:
+    def rows(self, wanted: Sequence[Row] | None) -> tuple[StoreState | None, dict[Row, Row]]:
         """Key to row, all as of one version; in the order of the keys where all are asked for."""
         keys = None if wanted is None else [_text(key) for key in wanted]
         with self._server() as server, server.pipeline(transaction=True) as together:
@@ -80,16 +80,16 @@ class RedisStore:
             elif keys:
                 together.hmget(self._rows, keys)
             state, *found = together.execute()
-        held = _held(state)
-        if held is None:
+        state = _parse_state(state)
+        if state is None:
             return None, {}
         if keys is None:
             everything = {tuple(json.loads(key)): tuple(json.loads(row)) for key, row in found[0].items()}
-            return held, dict(sorted(everything.items()))
+            return state, dict(sorted(everything.items()))
         pairs = zip(wanted or (), found[0] if found else (), strict=True)
-        return held, {key: tuple(json.loads(row)) for key, row in pairs if row is not None}
+        return state, {key: tuple(json.loads(row)) for key, row in pairs if row is not None}
 
-    def _replace(self, server: "Redis", entries: Sequence[tuple[str, Row]], held: Held) -> None:
+    def _replace(self, server: "Redis", entries: Sequence[tuple[str, Row]], state: StoreState) -> None:
         """Fills a hash beside the old one, and renames it together with the new state."""
         fresh = f"{self._rows}:next"
         server.delete(fresh)
@@ -97,7 +97,7 @@ class RedisStore:
             server.hset(fresh, mapping={key: _text(row) for key, row in part})
         with server.pipeline(transaction=True) as together:
             together.rename(fresh, self._rows) if entries else together.delete(self._rows)
-            together.set(self._state, held.text())
+            together.set(self._state, state.text())
             together.execute()
 
     @contextmanager
@@ -115,14 +115,14 @@ class RedisStore:
 
 @cache
 def _client(url: str) -> "Redis":
-    """One pool of connections a server: it is shared by threads, and made anew after a fork."""
+    """One connection pool per server, shared by threads and recreated after a fork."""
     import redis
 
     return redis.Redis.from_url(url, socket_connect_timeout=_CONNECT_SECONDS)
 
 
-def _held(text: Any) -> Held | None:
-    return Held.of(text) if text is not None else None
+def _parse_state(text: Any) -> StoreState | None:
+    return StoreState.of(text) if text is not None else None
 
 
 def _text(values: Sequence[Any]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mlops_assets.features.online_store import Held, Row
+from mlops_assets.features.online_store import Row, StoreState
 
 _BATCH = 50_000
 _LOOKUP = 500  # keys in one statement, well below SQLite's limit of variables
@@ -25,40 +25,40 @@ class SqliteStore:
         """The file."""
         return str(self.path)
 
-    def held(self) -> Held | None:
+    def state(self) -> StoreState | None:
         """What the file holds; None where there is no file or nothing in it."""
         if not self.path.exists():
             return None
         with closing(self._reading()) as store:
-            return _held(store)
+            return _read_state(store)
 
-    def write(self, rows: pl.DataFrame, held: Held, *, anew: bool, newer_by: str | None) -> None:
+    def write(self, rows: pl.DataFrame, state: StoreState, *, replace_all: bool, newer_by: str | None) -> None:
         """Put rows in within one transaction."""
         with self._writing() as store:
-            if anew:
+            if replace_all:
                 store.execute("DROP TABLE IF EXISTS features")
-                store.execute(_create(rows.columns, held.keys))
-            statement = _upsert(rows.columns, held.keys, newer_by)
+                store.execute(_create(rows.columns, state.keys))
+            statement = _upsert(rows.columns, state.keys, newer_by)
             for part in rows.iter_slices(_BATCH):
                 store.executemany(statement, part.rows())
-            store.execute("INSERT OR REPLACE INTO state VALUES ('held', ?)", (held.text(),))
+            store.execute("INSERT OR REPLACE INTO state VALUES ('held', ?)", (state.text(),))
 
-    def rows(self, wanted: Sequence[Row] | None) -> tuple[Held | None, dict[Row, Row]]:
+    def rows(self, wanted: Sequence[Row] | None) -> tuple[StoreState | None, dict[Row, Row]]:
         """Key to row, all as of one version."""
         if not self.path.exists():
             return None, {}
         with closing(self._reading()) as store:
             store.execute("BEGIN")
-            held = _held(store)
-            if held is None:
+            state = _read_state(store)
+            if state is None:
                 return None, {}
-            columns = ", ".join(map(_quoted, held.keys))
+            columns = ", ".join(map(_quoted, state.keys))
             found = (
                 store.execute(f"SELECT {columns}, * FROM features ORDER BY {columns}").fetchall()
                 if wanted is None
                 else [row for part in _parts(wanted) for row in _lookup(store, part, columns)]
             )
-            return held, {row[: len(held.keys)]: row[len(held.keys) :] for row in found}
+            return state, {row[: len(state.keys)]: row[len(state.keys) :] for row in found}
 
     def _reading(self) -> sqlite3.Connection:
         return sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=60)
@@ -75,11 +75,11 @@ class SqliteStore:
                 yield store
 
 
-def _held(store: sqlite3.Connection) -> Held | None:
+def _read_state(store: sqlite3.Connection) -> StoreState | None:
     if not store.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchone():
         return None
     found = store.execute("SELECT value FROM state WHERE name = 'held'").fetchone()
-    return Held.of(found[0]) if found else None
+    return StoreState.of(found[0]) if found else None
 
 
 def _quoted(name: str) -> str:

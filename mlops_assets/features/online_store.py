@@ -16,8 +16,8 @@ Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Held:
-    """What a store holds: the rows of this Delta version, its columns' types by name, and the keys they are read by."""
+class StoreState:
+    """The state of a store: the Delta version it was written from, its columns' types by name, and its keys."""
 
     version: int
     types: dict[str, str]
@@ -34,20 +34,20 @@ class Held:
 
 
 class OnlineStore(Protocol):
-    """The rows of one feature table; rows go in and out as `online_rows.stored` makes them."""
+    """The stored rows of one feature table, encoded by `online_rows.stored`."""
 
     @property
     def place(self) -> str:
         """Where it is, for people, without a password."""
 
-    def held(self) -> Held | None:
+    def state(self) -> StoreState | None:
         """What it holds; None where there is nothing yet."""
 
-    def write(self, rows: pl.DataFrame, held: Held, *, anew: bool, newer_by: str | None) -> None:
-        """Put rows in, or with `anew` in the place of all; with `newer_by` a stored row of a later time stays."""
+    def write(self, rows: pl.DataFrame, state: StoreState, *, replace_all: bool, newer_by: str | None) -> None:
+        """Insert or update rows, or with `replace_all` replace all; `newer_by` names a time that keeps later rows."""
 
-    def rows(self, wanted: Sequence[Row] | None) -> tuple[Held | None, dict[Row, Row]]:
-        """Key to row, of the wanted keys or of all; unknown keys are left out."""
+    def rows(self, wanted: Sequence[Row] | None) -> tuple[StoreState | None, dict[Row, Row]]:
+        """State, and row by key, of the wanted keys or of all; unknown keys are left out."""
 
 
 def online_store(home: Path, project: str, table: str, url: str | None = None) -> OnlineStore:

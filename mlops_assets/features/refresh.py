@@ -12,7 +12,7 @@ from typing import Any
 
 from mlops_assets.config import config_hash
 from mlops_assets.config.features import FeatureConfig
-from mlops_assets.features.build import Built, build, with_gone
+from mlops_assets.features.build import Built, build, with_deleted_keys
 from mlops_assets.lake import delta
 from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.fingerprints import fingerprint, next_number, says
@@ -62,21 +62,21 @@ def refresh(
     newest, document = delta.latest(source), _fingerprint(config)
     before, known = (delta.transaction_version(table, name) for name in (SOURCE, DOCUMENT))
     # A source whose versions begin again is another table.
-    anew = everything or not says(known, document) or before is None or before > newest
-    if not anew and before == newest:
+    rebuild = everything or not says(known, document) or before is None or before > newest
+    if not rebuild and before == newest:
         return Refreshed()
-    done = None if anew else before
-    rows = engine.changes(source, done, newest, keys=config.primary_keys)
+    previous = None if rebuild else before
+    rows = engine.changes(source, previous, newest, keys=config.primary_keys)
     tables = {name: engine.scan(path) for name, path in joined.items()}
     built = build(rows, engine.scan(source, newest), config, tables, engine.keep)
     if built.duplicates or built.nulls:
         return Refreshed(built.read, duplicates=built.duplicates, nulls=built.nulls)
-    if done is None:
+    if previous is None:
         made_by = {DOCUMENT: next_number(f"{table}: {DOCUMENT}", known, document)}
         transactions = made_by if before == newest else {**made_by, SOURCE: newest}
         written = engine.overwrite(table, built.frame, transactions=transactions, partition_by=config.partition_columns)
     else:
-        written = _merge(config, built, source, (done, newest), table, engine)
+        written = _merge(config, built, source, (previous, newest), table, engine)
     return Refreshed(built.read, written.inserted, written.updated, written.deleted)
 
 
@@ -88,7 +88,7 @@ def _merge(
     vanished = engine.keep(engine.vanished(source, *versions, keys=config.primary_keys))
     if not engine.count(vanished):
         return engine.merge(table, built.frame, keys=config.primary_keys, **options)
-    rows = with_gone(built.frame, vanished, GONE)
+    rows = with_deleted_keys(built.frame, vanished, GONE)
     return engine.merge(table, rows, keys=config.primary_keys, gone=GONE, **options)
 
 

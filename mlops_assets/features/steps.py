@@ -67,11 +67,11 @@ def steps_of(spec: declared.TransformSpec, column: str, kind: str, seed: int) ->
         case declared.SklearnTransform():
             return [named_transformer(spec, column, seed)]
         case declared.OrdinalEncode() if spec.categories and kind != "text":
-            return [own.AsObjects(), _of_scikit_learn(spec, kind, seed)]
-    return [_of_scikit_learn(spec, kind, seed)]
+            return [own.AsObjects(), _sklearn_steps(spec, kind, seed)]
+    return [_sklearn_steps(spec, kind, seed)]
 
 
-def _of_scikit_learn(spec: declared.TransformSpec, kind: str, seed: int) -> Any:
+def _sklearn_steps(spec: declared.TransformSpec, kind: str, seed: int) -> Any:
     import numpy as np
     from sklearn import impute, preprocessing
     from sklearn.model_selection import KFold

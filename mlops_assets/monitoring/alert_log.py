@@ -1,4 +1,4 @@
-"""What is told of alerts, and when: what has been said is not said again, what could not be said is said later."""
+"""Sends alerts once per channel: what was sent is not repeated, what could not be sent is tried again later."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,13 +33,13 @@ Send = Callable[[str, Message], Delivery]
 
 
 def open_entries(log: Sequence[Entry]) -> list[Entry]:
-    """The alarms that no recovery has ended."""
+    """The alarms since the last recovery."""
     last = max((entry.raised_at for entry in log if entry.kind == RECOVERY), default=None)
     return [entry for entry in log if entry.kind == ALARM and (last is None or entry.raised_at > last)]
 
 
-def recorded(log: Sequence[Entry], now: Standing, channels: Sequence[str], at: datetime) -> list[Entry]:
-    """The new entries: alerts that have not been told since the last end, or the end of the alarms that are open."""
+def new_entries(log: Sequence[Entry], now: Standing, channels: Sequence[str], at: datetime) -> list[Entry]:
+    """The entries to add: alerts not yet recorded since the last recovery, or the recovery of the open alarms."""
     ended = open_entries(log)
     known = {entry.alert.id for entry in ended}
     episode = len({entry.id for entry in log if entry.kind == RECOVERY}) + 1
@@ -51,9 +51,10 @@ def recorded(log: Sequence[Entry], now: Standing, channels: Sequence[str], at: d
     return [_entry(kind, name, alert, channel, at) for kind, name, alert in fresh for channel in channels or (NOBODY,)]
 
 
-def due(log: Sequence[Entry], channel: str, window: timedelta, at: datetime) -> list[list[Entry]]:
-    """What is to be said in a channel now, a list a message: ended alarms with their end, then the alarms that are on;
-    those are gathered for `window` from the last message on.
+def due_messages(log: Sequence[Entry], channel: str, window: timedelta, at: datetime) -> list[list[Entry]]:
+    """The messages due in a channel, each a list of entries: recoveries with their alarms, then the open alarms.
+
+    After a message, open alarms are collected for `window` before the next one.
     """
     waiting = [entry for entry in log if entry.channel == channel and entry.state in (PENDING, FAILED)]
     messages: list[list[Entry]] = []
@@ -79,39 +80,39 @@ def announce(
     lock: Path,
     details: bool = True,
 ) -> list[Entry]:
-    """Record what is new, send what is due and record what came of it, channel by channel; returns the model's log.
+    """Record new alerts, send what is due and record each delivery, channel by channel; returns the model's log.
 
-    A run that is killed between a sending and its record sends again: an alarm told twice is better than one lost. Of
-    two runs at once on one machine the second waits at the file `lock`; on two machines that share the table, the one
-    that comes second to a new alarm leaves it to the other.
+    A run that is killed between sending and recording sends again: a repeated alarm is better than a lost one. Of two
+    concurrent runs on one machine the second waits for the file `lock`; on two machines that share the table, the
+    second to record a new alarm leaves it to the first.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):
         before = delta.transaction_version(table, WRITES)
         try:
-            write_log(table, recorded(read_log(table, now.model), now, channels, at), before)
+            write_log(table, new_entries(read_log(table, now.model), now, channels, at), before)
         except Overtaken:
             return read_log(table, now.model)
         log = read_log(table, now.model)
         for channel in channels:
-            for entries in due(log, channel, window, at):
+            for entries in due_messages(log, channel, window, at):
                 result = send(channel, _message(log, entries, now, page, details=details))
-                _note(table, [_after(entry, result, at) for entry in entries])
+                _record_delivery(table, [_entry_after(entry, result, at) for entry in entries])
         return read_log(table, now.model)
 
 
 @retry(retry=retry_if_exception_type(Overtaken), stop=stop_after_attempt(5), reraise=True)
-def _note(table: str, entries: Sequence[Entry]) -> None:
-    """What came of a sending, whoever else has written: it has happened."""
+def _record_delivery(table: str, entries: Sequence[Entry]) -> None:
+    """Record the result of a delivery, even if another run has written to the log in between."""
     write_log(table, entries, delta.transaction_version(table, WRITES))
 
 
 def _message(log: Sequence[Entry], entries: Sequence[Entry], now: Standing, page: str, *, details: bool) -> Message:
-    """The end of an alarm where it is over, with all that it was; else the alarms."""
+    """The recovery message with all alarms it ends, if there is one among the entries; else the alarm message."""
     over = [entry for entry in entries if entry.kind == RECOVERY]
     if not over:
         return alarm_message([entry.alert for entry in entries], page, details=details)
-    # A channel that was down for the alarm hears of it with its end.
+    # A channel that was down during the alarm gets it together with the recovery.
     ended = _ended(log, over[-1])
     alerts = list({entry.id: entry.alert for entry in ended}.values())
     return recovery_message(now, alerts, page, min(entry.raised_at for entry in ended))
@@ -128,7 +129,7 @@ def _entry(kind: str, name: str, alert: Alert, channel: str, at: datetime) -> En
     return Entry(name, channel, kind, *fields, raised_at=at, state=state, attempts=0, error="", changed_at=at)
 
 
-def _after(entry: Entry, result: Delivery, at: datetime) -> Entry:
+def _entry_after(entry: Entry, result: Delivery, at: datetime) -> Entry:
     attempts = entry.attempts + result.attempts
     return replace(
         entry,

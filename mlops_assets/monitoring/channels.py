@@ -1,4 +1,4 @@
-"""Channels of a document as services of the notification library, and their names, which hold no secret."""
+"""Alert channels as apprise services, and their names for tables and logs, which contain no secret."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -21,11 +21,11 @@ Service = str | dict[str, Any]
 
 
 class ChannelError(ValueError):
-    """A channel's address is not one of its kind; the sentence does not repeat it."""
+    """A channel's address does not fit its type; the message does not repeat it, since it may be a secret."""
 
 
-def apart(channels: Iterable[Channel]) -> list[Channel]:
-    """The channels with a mail channel for each recipient: an address that takes nothing holds up no other."""
+def by_recipient(channels: Iterable[Channel]) -> list[Channel]:
+    """The channels, with a separate mail channel per recipient, so that a bad address does not block the others."""
     return [
         part
         for channel in channels
@@ -38,25 +38,25 @@ def apart(channels: Iterable[Channel]) -> list[Channel]:
 
 
 def channel_name(channel: Channel) -> str:
-    """What tells channels apart in tables and logs: mail addresses, or the kind and a digest of the secret."""
+    """A channel's name in tables and logs: its mail addresses, or its type and a digest of the secret."""
     if isinstance(channel, EmailChannel):
         return f"email:{','.join(channel.recipients)}"
-    return f"{channel.type}:{hashlib.sha256(_held(channel).encode()).hexdigest()[:8]}"
+    return f"{channel.type}:{hashlib.sha256(_secret_or_reference(channel).encode()).hexdigest()[:8]}"
 
 
 def secrets_of(channel: Channel, environment: Mapping[str, str]) -> list[str]:
-    """The texts that must not show in a message about the channel."""
+    """The texts that must not appear in a message about the channel."""
     if isinstance(channel, EmailChannel):
         found = [environment.get(name, "") for name in ("SMTP_URL", "MLOPS_SMTP_PASSWORD")]
         return [*found, unquote(urlsplit(found[0]).password or "")]
     secret = _secret(channel)
     parts = urlsplit(secret)
-    # The library's errors may hold a part of a URL as well as the whole of it.
+    # apprise's errors may contain a part of a URL as well as all of it.
     return [secret, parts.path, parts.query, parts.password or ""]
 
 
-def service(channel: Channel, message: Message, environment: Mapping[str, str]) -> Service:
-    """The library's description of where `message` goes.
+def apprise_service(channel: Channel, message: Message, environment: Mapping[str, str]) -> Service:
+    """The apprise service that `message` is sent to.
 
     Raises:
         ChannelError: the address is not one of the channel's kind.
@@ -76,21 +76,21 @@ def service(channel: Channel, message: Message, environment: Mapping[str, str]) 
 
 
 def _secret(channel: SlackChannel | TeamsChannel | PagerDutyChannel | WebhookChannel) -> str:
-    return resolved(_held(channel))
+    return resolved(_secret_or_reference(channel))
 
 
-def _held(channel: SlackChannel | TeamsChannel | PagerDutyChannel | WebhookChannel) -> str:
-    """The secret, or the reference to one, as the document has it."""
+def _secret_or_reference(channel: SlackChannel | TeamsChannel | PagerDutyChannel | WebhookChannel) -> str:
+    """The channel's secret, or the reference to it, as written in the document."""
     held = {"slack": "webhook", "teams": "webhook", "pagerduty": "routing_key", "webhook": "url"}[channel.type]
     return str(getattr(channel, held).get_secret_value())
 
 
 def _incident(routing_key: str, message: Message) -> Service:
-    """One incident a model: alerts trigger it, the recovery notice resolves it."""
+    """One PagerDuty incident per model: alerts trigger it, the recovery resolves it."""
     return {
         "schema": "pagerduty",
         "integrationkey": routing_key,
-        # The Events API takes the routing key alone; the library wants a second key as well.
+        # The Events API needs only the routing key; apprise requires a second key.
         "apikey": "events-v2",
         "action": "map",
         "dedup": message.subject,

@@ -1,4 +1,4 @@
-"""Sending a message through one channel: tried a few times, and what came of it told rather than raised."""
+"""Sends a message through one channel, with retries; failures are returned, not raised."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +8,14 @@ from typing import Any
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
 from mlops_assets.config.alert_channels import Channel
-from mlops_assets.monitoring.channels import ChannelError, Service, apart, channel_name, secrets_of, service
+from mlops_assets.monitoring.channels import (
+    ChannelError,
+    Service,
+    apprise_service,
+    by_recipient,
+    channel_name,
+    secrets_of,
+)
 from mlops_assets.monitoring.mail import MailError
 from mlops_assets.monitoring.message import Message
 from mlops_assets.secrets import SecretError
@@ -20,9 +27,7 @@ APP = "mlops-assets"
 
 @dataclass(frozen=True)
 class Delivery:
-    """What came of it: `error` is empty where the channel took the message, of several recipients all; `reached` are
-    those who have it all the same.
-    """
+    """The result of sending: `error` is empty if every recipient got the message; `reached` counts those who did."""
 
     attempts: int
     error: str = ""
@@ -30,30 +35,28 @@ class Delivery:
 
     @property
     def sent(self) -> bool:
-        """Whether the channel took the message."""
+        """Whether the message was delivered to every recipient."""
         return not self.error
 
 
 def deliver(channel: Channel, message: Message, environment: Mapping[str, str]) -> Delivery:
-    """Send a message, a mail to each recipient by itself; who does not take it is tried up to three times. Secrets are
-    masked in the error.
-    """
-    return _together([(each, _delivered(each, message, environment)) for each in apart([channel])])
+    """Send a message, with up to three attempts; each mail recipient gets a separate mail. Errors mask secrets."""
+    return _merged([(each, _deliver_one(each, message, environment)) for each in by_recipient([channel])])
 
 
-def _together(parts: Sequence[tuple[Channel, Delivery]]) -> Delivery:
+def _merged(parts: Sequence[tuple[Channel, Delivery]]) -> Delivery:
     if len(parts) == 1:
         return parts[0][1]
     errors = [f"{channel_name(channel)}: {done.error}" for channel, done in parts if not done.sent]
     return Delivery(max(done.attempts for _, done in parts), "; ".join(errors), len(parts) - len(errors))
 
 
-def _delivered(channel: Channel, message: Message, environment: Mapping[str, str]) -> Delivery:
+def _deliver_one(channel: Channel, message: Message, environment: Mapping[str, str]) -> Delivery:
     try:
-        target = service(channel, message, environment)
+        target = apprise_service(channel, message, environment)
     except (ChannelError, MailError, SecretError) as error:
         return Delivery(0, str(error))
-    delivery = _tried(target, message)
+    delivery = _attempt(target, message)
     reason = masked(delivery.error, secrets_of(channel, environment))
     return Delivery(delivery.attempts, reason, int(delivery.sent))
 
@@ -65,7 +68,7 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def _tried(target: Service, message: Message) -> Delivery:
+def _attempt(target: Service, message: Message) -> Delivery:
     import apprise
 
     plugin = apprise.Apprise.instantiate(
@@ -73,7 +76,7 @@ def _tried(target: Service, message: Message) -> Delivery:
     )
     if plugin is None:
         return Delivery(0, "the channel's address or key is not one of its kind")
-    # The waits between tries are ours.
+    # Waiting between attempts is done here.
     plugin.request_rate_per_sec = 0
     retrying = Retrying(
         retry=retry_if_result(bool),
@@ -86,7 +89,7 @@ def _tried(target: Service, message: Message) -> Delivery:
 
 
 def _notify(plugin: Any, message: Message) -> str:
-    """Why the channel did not take it, which the library says in its log only; empty where it did."""
+    """Why the message was not delivered, read from apprise's log, the only place it says so; empty if it was."""
     import apprise
 
     with apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as log:  # type: ignore[no-untyped-call]

@@ -66,11 +66,11 @@ def changes(table: str, version: str, detectors: Sequence[Detector], length: str
     if read.is_empty():
         return []
     stream = read.sort("at", maintain_order=True).tail(MOST_ERRORS)
-    found = [change for name in detectors for change in _seen(name, stream)]
+    found = [change for name in detectors for change in _detected_changes(name, stream)]
     return sorted(found, key=lambda change: change.at)
 
 
-def _seen(name: Detector, stream: pl.DataFrame) -> list[Change]:
+def _detected_changes(name: Detector, stream: pl.DataFrame) -> list[Change]:
     errors, detector = stream["error"], _detector(name)
     # Detectors take errors between 0 and 1; a few outliers must not make all others nothing.
     unit = 1.0 if stream["wrong"].all() else errors.quantile(SCALE) or 1.0

@@ -79,7 +79,11 @@ def _measured(
     wanted: Mapping[str, bool], known: pl.DataFrame, classes: Classes | None, samples: int, seed: int
 ) -> list[MetricValue]:
     """Each metric by name, which says whether higher is better."""
-    at_once = _at_once(wanted, known, classes, samples, seed) if _two(known["label"], classes) else {}
+    at_once = (
+        _vectorized_values(wanted, known, classes, samples, seed)
+        if _is_binary_or_numeric(known["label"], classes)
+        else {}
+    )
     found = []
     for place, (name, better) in enumerate(wanted.items()):
         drawn = 0 if place else samples
@@ -88,7 +92,7 @@ def _measured(
     return found
 
 
-def _at_once(
+def _vectorized_values(
     names: Iterable[str], known: pl.DataFrame, classes: Classes | None, samples: int, seed: int
 ) -> dict[str, tuple[float | None, Interval, str | None]]:
     """Value, interval and the reason where there is none, of the metrics that have a formula over many weightings."""
@@ -106,7 +110,7 @@ def _at_once(
     }
 
 
-def _two(labels: pl.Series, classes: Classes | None) -> bool:
+def _is_binary_or_numeric(labels: pl.Series, classes: Classes | None) -> bool:
     """Whether the labels are a regression's, or of two classes and no other."""
     return classes is None or (len(classes) == 2 and set(labels.unique().to_list()) <= set(classes))
 

@@ -84,7 +84,7 @@ def window_quality(
     ]
     for one in arrived:
         subject, share = slices.sliced_name(one.table, one.part), one.quarantined / one.rows if one.rows else 0.0
-        usual = _usual(before, BROKEN, subject) or 0.0
+        usual = _typical_value(before, BROKEN, subject) or 0.0
         found.append(_share(BROKEN, subject, share, usual, tolerance, one.rows >= config.min_sample))
     if over:
         found += [_volume(profile.rows, part, before, config.min_sample) for part, profile in current.items()]
@@ -124,7 +124,7 @@ def read_quality(table: str, version: str, length: str, clock: Clock) -> dict[st
 def last_quality(table: str, count: int, length: str) -> dict[str, list[Quality]]:
     """What was found of the last windows of a length, by the newest champion that looked at each."""
     read = windowed.read_back(table, lambda rows: rows["window"].n_unique() >= count, of_length(length))
-    stored = windowed.last(read, count)
+    stored = windowed.newest_windows(read, count)
     if stored.is_empty():
         return {}
     newest = pl.col("version").cast(pl.Int64)
@@ -147,7 +147,7 @@ def windows_before(table: str, version: str, window: str, length: str) -> pl.Dat
         return rows["window"].n_unique() >= WINDOWS_BEFORE
 
     earlier = windowed.read_back(table, enough, of_length(length) & (pl.col("window") < window), version)
-    found = _by_window(windowed.last(earlier, WINDOWS_BEFORE))
+    found = _by_window(windowed.newest_windows(earlier, WINDOWS_BEFORE))
     values = [(one.check, one.subject, one.value) for each in found.values() for one in each]
     return pl.DataFrame(values, schema={"check": pl.String, "subject": pl.String, "value": pl.Float64}, orient="row")
 
@@ -177,7 +177,7 @@ def _share(check: str, subject: str, value: float, expected: float, tolerance: f
 def _volume(rows: int, part: str, before: pl.DataFrame, least: int) -> Quality:
     """A slice of few rows has half or twice as many by chance: it says nothing."""
     subject = slices.sliced_name(ROWS, part)
-    usual = _usual(before, VOLUMES, subject)
+    usual = _typical_value(before, VOLUMES, subject)
     if usual is None or (part and max(rows, usual) < least):
         return Quality(VOLUMES, subject, float(rows), float(rows if usual is None else usual), 0.0, "insufficient_data")
     sound = VOLUME * usual <= rows <= usual / VOLUME
@@ -185,6 +185,6 @@ def _volume(rows: int, part: str, before: pl.DataFrame, least: int) -> Quality:
     return Quality(VOLUMES, subject, float(rows), usual, limit, "ok" if sound else "failed")
 
 
-def _usual(before: pl.DataFrame, check: str, subject: str) -> float | None:
+def _typical_value(before: pl.DataFrame, check: str, subject: str) -> float | None:
     values = before.filter((pl.col("check") == check) & (pl.col("subject") == subject))["value"].to_list()
     return median(values) if values else None

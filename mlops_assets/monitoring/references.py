@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlops_assets.config import MonitoringConfig
 
 
-def fitted(
+def fitted_references(
     table: str,
     version: str,
     names: Sequence[str],
@@ -27,7 +27,7 @@ def fitted(
     stored = store.read_references(table, version, basis(config))
     if stored:
         return stored
-    parts = slices.parts(training(), config.slices, at_least=config.min_sample)
+    parts = slices.slice_rows(training(), config.slices, at_least=config.min_sample)
     found = {name: fit_reference(part.select(names), names) for name, part in parts.items()}
     try:
         store.write_references(table, version, basis(config), found)

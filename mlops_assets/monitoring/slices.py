@@ -28,20 +28,20 @@ def renamed(name: str, feature: str) -> str:
     return sliced_name(feature, split_name(name)[1])
 
 
-def parts(rows: pl.DataFrame, columns: Sequence[str], *, at_least: int) -> dict[str, pl.DataFrame]:
+def slice_rows(rows: pl.DataFrame, columns: Sequence[str], *, at_least: int) -> dict[str, pl.DataFrame]:
     """The whole, and a part for each of a column's commonest levels that have `at_least` rows."""
     found = {WHOLE: rows}
     for column in columns:
         levels = rows.select(pl.col(column).cast(pl.String).alias("level")).drop_nulls().to_series()
         counted = levels.value_counts(name="rows").sort(["rows", "level"], descending=[True, False]).head(MOST_LEVELS)
         for level in counted.filter(pl.col("rows") >= at_least)["level"]:
-            found[f"{column}={level}"] = of(rows, f"{column}={level}")
+            found[f"{column}={level}"] = rows_of(rows, f"{column}={level}")
     return found
 
 
 def profiles(rows: pl.DataFrame, references: Mapping[str, Reference]) -> dict[str, Profile]:
     """The rows of each slice that has a reference, counted into that reference's bins."""
-    return {name: summarise(of(rows, name), reference) for name, reference in references.items()}
+    return {name: summarise(rows_of(rows, name), reference) for name, reference in references.items()}
 
 
 def column_of(part: str) -> str | None:
@@ -49,7 +49,7 @@ def column_of(part: str) -> str | None:
     return part.partition("=")[0] or None
 
 
-def of(rows: pl.DataFrame, part: str) -> pl.DataFrame:
+def rows_of(rows: pl.DataFrame, part: str) -> pl.DataFrame:
     """The rows of a slice."""
     if not part:
         return rows

@@ -132,9 +132,9 @@ def _column(rows: pl.DataFrame) -> ColumnProfile:
     edges = np.array([end for end in binned["upper"] if end is not None], dtype=np.float64)
     numeric = NumericBins(edges, coarse, temporal=binned["kind"][0] == "time_range")
     squares, ends = columns["sum"][at["squares"]], (columns["lower"][at["stats"]], columns["upper"][at["stats"]])
-    extremes = (_or(ends[0], np.inf), _or(ends[1], -np.inf))
+    extremes = (_value_or(ends[0], np.inf), _value_or(ends[1], -np.inf))
     return ColumnProfile(numeric, counts, np.array(binned["sum"]), null, unseen, other, squares, *extremes)
 
 
-def _or(value: float | None, fallback: float) -> float:
+def _value_or(value: float | None, fallback: float) -> float:
     return fallback if value is None else value

@@ -79,10 +79,10 @@ def track(
         # A run killed in between measures again: a revision told twice is better than one lost.
         windowed.append_windows(revisions_of(table), rows.with_columns(known_at=known_at), transactions={})
         windowed.replace_windows(table, rows, transactions=transactions)
-    return known(table, config, clock)
+    return read_tracked(table, config, clock)
 
 
-def known(table: str, config: "MonitoringConfig", clock: Clock) -> Tracked:
+def read_tracked(table: str, config: "MonitoringConfig", clock: Clock) -> Tracked:
     """What the table says of the newest windows, and the breaches of the champion's newest whose labels are due."""
     labelled = pl.col("max.labelled").fill_null(config.min_sample) >= config.min_sample
     read = windowed.read_back(
@@ -110,7 +110,7 @@ def known(table: str, config: "MonitoringConfig", clock: Clock) -> Tracked:
 def last_windows(table: str, count: int, length: str) -> pl.DataFrame:
     """The metrics of the last windows of a length, oldest first; no row where nothing has been measured."""
     read = windowed.read_back(table, lambda rows: rows["window"].n_unique() >= count, of_length(length))
-    return windowed.last(read, count).sort("window", "version", "role") if read.height else read
+    return windowed.newest_windows(read, count).sort("window", "version", "role") if read.height else read
 
 
 def revisions_of(table: str) -> str:

@@ -14,7 +14,7 @@ from mlops_assets.lake.errors import Overtaken
 from mlops_assets.monitoring import slices, store, windowed
 from mlops_assets.monitoring.alarm import Alarm, WindowVerdict, alarm, settled, window_verdict
 from mlops_assets.monitoring.profile import Profile, Reference
-from mlops_assets.monitoring.references import basis, fitted
+from mlops_assets.monitoring.references import basis, fitted_references
 from mlops_assets.monitoring.store import DriftTables
 from mlops_assets.monitoring.verdict import FeatureDrift, feature_drift
 from mlops_assets.monitoring.windows import Clock, are_over, of_length, same_weekday
@@ -57,7 +57,7 @@ def watch(
     The rows are those behind batch `after`, up to `batch_id`: none is profiled twice, also where two runs come at once.
     `training` gives the rows that champion `version` learned from, with the same columns; it is called once a champion.
     """
-    references = fitted(tables.references, version, [*features, PREDICTION], training, config)
+    references = fitted_references(tables.references, version, [*features, PREDICTION], training, config)
     newest = _profiled(tables.profiles, version, batch, batch_id, after, references)
     if newest is None:
         # Judged on every run, should one have been killed in between or the document have changed.
@@ -98,7 +98,7 @@ def history(tables: DriftTables, version: str, config: "MonitoringConfig", clock
     stored = windowed.read_back(tables.drift, calm, are_over(config.window, clock), version)
     if stored.is_empty():
         return Watched(version, (), Alarm(), {}, rows)
-    found = store.read_verdicts(windowed.last(stored, MOST_WINDOWS))
+    found = store.read_verdicts(windowed.newest_windows(stored, MOST_WINDOWS))
     windows = _verdicts(version, found)
     now = alarm(windows, consecutive=config.consecutive_windows, hysteresis=config.hysteresis)
     return Watched(version, windows, now, found, rows)
@@ -169,7 +169,7 @@ def verdicts(tables: DriftTables, last: int, config: "MonitoringConfig", clock: 
     if stored.is_empty():
         return {}
     newest = pl.col("version").cast(pl.Int64)
-    return store.read_verdicts(windowed.last(stored, last).filter(newest == newest.max().over("window")))
+    return store.read_verdicts(windowed.newest_windows(stored, last).filter(newest == newest.max().over("window")))
 
 
 def profiles_of(

@@ -48,7 +48,7 @@ def append_windows(
         partition_by=[*keys, PERIOD],
         properties=_properties(rows),
     )
-    _fold(table)
+    _compact_finished_periods(table)
 
 
 def replace_windows(
@@ -77,7 +77,7 @@ def replace_windows(
         where=" AND ".join(f"{name} IN ({', '.join(map(quoted, values))})" for name, values in wanted.items()),
         properties=_properties(rows),
     )
-    _fold(table)
+    _compact_finished_periods(table)
 
 
 def read_windows(table: str, windows: Sequence[str], kept: pl.Expr = ALL) -> pl.DataFrame:
@@ -125,7 +125,7 @@ def _starts(files: pl.DataFrame) -> list[str]:
     return files["min.window"].unique().sort().to_list()
 
 
-def last(rows: pl.DataFrame, count: int) -> pl.DataFrame:
+def newest_windows(rows: pl.DataFrame, count: int) -> pl.DataFrame:
     """Of rows in the order of their windows, those of the last windows."""
     return rows.filter(pl.col("window").rank("dense", descending=True) <= count) if rows.height else rows
 
@@ -143,7 +143,7 @@ def _properties(rows: pl.DataFrame) -> dict[str, str]:
     return {"delta.checkpointInterval": str(CHECKPOINT), "delta.dataSkippingStatsColumns": columns}
 
 
-def _fold(table: str) -> None:
+def _compact_finished_periods(table: str) -> None:
     """Put the files of periods that are over together, once they are."""
     parts = delta.files(table).select(pl.col(f"partition.{PERIOD}").alias(PERIOD), pl.col("^partition\\..*$"))
     newest = parts[PERIOD].max()

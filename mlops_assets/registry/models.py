@@ -20,7 +20,7 @@ from mlops_assets.registry.version import CHALLENGER, CHAMPION, REFUSED, ModelVe
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-MOST_REIGNS = 20  # fit in a tag of Unity Catalog
+MAX_CHAMPION_DATES = 20  # fit in a tag of Unity Catalog
 ARTIFACTS = "mlartifacts"  # the folder of model files below MLOPS_HOME
 
 
@@ -164,7 +164,7 @@ class ModelRegistry:
         now, reigns = datetime.now(UTC).isoformat(), version.tag("champion_since").split()
         if not version.promoted:
             self.tag(version, promoted_at=now)
-        self.tag(version, champion_since=" ".join([*reigns, now][-MOST_REIGNS:]))
+        self.tag(version, champion_since=" ".join([*reigns, now][-MAX_CHAMPION_DATES:]))
         self.client.set_registered_model_alias(version.name, CHAMPION, version.version)
 
     def tag(self, version: ModelVersion, **tags: str) -> None:

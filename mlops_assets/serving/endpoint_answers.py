@@ -34,7 +34,7 @@ def error_of(status: int, content: Mapping[str, Any]) -> ServingError:
     return _BY_STATUS.get(status, ServingError)(message)
 
 
-def sent(spec: EndpointSpec) -> dict[str, Any]:
+def request_config(spec: EndpointSpec) -> dict[str, Any]:
     """A spec's config as it is sent."""
     return spec.config.model_dump(exclude_none=True)
 
@@ -52,7 +52,7 @@ def matches(found: Mapping[str, Any], spec: EndpointSpec, which: str) -> bool:
     routes = {r["served_model_name"]: r["traffic_percentage"] for r in found[which]["traffic_config"]["routes"]}
     settings = {name: found.get(name) for name in Settings.model_fields}
     return (
-        entities == list(sent(spec)["served_entities"])
+        entities == list(request_config(spec)["served_entities"])
         and routes == spec.config.shares
         and settings == spec.settings.model_dump(mode="json")
         and found[which]["shadow_percentage"] == spec.config.shadow_percentage

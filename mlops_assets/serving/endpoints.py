@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from mlops_assets.serving.endpoint_answers import error_of, is_changing, matches, sent, status_of
+from mlops_assets.serving.endpoint_answers import error_of, is_changing, matches, request_config, status_of
 from mlops_assets.serving.errors import DeadlineExceeded, DeploymentFailed, EndpointNotFound, EndpointUnavailable
 from mlops_assets.serving.gateway.files import GatewayHome, read_token
 from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersion, Traffic, Version
@@ -62,7 +62,12 @@ class GatewayEndpoints:
         found = self._find(spec.name)
         if found is None:
             tags = [{"key": key, "value": value} for key, value in spec.tags.items()]
-            body = {"name": spec.name, "config": sent(spec), "tags": tags, **spec.settings.model_dump(mode="json")}
+            body = {
+                "name": spec.name,
+                "config": request_config(spec),
+                "tags": tags,
+                **spec.settings.model_dump(mode="json"),
+            }
             return status_of(self._send("POST", PATH, body))
         if is_changing(found) and not matches(found, spec, "pending_config"):
             found = self._settled(spec.name, UPDATE_SECONDS)
@@ -70,7 +75,9 @@ class GatewayEndpoints:
         failed = found["state"]["config_update"] == "UPDATE_FAILED"
         current = "pending_config" if is_changing(found) else "config"
         if failed or not matches(found, spec, current):
-            self._send("PUT", f"{PATH}/{spec.name}/config", {**sent(spec), **spec.settings.model_dump(mode="json")})
+            self._send(
+                "PUT", f"{PATH}/{spec.name}/config", {**request_config(spec), **spec.settings.model_dump(mode="json")}
+            )
         return self.get(spec.name)
 
     def get(self, name: str) -> EndpointStatus:

@@ -93,9 +93,9 @@ def converted(model: ServedModel, model_path: Path, rows: "pandas.DataFrame", fo
     Raises:
         DeploymentFailed: there is no converter for it, or it deviates by more than `most`.
     """
-    found, graph = known(model_path, folder), b""
+    found, graph = cached_conversion(model_path, folder), b""
     if found is None:
-        asked = _enough(rows[list(model.inputs)])
+        asked = _at_least_rows(rows[list(model.inputs)])
         found, graph = min(((_measured(model, graph, asked), graph) for graph in _graphs(model)), key=_deviation)
     if not found.deviation <= most:
         raise DeploymentFailed(
@@ -103,16 +103,16 @@ def converted(model: ServedModel, model_path: Path, rows: "pandas.DataFrame", fo
             f"{found.deviation:.3g} on {found.rows} rows, and {most:g} is allowed; allow it, or serve it with "
             "serving_engine: scikit-learn"
         )
-    return _kept(found, graph, folder / f"{_fingerprint(model_path)}.onnx") if graph else found
+    return _cached_model(found, graph, folder / f"{_fingerprint(model_path)}.onnx") if graph else found
 
 
-def known(model_path: Path, folder: Path) -> OnnxModel | None:
+def cached_conversion(model_path: Path, folder: Path) -> OnnxModel | None:
     """What was measured when the model was converted; None where it never was."""
     file = folder / f"{_fingerprint(model_path)}.json"
     return OnnxModel(**json.loads(file.read_text(encoding="utf-8"))) if file.exists() else None
 
 
-def _kept(measured: OnnxModel, graph: bytes, file: Path) -> OnnxModel:
+def _cached_model(measured: OnnxModel, graph: bytes, file: Path) -> OnnxModel:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(graph)
     made = replace(measured, file=str(file))
@@ -154,7 +154,7 @@ def _measured(model: ServedModel, graph: bytes, rows: "pandas.DataFrame") -> Onn
     made = OnnxEstimator(graph, model.classes and np.asarray(model.classes))
     ours = finished(made, matrix, model.classes)
     theirs = finished(model.estimator.steps[-1][1], matrix, model.classes)
-    gaps = [_gap(one, other) for one, other in zip(ours, theirs, strict=True)]
+    gaps = [_prediction_difference(one, other) for one, other in zip(ours, theirs, strict=True)]
     labels = sum(one["prediction"] != other["prediction"] for one, other in zip(ours, theirs, strict=True))
     return OnnxModel("", made.precision, max(gaps), labels if model.classes else 0, len(rows))
 
@@ -163,7 +163,7 @@ def _deviation(measured: tuple[OnnxModel, bytes]) -> float:
     return measured[0].deviation
 
 
-def _gap(one: Prediction, other: Prediction) -> float:
+def _prediction_difference(one: Prediction, other: Prediction) -> float:
     """Between two predictions: of probabilities, all of them where there are more than two; of numbers, relative."""
     if "probabilities" in other:
         chances = other["probabilities"].items()
@@ -175,7 +175,7 @@ def _gap(one: Prediction, other: Prediction) -> float:
     return float(one["prediction"] != other["prediction"])
 
 
-def _enough(rows: "pandas.DataFrame") -> "pandas.DataFrame":
+def _at_least_rows(rows: "pandas.DataFrame") -> "pandas.DataFrame":
     """The rows, and where they are fewer than ROWS, more with each column's values drawn from them."""
     import pandas as pd
 

@@ -1,7 +1,7 @@
-"""Putting a version behind an endpoint: test it, move traffic to it as the document says, and back where it fails.
+"""Rolls a version out to an endpoint: test it, move traffic to it as the document says, and go back if it fails.
 
-Every step is asked of the endpoint and read from it: a rollout that was killed goes on from the share that the endpoint
-has. The old version stays beside the new one until that has passed everything.
+The state is always read from the endpoint, so a rollout that was killed continues from the share that the endpoint has.
+The old version is kept running until the new one has passed everything.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +22,10 @@ UNTESTED = "untested"
 
 @dataclass(frozen=True)
 class RolledOut:
-    """What an endpoint serves after a rollout, what it served before, and what was found of the new version.
+    """The result of a rollout: what the endpoint serves now and served before, and how the new version did.
 
-    `evidence` are the last figures it was watched by, `broken` the criteria that did not hold.
+    `evidence` are the last figures observed, `broken` the criteria that did not hold, `share` the percentage of traffic
+    at that time.
     """
 
     status: EndpointStatus
@@ -43,7 +44,7 @@ class RolledOut:
 
 @dataclass(frozen=True)
 class Rollout:
-    """One version on its way to an endpoint."""
+    """The rollout of one version to an endpoint."""
 
     endpoints: Endpoints
     wanted: EndpointSpec
@@ -53,13 +54,12 @@ class Rollout:
     watch: Callable[[str, str], Watch]
 
     def run(self) -> RolledOut:
-        """Serve the version, or go back to the one before where a test or a criterion fails; to nothing where there was
-        none.
+        """Serve the version; if a test or a criterion fails, go back to the previous one, if any.
 
-        Asking for what is served already changes nothing and tests it again.
+        A version that is already served is only tested again.
 
         Raises:
-            DeploymentFailed: the version did not come up; the endpoint serves what it served before.
+            DeploymentFailed: the version did not start; the endpoint still serves the previous one.
         """
         before, started = self._before(), self._share()
         if before is None:
@@ -80,13 +80,14 @@ class Rollout:
         return RolledOut(self._apply(self.wanted), before, results, figures)
 
     def _shares(self, started: int) -> Sequence[int]:
-        """The shares that are watched, ascending, without those that are behind already."""
+        """The remaining shares of traffic to observe, ascending."""
         steps = {"all_at_once": (), "blue_green": (100,), "canary": (*self.config.increments, 100)}
         return sorted({share for share in steps[self.config.strategy] if share >= started})
 
     def _alone(self, started: int) -> RolledOut:
-        """The only version. A first one is marked until it has passed, so that one that fails is not served on, after
-        a kill as well.
+        """Serve the version without another one alongside.
+
+        A first version is tagged as untested until it has passed, so that after a kill it is not taken for a good one.
         """
         first = not started or self._untested()
         marked = {"tags": {**self.wanted.tags, UNTESTED: "true"}}
@@ -119,7 +120,7 @@ class Rollout:
         return self.endpoints.get(self.wanted.name)
 
     def _before(self) -> Version | None:
-        """The version that takes most requests beside the wanted one; None where there is none that has passed."""
+        """The other version with the most traffic; None if there is none that has passed its tests."""
         found = served(self.endpoints, self.wanted.name)
         others = [each for each in found if each.registered != self.wanted.registered]
         if not others or self._untested():
@@ -127,7 +128,7 @@ class Rollout:
         return max(others, key=lambda each: each.traffic_percentage).registered
 
     def _share(self) -> int:
-        """The wanted version's share now."""
+        """The wanted version's current share of the traffic in percent."""
         found = served(self.endpoints, self.wanted.name)
         mine = (each.traffic_percentage for each in found if each.registered == self.wanted.registered)
         return max(mine, default=0)
@@ -137,7 +138,7 @@ class Rollout:
 
 
 def served(endpoints: Endpoints, name: str) -> Sequence[ServedVersion]:
-    """The versions at an endpoint, none where there is no endpoint or it serves nothing."""
+    """The versions served at an endpoint; empty if there is no such endpoint."""
     try:
         return endpoints.get(name).served
     except EndpointNotFound:

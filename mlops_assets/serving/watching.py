@@ -1,7 +1,7 @@
-"""Watching a version take traffic: the same rows are put to it and to the old one, and real requests are counted.
+"""Observes a version as it takes traffic: sends the same rows to it and to the old one, and counts real requests.
 
-A version is judged on every look once it has answered enough, so that one that fails is not kept for the whole period;
-whether it has answered as many requests as a criterion asks for shows at the period's end.
+After ENOUGH rows the criteria are evaluated at every step, so that a failing version is not kept for the whole period.
+A criterion on the number of requests is evaluated at the end of the period.
 """
 
 import time
@@ -28,7 +28,7 @@ SHORTEST_PAUSE = 0.02
 
 @dataclass(frozen=True)
 class Verdict:
-    """The figures that were judged, by the names of the rollout's metrics, and what did not hold, in sentences."""
+    """The figures by rollout metric, and a sentence for each criterion that did not hold."""
 
     figures: Mapping[str, float]
     broken: Sequence[str] = ()
@@ -36,7 +36,7 @@ class Verdict:
 
 @dataclass
 class Watch:
-    """One version beside the old one, at one endpoint; `rows` are raw features that both must be able to answer."""
+    """Observes version `new` alongside `old` at one endpoint; `rows` are raw features that are sent to both."""
 
     endpoints: Endpoints
     endpoint: str
@@ -50,7 +50,7 @@ class Watch:
     _last_error: str = ""
 
     def judge(self, config: "RolloutConfig") -> Verdict:
-        """Watch for the evaluation period, or until a criterion does not hold that more requests cannot mend."""
+        """Observe for the evaluation period, or until a criterion fails that more requests could not change."""
         period, criteria = config.evaluation_period.total_seconds(), config.success_criteria
         begun, before = time.monotonic(), self._traffic()
         looks = 0
@@ -59,11 +59,11 @@ class Watch:
             looks += 1
             if looks >= ENOUGH:
                 figures = self._figures(before)
-                if broken := lost(criteria, figures):
+                if broken := failed_for_good(criteria, figures):
                     return self._verdict(figures, broken)
             time.sleep(max(SHORTEST_PAUSE, period / LOOKS))
         figures = self._figures(before)
-        return self._verdict(figures, unmet(criteria, figures))
+        return self._verdict(figures, unmet_criteria(criteria, figures))
 
     def _look(self, number: int) -> None:
         row = self.rows.iloc[[number % len(self.rows)]]
@@ -76,15 +76,15 @@ class Watch:
             self._agreeing += difference(old, new) <= TOLERANCE
 
     def _ask(self, which: str, served: str, row: "pandas.DataFrame") -> Mapping[str, Any] | None:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         try:
-            answered = self.endpoints.ask(self.endpoint, row, served)
+            predictions = self.endpoints.ask(self.endpoint, row, served)
         except ServingError as error:
             self._last_error = f"{which} version: {error}"
             return None
         finally:
-            self._times[which].append((time.perf_counter() - begun) * 1000)
-        return {str(name): value for name, value in answered.iloc[0].items()}
+            self._times[which].append((time.perf_counter() - start) * 1000)
+        return {str(name): value for name, value in predictions.iloc[0].items()}
 
     def _traffic(self) -> tuple[int, int]:
         found = self.endpoints.traffic(self.endpoint).get(self.new)
@@ -92,17 +92,17 @@ class Watch:
 
     def _figures(self, before: tuple[int, int]) -> Mapping[str, float]:
         now = self._traffic()
-        then = before if now[0] >= before[0] else (0, 0)  # a gateway that was started again counts from nothing
-        requests, failed = now[0] - then[0], now[1] - then[1]
-        asked = len(self._times["new"])
+        start = before if now[0] >= before[0] else (0, 0)  # the counts of a restarted gateway begin at 0
+        requests, failed = now[0] - start[0], now[1] - start[1]
+        asked_rows = len(self._times["new"])
         (p50, p95), (old50, old95) = (np.percentile(self._times[which], [50, 95]) for which in ("new", "old"))
         figures = {
-            "error_rate": max(self._errors / asked, failed / requests if requests else 0.0),
+            "error_rate": max(self._errors / asked_rows, failed / requests if requests else 0.0),
             "latency_p50_ms": float(p50),
             "latency_p95_ms": float(p95),
             "latency_p50_ratio": float(p50 / old50),
             "latency_p95_ratio": float(p95 / old95),
-            "requests": float(max(requests, asked)),
+            "requests": float(max(requests, asked_rows)),
         }
         if self._compared:
             figures["agreement"] = self._agreeing / self._compared
@@ -113,14 +113,19 @@ class Watch:
         return Verdict(figures, [f"{sentence}{cause}" for sentence in broken])
 
 
-def lost(criteria: Sequence[str], figures: Mapping[str, float]) -> list[str]:
-    """A sentence for each criterion that does not hold over the figures, nor would with any number of requests."""
-    waited = {**figures, "requests": inf}
-    return [sentence for each in criteria if unmet([each], waited) for sentence in unmet([each], figures)]
+def failed_for_good(criteria: Sequence[str], figures: Mapping[str, float]) -> list[str]:
+    """A sentence for each criterion that does not hold, and would not with any number of requests."""
+    at_the_end = {**figures, "requests": inf}
+    return [
+        sentence
+        for each in criteria
+        if unmet_criteria([each], at_the_end)
+        for sentence in unmet_criteria([each], figures)
+    ]
 
 
-def unmet(criteria: Sequence[str], figures: Mapping[str, float]) -> list[str]:
-    """A sentence for each criterion that does not hold over the figures; unknown is not met."""
+def unmet_criteria(criteria: Sequence[str], figures: Mapping[str, float]) -> list[str]:
+    """A sentence for each criterion that does not hold for the figures; an unknown figure fails its criterion."""
     import polars as pl
 
     from mlops_assets.config.rollout import ROLLOUT_METRICS

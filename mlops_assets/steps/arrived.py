@@ -43,10 +43,10 @@ def arrived(
     if broken is None:
         return []
     return [
-        Arrived(ref.table, slices.of(sound, part).height + left, left, part)
+        Arrived(ref.table, slices.rows_of(sound, part).height + left, left, part)
         for part in parts
         if all(slices.column_of(part) in (None, *frame.columns) for frame in (sound, broken))
-        for left in [slices.of(broken, part).height]
+        for left in [slices.rows_of(broken, part).height]
     ]
 
 

@@ -50,13 +50,13 @@ def drift_of_labels(
     """The drift of a window's labels from those that the champion learned from: of all, and of each slice."""
     label = documents.training.config.target_column
     learned = as_anomalies(learned_rows(project, documents, champion, config.slices, lake), label, anomaly)
-    parts = slices.parts(learned, config.slices, at_least=config.min_sample)
+    parts = slices.slice_rows(learned, config.slices, at_least=config.min_sample)
     classes = documents.training.config.model_type != "regression"
 
     def measure(window: pl.DataFrame) -> list[MetricValue]:
         return [
             label_drift(
-                slices.of(window, name)[label], part[label], part=name, classes=classes, least=config.min_sample
+                slices.rows_of(window, name)[label], part[label], part=name, classes=classes, least=config.min_sample
             )
             for name, part in parts.items()
         ]

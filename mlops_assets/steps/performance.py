@@ -19,7 +19,7 @@ from mlops_assets.monitoring.loss_estimates import has_loss_estimate, loss_estim
 from mlops_assets.monitoring.performance import MetricValue, WindowPerformance
 from mlops_assets.monitoring.track import DRIFT_METRICS, Tracked, track
 from mlops_assets.registry import ModelRegistry, ModelVersion
-from mlops_assets.registry.reigns import baseline_version
+from mlops_assets.registry.champions import baseline_version
 from mlops_assets.serving.batch import score
 from mlops_assets.serving.model import load_served_model
 from mlops_assets.steps.labels import anomaly_label, as_anomalies, drift_of_labels

@@ -12,7 +12,7 @@ import polars as pl
 
 from mlops_assets.config import FeatureConfig, TrainingConfig
 from mlops_assets.registry import ModelRegistry, ModelVersion
-from mlops_assets.training.challenge import judged
+from mlops_assets.training.challenge import gate_decision
 from mlops_assets.training.fit import fit, refit
 from mlops_assets.training.gates import GateDecision
 from mlops_assets.training.lineage import Lineage
@@ -65,7 +65,7 @@ def train(
     if searched is not None:
         config = config.model_copy(update={"hyperparameters": searched.hyperparameters})
     fitted = fit(config, features, rows)
-    decision = judged(fitted, registry)
+    decision = gate_decision(fitted, registry)
     final = refit(fitted) if config.refit and decision.promote else fitted
     done = Trained(config, features, fitted, final, decision, searched)
     record = done.record(lineage, cause)

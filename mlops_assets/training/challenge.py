@@ -1,4 +1,4 @@
-"""The challenge: a fitted model held against the champion on rows that the champion has not learned from."""
+"""Compares a fitted model with the champion on held-out rows that the champion was not trained on."""
 
 import json
 
@@ -14,8 +14,8 @@ from mlops_assets.training.signature import Signature
 from mlops_assets.trusted_types import load_model_file
 
 
-def judged(fitted: Fitted, registry: ModelRegistry) -> GateDecision:
-    """The gate's decision on the held-out rows that the champion has not learned from."""
+def gate_decision(fitted: Fitted, registry: ModelRegistry) -> GateDecision:
+    """The gate's decision, on the held-out rows that the champion was not trained on."""
     config = fitted.config
     held_out = fitted.held_out
     labels = truth_of(held_out, config)
@@ -39,7 +39,7 @@ def judged(fitted: Fitted, registry: ModelRegistry) -> GateDecision:
         return GateDecision(False, [*broken, hint], gate_metric(config))
     unseen = _unseen(fitted, champion)
     if int(unseen.sum()) < config.gate.min_rows:
-        return GateDecision(False, [_too_few(unseen, champion, config)], gate_metric(config))
+        return GateDecision(False, [_too_few_rows_text(unseen, champion, config)], gate_metric(config))
     return decide(
         fitted.pipeline,
         load_model_file(path / "model.skops"),
@@ -54,27 +54,27 @@ def judged(fitted: Fitted, registry: ModelRegistry) -> GateDecision:
     )
 
 
-def _too_few(unseen: pl.Series, champion: ModelVersion, config: TrainingConfig) -> str:
+def _too_few_rows_text(unseen: pl.Series, champion: ModelVersion, config: TrainingConfig) -> str:
     later = f"{unseen.sum()} of {len(unseen)} held-out rows are later than what version {champion.version} learned from"
     rows = f"{len(unseen)} rows are held out" if unseen.all() else later
     return f"only {rows}, and gate.min_rows asks for {config.gate.min_rows} to compare two models"
 
 
 def _unseen(fitted: Fitted, champion: ModelVersion) -> pl.Series:
-    """Which held-out rows the champion has not learned from.
+    """A mask of the held-out rows that the champion was not trained on.
 
-    All of them where it was held out from the same rows; else those that are later than all it learned from.
+    All of them if the champion was split in the same way; else those later than all of its training rows.
     """
     held_out, until = fitted.held_out, champion.trained_until
     same_rows = champion.tag("rows_train") == fitted.splits.row_set_hash("train")
-    lasting = fitted.prepared.method in ("random", "grouped") and champion.tag("split") == split_text(fitted)
-    alike = (same_rows or lasting) and champion.tag("refitted") != "true"
-    if alike or until is None or fitted.prepared.time not in held_out.columns:
+    stable_split = fitted.prepared.method in ("random", "grouped") and champion.tag("split") == split_text(fitted)
+    same_split = (same_rows or stable_split) and champion.tag("refitted") != "true"
+    if same_split or until is None or fitted.prepared.time not in held_out.columns:
         return pl.repeat(value=True, n=held_out.height, eager=True)
     return held_out[fitted.prepared.time] > until
 
 
 def split_text(fitted: Fitted) -> str:
-    """How rows were split; a random or grouped split of the same text keeps each row where it was."""
+    """The split's settings as JSON; with equal settings, a random or grouped split puts a row in the same part."""
     config = fitted.config
     return json.dumps([fitted.prepared.method, config.split_ratios, config.random_seed, config.group_column])

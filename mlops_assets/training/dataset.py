@@ -37,7 +37,7 @@ def training_frame(
     keys = [key for key in identity(feature_config) if key in schema]
     # Without it, clustering and anomaly detection have no labels.
     absent = {config.target_column} - {*known} if config.model_type not in SUPERVISED else set()
-    others_wanted = [name for name in beside(config) if name not in absent]
+    others_wanted = [name for name in non_feature_columns(config) if name not in absent]
     wanted = list(dict.fromkeys([*keys, *raw, *others_wanted]))
     missing = [name for name in wanted if name not in schema]
     _require_memory(features, [known[name] for name in wanted if name in known])
@@ -63,7 +63,7 @@ def _require_memory(features: pl.LazyFrame, types: Sequence[pl.DataType]) -> Non
         )
 
 
-def beside(config: TrainingConfig) -> Sequence[str]:
+def non_feature_columns(config: TrainingConfig) -> Sequence[str]:
     """Label, weight, time, groups and slices, as far as the document has them."""
     named = (config.target_column, config.sample_weight_column, config.time_column, config.group_column)
     groups = (config.gate.resample_by, *(bound.column for bound in config.gate.fairness))

@@ -148,8 +148,8 @@ def check_hyperparameters(config: TrainingConfig) -> list[str]:
     except (TrainingError, TypeError, ValueError, NotFittedError) as error:
         return [str(error) if isinstance(error, TrainingError) else f"hyperparameters: {error}"]
     if config.stretch_rows and not hasattr(made, "partial_fit"):
-        return [f"stretch_rows: {no_stretches(made)}"]
-    if field := weighing(config, made):
+        return [f"stretch_rows: {stretch_rows_problem(made)}"]
+    if field := unsupported_weights(config, made):
         return [f"{field}: {type(made).__name__} takes no weights"]
     wanted = {"classification": "classifier", "regression": "regressor"}.get(config.model_type)
     if wanted and kind not in (None, wanted):
@@ -157,7 +157,7 @@ def check_hyperparameters(config: TrainingConfig) -> list[str]:
     return []
 
 
-def no_stretches(made: Any) -> str:
+def stretch_rows_problem(made: Any) -> str:
     """Why `stretch_rows` is nothing for an estimator."""
     return (
         f"{type(made).__name__} learns from all rows at once; sgd, mlp, naive_bayes and mini_batch_kmeans learn from "
@@ -165,7 +165,7 @@ def no_stretches(made: Any) -> str:
     )
 
 
-def weighing(config: TrainingConfig, made: Any) -> str:
+def unsupported_weights(config: TrainingConfig, made: Any) -> str:
     """The field that asks for weights which the estimator `made` does not take; empty where there is none."""
     from sklearn.utils.validation import has_fit_parameter
 

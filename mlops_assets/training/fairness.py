@@ -14,7 +14,9 @@ from mlops_assets.training.metrics import metric
 POSITIVE_RATE = "positive_rate"
 
 
-def unfair(bounds: Sequence[FairnessBound], found: Outcomes, truth: Any, rows: pl.DataFrame) -> Iterator[str]:
+def fairness_violations(
+    bounds: Sequence[FairnessBound], found: Outcomes, truth: Any, rows: pl.DataFrame
+) -> Iterator[str]:
     """A sentence for each bound that does not hold over the groups of `rows`, or cannot be judged.
 
     Raises FeatureError naming a column that the rows do not have.

@@ -18,7 +18,7 @@ from mlops_assets.features.joins import require_columns
 from mlops_assets.rules import evaluate as holds
 from mlops_assets.training.bootstrap import paired_gains
 from mlops_assets.training.evaluation import Evaluation, Outcomes, evaluate, outcomes
-from mlops_assets.training.fairness import unfair
+from mlops_assets.training.fairness import fairness_violations
 from mlops_assets.training.metrics import gate_metric, metric, tracked
 
 UNLABELLED = (
@@ -70,12 +70,12 @@ def decide(
     new = said if said is not None else outcomes(challenger, model_frame(rows, inputs), config.model_type)
     values = measured if measured is not None else evaluate(new, labels, names)
     failed = [
-        *unmet(config.promotion_criteria, values.values, values.reasons),
-        *unfair(config.gate.fairness, new, labels, rows),
+        *unmet_criteria(config.promotion_criteria, values.values, values.reasons),
+        *fairness_violations(config.gate.fairness, new, labels, rows),
     ]
     chosen, groups = gate_metric(config), _groups(rows, config)
     if champion is None:
-        next_one = UNLABELLED if _unlabelled(labels, config) else _to_beat(chosen, values)
+        next_one = UNLABELLED if _unlabelled(labels, config) else _next_version_text(chosen, values)
         reasons = failed or [f"there is no champion yet; {next_one}"]
         return GateDecision(not failed, reasons, chosen, values.values, rows=rows.height)
     old = outcomes(champion, model_frame(rows, champion_inputs or inputs), config.model_type)
@@ -87,12 +87,12 @@ def decide(
 
 
 def _unlabelled(labels: Any, config: TrainingConfig) -> bool:
-    """Whether there is nothing to compare anomaly detectors by."""
+    """Whether anomaly detectors cannot be compared, because no row is labelled an anomaly."""
     return config.model_type == "anomaly_detection" and config.gate.metric is None and not labels.any()
 
 
-def _to_beat(chosen: str, first: Evaluation) -> str:
-    """What later versions are held against, told while another metric can still be named."""
+def _next_version_text(chosen: str, first: Evaluation) -> str:
+    """What the next version has to beat; says so if that metric is undefined, while it can still be changed."""
     reason = first.reasons.get(chosen)
     undefined = f", which is undefined on these held-out rows ({reason}): name another gate.metric" if reason else ""
     return f"the next version has to beat it in {chosen}{undefined}"
@@ -106,35 +106,33 @@ def _compared(
     failed: Sequence[str],
     groups: Any,
 ) -> GateDecision:
-    """The decision on rows that both models have not seen, by what challenger and champion say of them; `groups` (n,)
-    numbers what is resampled whole.
-    """
+    """The decision on rows that neither model was trained on; `groups` (n,) numbers the groups that are resampled."""
     chosen, (new, challenger), (old, champion) = gate_metric(config), of_challenger, of_champion
     new_value, old_value = challenger.values[chosen], champion.values[chosen]
     evidence = GateDecision(False, [], chosen, challenger.values, champion.values, rows=len(labels))
     if _unlabelled(labels, config):
-        reasons = [*failed, *_suffered(new, old, labels, config, groups)]
+        reasons = [*failed, *_guard_violations(new, old, labels, config, groups)]
         return replace(evidence, promote=not reasons, reasons=[*reasons, UNLABELLED])
     if new_value is None or old_value is None:
-        why = {**champion.reasons, **challenger.reasons}[chosen]
-        text = f"{chosen} is undefined on the {len(labels)} rows the champion was not trained on: {why}"
+        reason = {**champion.reasons, **challenger.reasons}[chosen]
+        text = f"{chosen} is undefined on the {len(labels)} rows the champion was not trained on: {reason}"
         return replace(evidence, reasons=[*failed, text])
     low, high = _interval(chosen, new, old, labels, config, groups)
     gain = metric(chosen).direction * (new_value - old_value)
-    drawn = f" in {len(set(groups.tolist())):,} groups" if groups is not None else ""
+    in_groups = f" in {len(set(groups.tolist())):,} groups" if groups is not None else ""
     text = (
-        f"{chosen} {new_value:.4f} against the champion's {old_value:.4f} on {len(labels):,} rows{drawn}: "
+        f"{chosen} {new_value:.4f} against the champion's {old_value:.4f} on {len(labels):,} rows{in_groups}: "
         f"gain {gain:+.4f}, {config.gate.confidence:.0%} interval {low:+.4f} to {high:+.4f}"
     )
     beaten = low > config.gate.min_gain
     verdict = f"{text}, {'above' if beaten else 'not surely above'} {config.gate.min_gain:g}"
-    suffered = list(_suffered(new, old, labels, config, groups))
-    reasons = [*failed, *suffered, verdict]
+    guard_violations = list(_guard_violations(new, old, labels, config, groups))
+    reasons = [*failed, *guard_violations, verdict]
     return replace(evidence, promote=len(reasons) == 1 and beaten, reasons=reasons, gain=gain, low=low, high=high)
 
 
-def _suffered(new: Outcomes, old: Outcomes, labels: Any, config: TrainingConfig, groups: Any) -> Iterator[str]:
-    """A sentence for each guard metric that may have lost more than it is allowed to, or is undefined."""
+def _guard_violations(new: Outcomes, old: Outcomes, labels: Any, config: TrainingConfig, groups: Any) -> Iterator[str]:
+    """A sentence for each guard metric that may have lost more than allowed, or is undefined."""
     for name, allowed in config.gate.guard_metrics.items():
         low, high = _interval(name, new, old, labels, config, groups)
         if not low >= -allowed:
@@ -144,7 +142,7 @@ def _suffered(new: Outcomes, old: Outcomes, labels: Any, config: TrainingConfig,
 def _interval(
     name: str, new: Outcomes, old: Outcomes, labels: Any, config: TrainingConfig, groups: Any
 ) -> tuple[float, float]:
-    """Both ends of the bootstrap interval of the gain, in the direction that is better; NaN where it is undefined."""
+    """The bootstrap interval of the gain, positive meaning better; NaN if the metric is undefined."""
     import numpy as np
 
     wanted, gate = metric(name), config.gate
@@ -159,7 +157,7 @@ def _interval(
 
 
 def _groups(rows: pl.DataFrame, config: TrainingConfig) -> Any:
-    """The number of each row's group, (n,), for `resample_by`; None where rows are resampled one by one."""
+    """The number of each row's group, (n,), for `resample_by`; None if single rows are resampled."""
     name = config.gate.resample_by
     if name is None:
         return None
@@ -169,8 +167,10 @@ def _groups(rows: pl.DataFrame, config: TrainingConfig) -> Any:
     return column.rank("dense").fill_null(0).to_numpy().astype("int64")
 
 
-def unmet(criteria: Sequence[str], values: Mapping[str, float | None], reasons: Mapping[str, str]) -> list[str]:
-    """A sentence for each criterion that does not hold over the metrics; unknown is not met."""
+def unmet_criteria(
+    criteria: Sequence[str], values: Mapping[str, float | None], reasons: Mapping[str, str]
+) -> list[str]:
+    """A sentence for each criterion that does not hold for the metrics; an undefined metric fails its criterion."""
     row = pl.DataFrame({name: pl.Series([value], dtype=pl.Float64) for name, value in values.items()})
     sentences = []
     for criterion in criteria:

@@ -10,7 +10,7 @@ from mlops_assets.config.training import TrainingConfig
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.features.transforms import FeatureSteps
 from mlops_assets.training.errors import TrainingError
-from mlops_assets.training.estimators import weighing
+from mlops_assets.training.estimators import unsupported_weights
 from mlops_assets.training.learnable import SUPERVISED
 from mlops_assets.training.prepared import Data, Prepared
 from mlops_assets.training.splits import Rows, between_instants
@@ -156,6 +156,6 @@ def _weights(final: Any, data: Data, rows: Rows, prepared: Prepared) -> dict[str
     if weights is None:
         return {}
     final = final.estimator if config.calibration != "none" else final
-    if field := weighing(config, final):
+    if field := unsupported_weights(config, final):
         raise TrainingError(f"{field}: {type(final).__name__} takes no weights")
     return {"sample_weight": weights}

@@ -96,7 +96,7 @@ def search(
     kept = opened(study, storage, task.metric)
     begin(kept, config)
     started = monotonic()
-    while (done := len(finished(kept))) < config.trials and _in_time(config, started):
+    while (done := len(finished(kept))) < config.trials and _before_deadline(config, started):
         _round(kept, task, done)
     scored = [trial for trial in kept.trials if trial.state.name == "COMPLETE"]
     if not scored:
@@ -115,7 +115,7 @@ def _task(prepared: Prepared) -> _Task:
     return _Task(prepared, data_of(prepared.rows, inputs, config), folds, metric(gate_metric(config)))
 
 
-def _in_time(config: TrainingConfig, started: float) -> bool:
+def _before_deadline(config: TrainingConfig, started: float) -> bool:
     return config.search_timeout is None or monotonic() - started < config.search_timeout.total_seconds()
 
 
@@ -136,12 +136,14 @@ def _round(study: "Study", task: _Task, done: int) -> None:
             answers = list(pool.map(lambda each, fold=fold: task.score(each, fold), tried))
             pairs = zip(trials, answers, strict=True)
             last = fold == len(task.folds) - 1
-            trials = [trial for trial, answer in pairs if _goes_on(study, trial, answer, scores[trial.number], last)]
+            trials = [
+                trial for trial, answer in pairs if _record_fold(study, trial, answer, scores[trial.number], last)
+            ]
     for trial in trials:
         study.tell(trial, float(np.mean(scores[trial.number])))
 
 
-def _goes_on(study: "Study", trial: "Trial", answer: float | str, scores: list[float], last: bool) -> bool:
+def _record_fold(study: "Study", trial: "Trial", answer: float | str, scores: list[float], last: bool) -> bool:
     """Notes one fold's answer; False where the trial has failed or is given up."""
     from optuna.trial import TrialState
 

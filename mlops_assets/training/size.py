@@ -8,7 +8,7 @@ from mlops_assets.config.features import FeatureConfig
 from mlops_assets.config.training import TrainingConfig
 from mlops_assets.features.table import identity
 from mlops_assets.features.transforms import resolve
-from mlops_assets.training.dataset import beside
+from mlops_assets.training.dataset import non_feature_columns
 from mlops_assets.training.errors import TrainingError
 from mlops_assets.training.learnable import learnable
 from mlops_assets.training.memory import USABLE, free_memory, gigabytes, table_bytes
@@ -32,7 +32,7 @@ def training_rows(table: pl.LazyFrame, config: TrainingConfig, features: Feature
     total = table.select(pl.len()).collect().item()
     rows = min(total, config.max_rows or total)
     schema = table.collect_schema()
-    require_memory(rows, schema, free_memory(), at_once=_at_once(rows, config))
+    require_memory(rows, schema, free_memory(), at_once=_rows_at_once(rows, config))
     columns = _only_learned(schema, config, features)
     if rows == total:
         return narrowed(table, columns)
@@ -43,7 +43,7 @@ def training_rows(table: pl.LazyFrame, config: TrainingConfig, features: Feature
     return narrowed(place.filter(pl.col("__row").is_in(chosen.implode())).drop("__row"), columns)
 
 
-def _at_once(rows: int, config: TrainingConfig) -> int:
+def _rows_at_once(rows: int, config: TrainingConfig) -> int:
     """How many rows are a frame of doubles at a time: a stretch, or a split that is measured."""
     if config.stretch_rows is None:
         return rows
@@ -53,7 +53,7 @@ def _at_once(rows: int, config: TrainingConfig) -> int:
 def _only_learned(schema: pl.Schema, config: TrainingConfig, features: FeatureConfig) -> list[str]:
     """The columns that nothing but the model reads."""
     raw = resolve(config.feature_columns, schema, features.feature_transformations)
-    return [name for name in raw if name not in {*identity(features), *beside(config)}]
+    return [name for name in raw if name not in {*identity(features), *non_feature_columns(config)}]
 
 
 def estimated_bytes(rows: int, types: Sequence[pl.DataType], *, at_once: int | None = None) -> int:

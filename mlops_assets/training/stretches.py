@@ -9,7 +9,7 @@ import numpy as np
 
 from mlops_assets.config.training import TrainingConfig
 from mlops_assets.training.errors import TrainingError
-from mlops_assets.training.estimators import no_stretches
+from mlops_assets.training.estimators import stretch_rows_problem
 from mlops_assets.training.prepared import Data
 from mlops_assets.training.splits import Rows
 
@@ -22,7 +22,7 @@ def learn_in_stretches(pipeline: Any, data: Data, rows: Rows, weights: Any, conf
     """
     steps, final = pipeline[:-1], pipeline[-1]
     if not hasattr(final, "partial_fit"):
-        raise TrainingError(f"stretch_rows: {no_stretches(final)}")
+        raise TrainingError(f"stretch_rows: {stretch_rows_problem(final)}")
     classes = {"classes": np.unique(data.truth[rows])} if config.model_type == "classification" else {}
     order = np.random.default_rng(config.random_seed).permutation(len(rows))
     for number, stretch in enumerate(_parts(order, config)):

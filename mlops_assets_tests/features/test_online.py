@@ -12,7 +12,7 @@ from mlops_assets.features.errors import FeatureError, StoreUnavailableError
 from mlops_assets.features.online import compare_online, features_by_key, read_online, refresh_online
 from mlops_assets.features.online_redis import RedisStore
 from mlops_assets.features.online_sqlite import SqliteStore
-from mlops_assets.features.online_store import Held, OnlineStore, online_store
+from mlops_assets.features.online_store import OnlineStore, StoreState, online_store
 from mlops_assets.lake import delta
 
 START = datetime(2024, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -151,7 +151,7 @@ def test_a_refresh_that_was_killed_leaves_the_store_as_it_was(places: Places, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Held, "text", killed)
+        patch.setattr(StoreState, "text", killed)
         with pytest.raises(KeyboardInterrupt):
             refresh_online(BY_TIME, table, store)
     assert read_online(store).equals(rows(("a", 0, 1.0)))

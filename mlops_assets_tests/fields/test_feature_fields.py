@@ -104,7 +104,7 @@ def test_the_online_store_answers_where_it_is_enabled(life: Life, enabled: bool)
     table = f"online_{enabled}".lower()
     gold(life, table, online_store_enabled=enabled)
     store = online_store(life.home, "shop", table)
-    assert (store.held() is not None) == enabled
+    assert (store.state() is not None) == enabled
     if enabled:
         assert read_online(store, [{"id": 7}])["tenure"].to_list() == [customers(0)["tenure"][7]]
 

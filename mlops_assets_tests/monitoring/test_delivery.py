@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from mlops_assets.config.alert_channels import Channel
 from mlops_assets.monitoring import delivery
-from mlops_assets.monitoring.channels import apart, channel_name
+from mlops_assets.monitoring.channels import by_recipient, channel_name
 from mlops_assets.monitoring.delivery import deliver
 from mlops_assets.monitoring.mail import MailError, mail_server
 from mlops_assets.monitoring.message import Message
@@ -66,7 +66,7 @@ def test_an_address_that_is_refused_costs_the_others_no_second_copy(mailbox: Mai
     result = deliver(people, ALARM, {"SMTP_URL": mailbox.url})
     assert (result.sent, result.reached, mailbox.recipients) == (False, 1, [["ops@example.com"]])
     assert result.error.startswith("email:bad@example.com: ")
-    assert [channel_name(each) for each in apart([people])] == ["email:bad@example.com", "email:ops@example.com"]
+    assert [channel_name(each) for each in by_recipient([people])] == ["email:bad@example.com", "email:ops@example.com"]
 
 
 def test_the_mail_server_may_be_named_part_by_part_and_ask_for_a_password() -> None:

@@ -73,7 +73,7 @@ def test_what_is_read_back_ends_where_it_is_enough(year: str) -> None:
 
     found = windowed.read_back(year, three)
     assert asked == [2, 8]
-    assert windowed.last(found, 3)["window"].unique().sort().to_list() == DAYS[-3:]
+    assert windowed.newest_windows(found, 3)["window"].unique().sort().to_list() == DAYS[-3:]
 
 
 @pytest.mark.parametrize(

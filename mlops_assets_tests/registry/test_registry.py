@@ -12,7 +12,7 @@ import pytest
 from mlops_assets.config import TrainingConfig
 from mlops_assets.features.frames import model_frame, signature_types
 from mlops_assets.registry import CHALLENGER, ModelRegistry, ModelVersion, RegistryError, Training
-from mlops_assets.registry.reigns import champion_at, first_champion
+from mlops_assets.registry.champions import champion_at, first_champion
 from mlops_assets.training.fit import Fitted, fit
 from mlops_assets.training.importance import permutation_importance
 from mlops_assets.training.lineage import lineage_of

@@ -15,7 +15,7 @@ from mlops_assets.serving.endpoints import EndpointSpec, GatewayEndpoints
 from mlops_assets.serving.errors import DeploymentFailed
 from mlops_assets.serving.gateway_process import GatewayAddress
 from mlops_assets.serving.model import load_served_model
-from mlops_assets.serving.onnx import ROWS, converted, known, with_onnx
+from mlops_assets.serving.onnx import ROWS, cached_conversion, converted, with_onnx
 from mlops_assets_tests.serving.conftest import Saver, token_of
 
 pytest.importorskip("onnxruntime")
@@ -39,7 +39,7 @@ def test_a_linear_model_is_a_graph_of_float64_and_hardly_deviates(
     graph = converted(model, path, churn, tmp_path, 1e-12)
 
     assert (graph.precision, graph.rows, graph.labels_differing) == ("float64", ROWS, 0)
-    assert known(path, tmp_path) == graph
+    assert cached_conversion(path, tmp_path) == graph
     theirs, ours = (each.predict(churn) for each in (model, with_onnx(model, graph.file)))
     assert [each["prediction"] for each in ours] == [each["prediction"] for each in theirs]
     gaps = [abs(one["probability"] - other["probability"]) for one, other in zip(ours, theirs, strict=True)]
@@ -56,11 +56,11 @@ def test_trees_deviate_and_are_refused_beyond_the_tolerance(
 
     with pytest.raises(DeploymentFailed, match=r"onnx_tolerance: as ONNX in float\d\d .* deviates .* 0 is allowed"):
         converted(model, path, churn, tmp_path, 0)
-    assert known(path, tmp_path) is None
+    assert cached_conversion(path, tmp_path) is None
     graph = converted(model, path, churn, tmp_path, 1)
 
     assert 0 < graph.deviation <= 1
-    assert graph == known(path, tmp_path)
+    assert graph == cached_conversion(path, tmp_path)
 
 
 def test_an_estimator_without_a_converter_is_refused_by_name(

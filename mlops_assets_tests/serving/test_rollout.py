@@ -13,7 +13,7 @@ from mlops_assets.serving.errors import EndpointNotFound, EndpointUnavailable
 from mlops_assets.serving.gateway.shadow import difference
 from mlops_assets.serving.rollout import RolledOut, Rollout
 from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, ServedVersion, Traffic
-from mlops_assets.serving.watching import Watch, lost, unmet
+from mlops_assets.serving.watching import Watch, failed_for_good, unmet_criteria
 
 KNOWN = [("m", "1"), ("m", "2"), ("m", "3"), ("dev.m", "2"), ("dev.m", "7")]
 
@@ -255,7 +255,7 @@ def test_asking_for_what_is_served_tests_it_again_and_changes_nothing() -> None:
 
 
 def test_a_criterion_over_an_unknown_figure_is_not_met() -> None:
-    assert unmet(["agreement > 0.5 and error_rate < 1"], {"error_rate": 0.0}) == [
+    assert unmet_criteria(["agreement > 0.5 and error_rate < 1"], {"error_rate": 0.0}) == [
         "'agreement > 0.5 and error_rate < 1' does not hold: agreement is unknown, error_rate is 0"
     ]
 
@@ -264,9 +264,9 @@ def test_more_requests_than_so_far_may_be_asked_for_and_nothing_else_is_waited_f
     figures = {"error_rate": 0.5, "requests": 30.0}
     waits = ["requests >= 60", "requests < 100 or error_rate < 0.1"]
 
-    assert lost(waits, figures) == []
-    assert len(lost(waits, {**figures, "requests": 200.0})) == 1
-    assert len(lost(["requests >= 60 and error_rate < 0.1"], figures)) == 1
+    assert failed_for_good(waits, figures) == []
+    assert len(failed_for_good(waits, {**figures, "requests": 200.0})) == 1
+    assert len(failed_for_good(["requests >= 60 and error_rate < 0.1"], figures)) == 1
 
 
 def test_a_criterion_over_requests_is_judged_when_the_period_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from mlops_assets.config import TrainingConfig
 from mlops_assets.registry import ModelRegistry
 from mlops_assets.registry.version import CHALLENGER
 from mlops_assets.training.candidate import Candidate, train
-from mlops_assets.training.challenge import judged
+from mlops_assets.training.challenge import gate_decision
 from mlops_assets.training.fit import fit
 from mlops_assets.training.gates import UNLABELLED
 from mlops_assets.training.lineage import lineage_of
@@ -36,19 +36,19 @@ def test_a_thousand_rows_are_enough_for_a_second_champion_and_too_few_are_told_a
     registry: ModelRegistry,
 ) -> None:
     registry.promote(trained(registry, config("small", ["x0"]), ROWS).version)
-    second = judged(fit(config("small", ["x0", "x1", "x2"]), features(), ROWS), registry)
+    second = gate_decision(fit(config("small", ["x0", "x1", "x2"]), features(), ROWS), registry)
     assert second.promote, second.reasons
     strict = fit(config("small", ["x1"], gate={"min_rows": 200}), features(), ROWS)
     count = strict.held_out.height
     assert count < 200
-    assert judged(strict, registry).reasons == [
+    assert gate_decision(strict, registry).reasons == [
         f"only {count} rows are held out, and gate.min_rows asks for 200 to compare two models"
     ]
     # Other rows are held out by another seed, so that only those are new that are later.
     later = ROWS.tail(100).with_columns(pl.col("id") + 1_000, pl.col("time").dt.offset_by("42d"))
     grown = fit(config("small", ["x1"], random_seed=5), features(), pl.concat([ROWS, later]))
     new = grown.held_out.filter(pl.col("id") >= 1_000).height
-    assert judged(grown, registry).reasons == [
+    assert gate_decision(grown, registry).reasons == [
         f"only {new} of {grown.held_out.height} held-out rows are later than what version 1 learned from, and "
         "gate.min_rows asks for 100 to compare two models"
     ]
@@ -61,9 +61,9 @@ def test_more_than_two_classes_are_compared_in_a_metric_that_a_rare_one_leaves_d
     first = trained(registry, config("grades", ["x0"]), rows).version
     assert first.decision == "there is no champion yet; the next version has to beat it in balanced_accuracy"
     registry.promote(first)
-    second = judged(fit(config("grades", ["x0", "x1", "x2"]), features(), rows), registry)
+    second = gate_decision(fit(config("grades", ["x0", "x1", "x2"]), features(), rows), registry)
     assert second.promote, second.reasons
-    named = judged(fit(config("named", ["x1"], gate={"metric": "roc_auc"}), features(), rows), registry)
+    named = gate_decision(fit(config("named", ["x1"], gate={"metric": "roc_auc"}), features(), rows), registry)
     assert "roc_auc, which is undefined on these held-out rows (" in named.reasons[0]
     assert named.reasons[0].endswith("): name another gate.metric")
 
@@ -95,14 +95,14 @@ def test_detectors_without_labels_follow_each_other_where_their_criteria_hold(re
     registry.promote(first)
     for columns in (["x0"], ["x0", "x1"]):
         gate = {"signature": "any"}
-        second = judged(
+        second = gate_decision(
             fit(training(columns, registry_model_name="odd", gate=gate, **fields), features(), rows), registry
         )
         assert second.promote
         assert second.reasons == [UNLABELLED]
     unmet = fit(training(["x0"], registry_model_name="odd", promotion_criteria="f1 > 0", **fields), features(), rows)
-    assert not judged(unmet, registry).promote
-    assert not judged(
+    assert not gate_decision(unmet, registry).promote
+    assert not gate_decision(
         fit(training(["x0"], registry_model_name="odd", gate={"metric": "f1"}, **fields), features(), rows), registry
     ).promote
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlops_assets.config.features import Join
-from mlops_assets.features.joins import join_keys, repeated
+from mlops_assets.features.joins import join_keys, repeated_keys_error
 from mlops_assets.lake.spark.types import quoted
 from mlops_assets.rules.spark_operations import Expr, functions
 
@@ -78,4 +78,4 @@ def _require_key(right: "DataFrame", keys: Sequence[str], where: str) -> None:
     twice = right.groupBy(*map(quoted, keys)).count().where(f.col("count") > 1)
     found = twice.orderBy(*map(quoted, keys)).limit(1).collect()
     if found:
-        raise repeated(where, twice.count(), {key: found[0][key] for key in keys})
+        raise repeated_keys_error(where, twice.count(), {key: found[0][key] for key in keys})

@@ -50,7 +50,7 @@ class EndpointCredentials(BaseModel):
 
     @model_validator(mode="after")
     def _holds_what_it_needs(self) -> Self:
-        missing = [name for name in _REQUIRED[self.auth_type] if not _plain(getattr(self, name))]
+        missing = [name for name in _REQUIRED[self.auth_type] if not _plain_secret(getattr(self, name))]
         if missing:
             raise ValueError(f"AuthType.{self.auth_type.name} needs {' and '.join(missing)}")
         return self
@@ -77,7 +77,7 @@ class EndpointCredentials(BaseModel):
         if self.auth_type is AuthType.ENVIRONMENT:
             return {}
         azure = "azure_" if self.auth_type is AuthType.AZURE else ""
-        values = {name: _plain(getattr(self, name)) for name in _REQUIRED[self.auth_type]}
+        values = {name: _plain_secret(getattr(self, name)) for name in _REQUIRED[self.auth_type]}
         return {"auth_type": self.auth_type.value} | {f"{azure}{name}": value for name, value in values.items()}
 
 
@@ -96,5 +96,5 @@ def checked_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
-def _plain(value: SecretStr | str | None) -> str | None:
+def _plain_secret(value: SecretStr | str | None) -> str | None:
     return value.get_secret_value() if isinstance(value, SecretStr) else value

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from mlops_assets.serving.databricks import bodies
-from mlops_assets.serving.databricks.errors import again, as_serving_error, why
-from mlops_assets.serving.databricks.metrics import counted
+from mlops_assets.serving.databricks.errors import as_serving_error, query_with_retries, update_failure_reason
+from mlops_assets.serving.databricks.metrics import traffic_counts
 from mlops_assets.serving.errors import DeadlineExceeded, DeploymentFailed, EndpointNotFound
 from mlops_assets.serving.spec import EndpointSpec, EndpointStatus, Traffic
 
@@ -102,7 +102,9 @@ class DatabricksEndpoints:
         path = f"/serving-endpoints/{name}/served-models/{served}/invocations"
         found: list[Any] = []
         for chunk in chunks(rows):
-            found += again(f"'{name}' did not answer", partial(self._post, path, chunk.body))["predictions"]
+            found += query_with_retries(f"'{name}' did not answer", partial(self._post, path, chunk.body))[
+                "predictions"
+            ]
         return pd.DataFrame([row if isinstance(row, dict) else {"prediction": row} for row in found], index=rows.index)
 
     def _post(self, path: str, body: bytes) -> Mapping[str, Any]:
@@ -112,8 +114,8 @@ class DatabricksEndpoints:
 
     def traffic(self, name: str) -> Mapping[str, Traffic]:
         """Requests and failures by served name, as the endpoint's own metrics count them."""
-        text = again(f"No metrics of '{name}'", lambda: self._api.export_metrics(name).contents)
-        return counted(text.read().decode() if text else "")
+        text = query_with_retries(f"No metrics of '{name}'", lambda: self._api.export_metrics(name).contents)
+        return traffic_counts(text.read().decode() if text else "")
 
     def delete(self, name: str) -> None:
         """Delete the endpoint. Raises EndpointNotFound."""
@@ -131,7 +133,7 @@ class DatabricksEndpoints:
             found = self._get(name)
             status = bodies.status(found)
             if status.config_update in ("UPDATE_FAILED", "UPDATE_CANCELED"):
-                raise DeploymentFailed(why(self._api, found, status))
+                raise DeploymentFailed(update_failure_reason(self._api, found, status))
             if status.settled and status.ready:
                 return status
             if time.monotonic() > deadline:
@@ -140,7 +142,7 @@ class DatabricksEndpoints:
 
     def logs(self, name: str, served: str) -> str:
         """What the processes behind a served entity printed lately."""
-        return str(again(f"No logs of '{name}'", lambda: self._api.logs(name, served).logs) or "")
+        return str(query_with_retries(f"No logs of '{name}'", lambda: self._api.logs(name, served).logs) or "")
 
     def _create(self, spec: EndpointSpec) -> None:
         with as_serving_error(f"The endpoint '{spec.name}' was not created"):
@@ -194,4 +196,4 @@ class DatabricksEndpoints:
             return None
 
     def _get(self, name: str) -> "ServingEndpointDetailed":
-        return again(f"The endpoint '{name}' at {self._rest._cfg.host}", lambda: self._api.get(name))
+        return query_with_retries(f"The endpoint '{name}' at {self._rest._cfg.host}", lambda: self._api.get(name))

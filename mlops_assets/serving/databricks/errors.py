@@ -1,4 +1,4 @@
-"""The Databricks SDK's errors as this package's, one taxonomy for gateway and workspace, and why an update failed."""
+"""Turns the Databricks SDK's errors into this package's ServingErrors, and says why an endpoint update failed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ Answer = TypeVar("Answer")
 
 @contextmanager
 def as_serving_error(what: str) -> Iterator[None]:
-    """Raise a ServingError that begins with `what` for whatever the SDK raises; its own chain may quote a request."""
+    """Turn any error of the SDK into a ServingError that begins with `what`; unchained, as it may quote a request."""
     import requests
     from databricks.sdk.errors.base import DatabricksError
 
@@ -39,10 +39,10 @@ def as_serving_error(what: str) -> Iterator[None]:
     except (DatabricksError, TimeoutError, requests.RequestException) as error:
         # The SDK's retries end in a bare TimeoutError whose cause is the last attempt's error.
         last = error.__cause__ if isinstance(error, TimeoutError) and error.__cause__ else error
-        raise _of(last, what) from None
+        raise _serving_error(last, what) from None
 
 
-def _of(error: BaseException, what: str) -> ServingError:
+def _serving_error(error: BaseException, what: str) -> ServingError:
     import requests
     from databricks.sdk import errors as sdk
 
@@ -59,7 +59,7 @@ def _of(error: BaseException, what: str) -> ServingError:
         return InvalidInput(message)
     if isinstance(error, (sdk.InternalError, sdk.TemporarilyUnavailable, requests.RequestException)):
         return _transient(EndpointUnavailable(message))
-    # A proxy's page comes without an error code; the SDK tells it as an unknown error.
+    # A proxy's error page has no error code; the SDK raises it as an unknown error.
     return _transient(ServingError(message))
 
 
@@ -68,8 +68,11 @@ def _transient(error: ServingError) -> ServingError:
     return error
 
 
-def again(what: str, ask: Callable[[], Answer]) -> Answer:
-    """What a question answers; the SDK itself repeats it after a 429 or 503 only. Raises ServingError, see `told`."""
+def query_with_retries(what: str, ask: Callable[[], Answer]) -> Answer:
+    """The result of `ask`, retried after transient errors (the SDK itself retries only 429 and 503).
+
+    Raises ServingError as `as_serving_error` does.
+    """
     retrying = Retrying(
         retry=retry_if_exception(lambda error: bool(getattr(error, "transient", False))),
         wait=wait_random_exponential(multiplier=0.1, max=5),
@@ -84,8 +87,8 @@ def again(what: str, ask: Callable[[], Answer]) -> Answer:
     return retrying(once)
 
 
-def why(api: "ServingEndpointsAPI", found: "ServingEndpointDetailed", status: EndpointStatus) -> str:
-    """Why an update failed: the state, each served entity's problem and the end of its build log."""
+def update_failure_reason(api: "ServingEndpointsAPI", found: "ServingEndpointDetailed", status: EndpointStatus) -> str:
+    """Why an endpoint update failed: its state, and each served entity's problem with the end of its build log."""
     lines = [f"The endpoint '{found.name}' was not updated ({status.config_update}); it serves what it did before."]
     for served, problem in bodies.problems(found).items():
         lines += [f"{served}: {problem}", *_build_log(api, str(found.name), served)[-LOG_LINES:]]
@@ -93,5 +96,5 @@ def why(api: "ServingEndpointsAPI", found: "ServingEndpointDetailed", status: En
 
 
 def _build_log(api: "ServingEndpointsAPI", name: str, served: str) -> list[str]:
-    found = again(f"No build log of '{served}'", lambda: api.build_logs(name, served).logs)
+    found = query_with_retries(f"No build log of '{served}'", lambda: api.build_logs(name, served).logs)
     return str(found or "").strip().splitlines()

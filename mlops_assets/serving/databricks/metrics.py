@@ -8,7 +8,7 @@ REQUESTS = ("request_count_total", "request_count")
 FAILURES = ("request_5xx_count_total", "request_5xx_count")
 
 
-def counted(text: str) -> Mapping[str, Traffic]:
+def traffic_counts(text: str) -> Mapping[str, Traffic]:
     """Cumulative figures by served model name."""
     from prometheus_client.parser import text_string_to_metric_families
 

@@ -39,8 +39,8 @@ def _completed(store: "OnlineStore", body: bytes, columns: list[str]) -> bytes:
         # The worker says what is wrong with it.
         return body
     try:
-        held = store.held()
-        keys = held.keys if held else []
+        state = store.state()
+        keys = state.keys if state else []
         complete = bool(columns) and set(columns) <= set(given.columns)
         if complete or not keys or not set(keys) <= set(given.columns):
             return body

@@ -10,7 +10,7 @@ from mlops_assets.serving.payload import PayloadError, parse, table
 
 def rows_of(request: Mapping[str, str], hash_key: bytes = b"") -> Iterator[dict[str, Any]]:
     """The rows of one line of the spool, of whatever form: parsed."""
-    given, inputs = _read(request, hash_key)
+    given, inputs = _request_rows(request, hash_key)
     status = int(request["status_code"])
     predictions = json.loads(request["answer"])["predictions"] if status == 200 else [{}] * len(inputs)
     if len(inputs) != len(predictions):  # answered, and not to be read here: a key twice, lists in lists without end
@@ -52,7 +52,7 @@ def _hashed(value: Any, key: bytes) -> str:
     return blake2b(json.dumps(value).encode(), key=key, digest_size=16).hexdigest()
 
 
-def _read(request: Mapping[str, str], hash_key: bytes) -> tuple[str | None, list[str | None]]:
+def _request_rows(request: Mapping[str, str], hash_key: bytes) -> tuple[str | None, list[str | None]]:
     """The id that the caller gave the request, and its rows as JSON; a single None where the body is no table."""
     hashed, dropped = json.loads(request["masked"]) if request["masked"] else ((), ())
     given = None

@@ -69,16 +69,16 @@ def table_rows(lines: bytes, hash_key: bytes = b"") -> "pl.DataFrame":
         schema=dict.fromkeys(LINE, pl.String),
         empty_string_is_null=False,
     )
-    alone, others = _alone(requests.with_row_index("place"))
+    alone, others = _single_row_requests(requests.with_row_index("place"))
     if others.is_empty():
         return _columns(alone)
-    cut = _cut(others)
+    cut = _cut_rows(others)
     plain = others["place"].is_in(cut["place"].unique().implode())
     parsed = [row for each in others.filter(~plain).iter_rows(named=True) for row in rows_of(each, hash_key)]
     return pl.concat([_columns(alone), _columns(cut), pl.DataFrame(parsed, schema=_types())])
 
 
-def _alone(requests: "pl.DataFrame") -> "tuple[pl.DataFrame, pl.DataFrame]":
+def _single_row_requests(requests: "pl.DataFrame") -> "tuple[pl.DataFrame, pl.DataFrame]":
     """The requests of one row by name that can be cut, as `_cut` gives them, and the others as they came."""
     import polars as pl
 
@@ -89,7 +89,7 @@ def _alone(requests: "pl.DataFrame") -> "tuple[pl.DataFrame, pl.DataFrame]":
     return asked.filter(found), requests.filter(~found)
 
 
-def _cut(requests: "pl.DataFrame") -> "pl.DataFrame":
+def _cut_rows(requests: "pl.DataFrame") -> "pl.DataFrame":
     """The rows of the requests that can be cut, each with `row`, its `inputs` and the parts of its prediction; rows by
     name as they came, by position with their names.
     """
@@ -103,7 +103,9 @@ def _cut(requests: "pl.DataFrame") -> "pl.DataFrame":
     split = answered.filter(body.contains(_SPLIT)).with_columns(inputs=body.extract_all(_LIST))
     names, cells = pl.col("inputs").list.first(), pl.col("inputs").list.slice(1)
     parts = split.with_columns(names=names, inputs=cells).partition_by("names", as_dict=True, include_key=False)
-    return pl.concat([_exploded(records), *(_named(_exploded(part), key) for (key,), part in parts.items())])
+    return pl.concat(
+        [_exploded(records), *(_with_column_names(_exploded(part), key) for (key,), part in parts.items())]
+    )
 
 
 def _exploded(requests: "pl.DataFrame") -> "pl.DataFrame":
@@ -116,7 +118,7 @@ def _exploded(requests: "pl.DataFrame") -> "pl.DataFrame":
     return rows.with_columns(pl.col("answer").str.extract_groups(_PREDICTION).struct.unnest())
 
 
-def _named(part: "pl.DataFrame", names: str) -> "pl.DataFrame":
+def _with_column_names(part: "pl.DataFrame", names: str) -> "pl.DataFrame":
     """Rows by position, all with the same list of `names`, with them; without a request whose cells are not as many."""
     import polars as pl
 

@@ -96,17 +96,19 @@ def _lookup(encoder: Any, columns: Sequence[Column], place: int) -> Lookup:
     """One column's outputs by text, the last row for texts that were not seen."""
     import pandas as pd
 
-    known = [*dict.fromkeys(value for value in _known(encoder, place) if isinstance(value, str)), None]
+    known = [*dict.fromkeys(value for value in _known_texts(encoder, place) if isinstance(value, str)), None]
     texts = [*known, _UNSEEN]
     frame = pd.DataFrame({column.name: pd.Series([None] * len(texts), dtype=object) for column in columns})
     frame[columns[place].name] = pd.Series(texts, dtype=object)
     made = encoder.transform(frame)
     made = np.asarray(made.toarray() if hasattr(made, "toarray") else made, dtype=np.float64)
-    ends = np.cumsum([0, *(_width(encoder, each, made.shape[1] // len(columns)) for each in range(len(columns)))])
+    ends = np.cumsum(
+        [0, *(_output_count(encoder, each, made.shape[1] // len(columns)) for each in range(len(columns)))]
+    )
     return Lookup(name=columns[place].name, known=tuple(known), outputs=made[:, ends[place] : ends[place + 1]])
 
 
-def _known(encoder: Any, place: int) -> list[Any]:
+def _known_texts(encoder: Any, place: int) -> list[Any]:
     """The texts an encoder tells apart. Raises Unplanned where it looks into texts it has not seen."""
     from sklearn import preprocessing
 
@@ -120,11 +122,11 @@ def _known(encoder: Any, place: int) -> list[Any]:
         case own.OneHot():
             return list(encoder.categories_)
         case own.Chosen():
-            return _known(_first(encoder.transformer_)[0], place)
+            return _known_texts(_first(encoder.transformer_)[0], place)
     raise Unplanned(f"a {type(encoder).__name__} of texts")
 
 
-def _width(encoder: Any, place: int, equal: int) -> int:
+def _output_count(encoder: Any, place: int, equal: int) -> int:
     """How many outputs a column has; only one-hot encoding makes it differ from column to column."""
     if not hasattr(encoder, "infrequent_categories_"):
         return equal

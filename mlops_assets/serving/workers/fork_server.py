@@ -75,10 +75,10 @@ def _become_worker(order: dict[str, Any], link: socket.socket) -> None:
         os.environ.update(order["environment"])
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-        from mlops_assets.serving.workers.worker import work
+        from mlops_assets.serving.workers.worker import run_worker
 
         with threadpool_limits(order["threads"]):
-            work(link, order["model_path"], order["onnx_path"])
+            run_worker(link, order["model_path"], order["onnx_path"])
     except (BrokenPipeError, ConnectionResetError):
         os._exit(0)  # the gateway went away in the middle of an answer
     except BaseException:  # noqa: BLE001 - a forked child must end here, whatever happens

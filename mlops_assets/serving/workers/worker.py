@@ -25,7 +25,7 @@ MAX_BATCH_ROWS = 1024
 _RECEIVED = 1 << 20
 
 
-def work(link: socket.socket, model_path: str, onnx_path: str | None = None) -> None:
+def run_worker(link: socket.socket, model_path: str, onnx_path: str | None = None) -> None:
     """Load, say so, answer until the other end closes; the estimator is the graph where there is one."""
     try:
         model = _load(model_path, onnx_path)

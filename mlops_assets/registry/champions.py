@@ -1,4 +1,4 @@
-"""Who was champion when, of all versions of a model, oldest first."""
+"""The history of champions, from all versions of a model, oldest first."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,22 +8,22 @@ from mlops_assets.registry.version import ModelVersion
 
 
 def champion_at(versions: Sequence[ModelVersion], moment: datetime) -> ModelVersion | None:
-    """The version that was champion at a moment, None where none was yet."""
-    reigns = [reign for reign in _reigns(versions) if reign[0] <= moment]
+    """The version that was champion at a moment; None if there was none yet."""
+    reigns = [reign for reign in _by_date(versions) if reign[0] <= moment]
     return reigns[-1][1] if reigns else None
 
 
 def first_champion(versions: Sequence[ModelVersion]) -> ModelVersion | None:
-    """The first version that was ever champion, None where none was."""
-    reigns = _reigns(versions)
+    """The first version that was ever champion; None if there was none."""
+    reigns = _by_date(versions)
     return reigns[0][1] if reigns else None
 
 
 def baseline_version(versions: Sequence[ModelVersion], model: str, run_id: str | None = None) -> ModelVersion:
-    """The version of an MLflow run, else the first that was ever champion.
+    """The version registered by an MLflow run; without a run, the first champion.
 
     Raises:
-        RegistryError: `model` has none.
+        RegistryError: `model` has no such version.
     """
     found = [version for version in versions if (version.run_id == run_id if run_id else version.promoted)]
     if not found:
@@ -32,11 +32,11 @@ def baseline_version(versions: Sequence[ModelVersion], model: str, run_id: str |
     return found[0]
 
 
-def before(versions: Sequence[ModelVersion], version: ModelVersion) -> ModelVersion:
-    """The version that was champion before a version was.
+def previous_champion(versions: Sequence[ModelVersion], version: ModelVersion) -> ModelVersion:
+    """The newest champion older than a version.
 
     Raises:
-        RegistryError: none was.
+        RegistryError: there is none.
     """
     older = [each for each in versions if each.promoted and each.number < version.number]
     if not older:
@@ -44,7 +44,7 @@ def before(versions: Sequence[ModelVersion], version: ModelVersion) -> ModelVers
     return older[-1]
 
 
-def _reigns(versions: Sequence[ModelVersion]) -> list[tuple[datetime, ModelVersion]]:
-    """Who became champion when, in the order of time."""
+def _by_date(versions: Sequence[ModelVersion]) -> list[tuple[datetime, ModelVersion]]:
+    """Every promotion, with its time, in order."""
     found = [(since, each) for each in versions for since in each.champion_since]
     return sorted(found, key=lambda reign: reign[0])
