@@ -1,4 +1,4 @@
-"""The short names of algorithms; which class each means is the training package's business."""
+"""The short names of algorithms; the training package maps them to classes."""
 
 from typing import Annotated
 

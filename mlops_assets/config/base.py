@@ -1,4 +1,4 @@
-"""What every document's model shares: strictness, names, numbers and durations."""
+"""Shared by the models of all documents: strictness, names, numbers and durations."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ class StrictModel(BaseModel):
     synonyms: ClassVar[dict[str, str]] = {}
 
     def with_fields(self, values: Mapping[str, Any]) -> Self:
-        """This document with other values in some of its fields, checked again; what names none of them is left out."""
+        """This document with other values in some of its fields, validated again; unknown names are ignored."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
         chosen = {name: value for name, value in values.items() if name in type(self).model_fields}
         return type(self).model_validate({**given, **chosen})
@@ -48,7 +48,7 @@ class StrictModel(BaseModel):
 
 
 def refuse(message: str, hint: str = "", field: str = "") -> PydanticCustomError:
-    """The error a validator raises: what is wrong, what would be right and, in a whole model, which field."""
+    """The error a validator raises: a message, a hint on what would be right and, for a whole model, the field."""
     return PydanticCustomError("refused", "{text}", {"text": message, "hint": hint, "field": field})
 
 

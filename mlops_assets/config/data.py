@@ -1,4 +1,4 @@
-"""A data document: where rows come from, how they are reshaped and checked, and the table they land in."""
+"""A data document: the source of rows, how they are transformed and validated, and the table they are written to."""
 
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -20,11 +20,11 @@ from mlops_assets.config.reader import ReaderOptions
 from mlops_assets.config.transform_steps import ColumnType, TransformStep
 from mlops_assets.config.validation_rules import ValidationRule, named_rules
 
-HISTORY = ("valid_from", "valid_to", "is_current")  # what a table with write_mode scd2 has beside its columns
+HISTORY = ("valid_from", "valid_to", "is_current")  # the columns that write_mode scd2 adds to a table
 
 
 class FreshnessConfig(StrictModel):
-    """How old a table may grow."""
+    """How old a table's newest data may be."""
 
     fail_window: Duration = Field(description="Age at which the freshness check fails; a minute or more.")
     warn_window: Duration | None = Field(default=None, description="Age at which it warns; less than fail_window.")
@@ -41,17 +41,17 @@ class FreshnessConfig(StrictModel):
 
 
 class SampleConfig(StrictModel):
-    """Packaged example data that lands where the source is missing."""
+    """Packaged example data, written to the source path if the source does not exist."""
 
     dataset: Name = Field(description="Name of the example data, such as nycflights13.flights or churn.customer_data.")
-    through: str | None = Field(default=None, description="Last month or day of the rows that land, ISO 8601.")
+    through: str | None = Field(default=None, description="Last month or day of the rows to write, ISO 8601.")
     rows: Whole | None = Field(
-        default=None, ge=1, description="Rows a day of example data that is generated; 1000 where not given."
+        default=None, ge=1, description="Rows per day of generated example data; 1000 if not given."
     )
 
 
 class DataConfig(StrictModel):
-    """One source, the steps and rules its rows pass, and the silver table they land in."""
+    """One source, the steps and rules applied to its rows, and the silver table they are written to."""
 
     synonyms: ClassVar[dict[str, str]] = {"partition_columns": "partitioning_columns"}
 
@@ -66,13 +66,13 @@ class DataConfig(StrictModel):
     reader: ReaderOptions = Field(default=ReaderOptions(), description="How a text source is read.")
     columns: dict[Name, ColumnType] = Field(
         default={},
-        description="Declared source schema, column to type; unreadable values quarantine their row, and so does a "
-        "decimal of more than nine places.",
+        description="Declared source schema, column to type; a row with an unreadable value, or a decimal of more than "
+        "nine places, is quarantined.",
     )
     arrival_columns: dict[Literal["_source_file", "_ingested_at", "_row_id"], Name] = Field(
         default={},
-        description="Bronze's own columns that the table keeps, to their names there: file, time and place of arrival "
-        "of a row whose source has no key or time.",
+        description="Columns of bronze to keep in the table, with their names there: the file, ingestion time and row "
+        "id, for a source without a key or time.",
     )
     transformation_steps: list[TransformStep] = Field(
         default=[], description="Data transformation operations, in order, before the rules."
@@ -81,61 +81,61 @@ class DataConfig(StrictModel):
     primary_keys: list[Name] = Field(default=[], description="Columns that identify a row of the table.")
     write_mode: Literal["append", "overwrite", "overwrite_partitions", "merge", "scd2"] | None = Field(
         default=None,
-        description="How rows enter the table; merge where primary_keys are declared and append otherwise, if not "
-        "given. overwrite_partitions replaces the partitions that a run has rows of; scd2 keeps a key's history in "
-        "valid_from, valid_to and is_current.",
+        description="How rows are written; by default merge if primary_keys are declared, else append. "
+        "overwrite_partitions replaces the partitions of a run's rows; scd2 keeps each key's history in valid_from, "
+        "valid_to and is_current.",
     )
     sequence_by: Name | None = Field(
         default=None,
-        description="Column whose greater value is the newer row of a key, so that a late row replaces no newer one "
-        "(merge) and takes its place in the history (scd2); order of arrival where not given.",
+        description="Column that orders the rows of a key, so that a late row does not replace a newer one (merge) "
+        "and is put in its place in the history (scd2); order of arrival if not given.",
     )
     max_error_fraction: Fraction = Field(
         default=0.05, description="Share of quarantined rows (0 to 1) above which the table's check fails."
     )
-    min_rows: Whole = Field(default=0, ge=0, description="Rows the table must have at least.")
+    min_rows: Whole = Field(default=0, ge=0, description="Minimum number of rows of the table.")
     partitioning_columns: list[Name] = Field(
         default=[], description="Columns to partition by; partition_columns means the same."
     )
     z_order_by: list[Name] = Field(default=[], description="Columns to optimize using Z-ordering.")
     sensitive_columns: list[Name] = Field(default=[], description="Columns whose values are masked in examples.")
     source_version: Whole | None = Field(
-        default=None, ge=0, description="Version of a Delta source to read; the newest where not given."
+        default=None, ge=0, description="Version of a Delta source to read; the newest if not given."
     )
     on_changed_source: Literal["ignore", "replace", "fail"] = Field(
         default="fail",
-        description="What happens when a source that was read has changed: fail names it, ignore keeps the rows that "
-        "are in the tables, replace puts the corrected rows in their place.",
+        description="What to do if a source changes after it was read: fail names it, ignore keeps the rows in the "
+        "tables, replace replaces them by the corrected rows.",
     )
     schema_evolution: Literal["fail", "add", "ignore"] = Field(
         default="fail",
-        description="What happens when the source has columns that are neither declared nor, where none are declared, "
-        "in the table: fail names them, add widens the tables, ignore leaves them out.",
+        description="What to do with new columns of the source (not declared or, if none are declared, not in the "
+        "table): fail names them, add adds them to the tables, ignore leaves them out.",
     )
-    partitions: PartitionsConfig | None = Field(
-        default=None, description="Into which partitions the table's runs are cut."
-    )
-    freshness: FreshnessConfig | None = Field(default=None, description="How old the table may grow.")
+    partitions: PartitionsConfig | None = Field(default=None, description="Partitions of the table's runs.")
+    freshness: FreshnessConfig | None = Field(default=None, description="How old the table's newest data may be.")
     change_data_feed: bool = Field(
         default=False,
-        description="Whether the table keeps a change data feed; one whose rows are changed (merge, scd2, "
-        "overwrite_partitions, replace) keeps it anyhow, for the tables that are made from it.",
+        description="Whether the table has a change data feed; tables whose rows change (merge, scd2, "
+        "overwrite_partitions, replace) always have one, for the tables made from them.",
     )
     retention: Duration | None = Field(
         default=None,
-        description="How long old versions of the tables are kept for time travel; Delta's own 7 days of files and 30 "
-        "of log where not given. Maintenance removes what is older.",
+        description="How long old versions are kept for time travel; maintenance removes older ones. By default "
+        "Delta's 7 days of files and 30 days of log.",
     )
     column_descriptions: dict[Name, str] = Field(
-        default={}, description="What a column of the table means; written as its comment."
+        default={}, description="Column to its meaning; written as the column's comment."
     )
-    table_properties: dict[Name, str] = Field(default={}, description="Properties of the Delta table, as they are.")
+    table_properties: dict[Name, str] = Field(
+        default={}, description="Properties of the Delta table, written as given."
+    )
     sample: SampleConfig | None = Field(
-        default=None, description="Packaged example data that lands where the source is missing."
+        default=None, description="Packaged example data, written to the source path if the source does not exist."
     )
     environment_vars: dict[Name, str] = Field(
         default={},
-        description="Variables for substitution in this document, where the process has none of the name.",
+        description="Default values of environment variables for substitution in this document.",
     )
 
     @field_validator("validation_rules", mode="before")
@@ -150,12 +150,12 @@ class DataConfig(StrictModel):
 
     @property
     def sequence(self) -> str | None:
-        """The column that says which row of a key is the newer one, where arrival does not."""
+        """The column that orders the rows of a key; None for their order of arrival."""
         return self.sequence_by or (self.partitions.column if self.partitions and self.mode == "merge" else None)
 
     @property
     def file_column(self) -> str | None:
-        """The table's column that says which file a row came from."""
+        """The table's column with the source file of each row."""
         return self.arrival_columns.get("_source_file")
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""A deployment document: which version of a model goes where, how, and what it has to pass on the way."""
+"""A deployment document: which version of a model is deployed to an environment, how, and with which tests."""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -50,14 +50,14 @@ def _default_endpoint(fields: dict[str, Any]) -> str:
 
 
 class InferenceLogConfig(StrictModel):
-    """What is kept of an endpoint's requests and predictions in the project's inference table."""
+    """Which of an endpoint's requests and predictions are logged to the project's inference table."""
 
     enabled: bool = Field(default=True, description="Whether callers' requests are logged.")
     fraction: Fraction = Field(default=1.0, description="Share of the requests that is logged, drawn at random.")
     hash_columns: list[Name] = Field(
-        default=[], description="Inputs of which only a keyed hash is kept: equal values stay equal."
+        default=[], description="Inputs that are logged as a keyed hash; equal values have equal hashes."
     )
-    drop_columns: list[Name] = Field(default=[], description="Inputs that are not kept.")
+    drop_columns: list[Name] = Field(default=[], description="Inputs that are not logged.")
 
 
 class DeploymentConfig(StrictModel):
@@ -69,73 +69,73 @@ class DeploymentConfig(StrictModel):
     )
     environment: Environment = Field(description="Deployment environment (dev, staging, prod).")
     deployment_type: Literal["serving_endpoint", "batch", "job"] = Field(
-        description="Type of deployment: an endpoint; batch scoring with the pipeline; or, in production, batch "
-        "scoring by a job of its own, <project>_score, on demand or on its schedule."
+        description="Type of deployment: an endpoint; batch scoring in the pipeline; or, in production, batch scoring "
+        "in a separate job, <project>_score, on demand or on its schedule."
     )
     schedule: ScheduleConfig | None = Field(
-        default=None, description="When a deployment of type job scores by itself; on demand only if not given."
+        default=None, description="Schedule of a deployment of type job; on demand only if not given."
     )
     endpoint_name: Annotated[str, BeforeValidator(str), AfterValidator(check_endpoint_name)] = Field(
         default_factory=_default_endpoint,
-        description="Name for serving endpoint; model and environment if not given.",
+        description="Name of the serving endpoint; <model>-<environment> if not given.",
     )
     serving_engine: Literal["scikit-learn", "onnx"] = Field(
         default="scikit-learn",
-        description="What an endpoint computes predictions with. onnx: the estimator as a graph in ONNX Runtime, "
-        "faster for trees and not equal to the bit; the gateway's endpoints only, with the extra 'onnx'.",
+        description="What computes an endpoint's predictions. onnx converts the estimator to a graph for ONNX Runtime: "
+        "faster for trees, but not bit-identical; only for the gateway's endpoints, needs the extra 'onnx'.",
     )
     onnx_tolerance: Number = Field(
         default=1e-6,
         ge=0,
-        description="Largest deviation of the graph from scikit-learn, measured on at least 2,048 rows before it is "
-        "served: of a probability, or of a number in shares of it. Beyond it the version is not deployed.",
+        description="Largest allowed deviation of the ONNX graph from scikit-learn, absolute for probabilities and "
+        "relative for numbers, measured on at least 2,048 rows. A version beyond it is not deployed.",
     )
     compute_type: Literal["cpu", "gpu"] = Field(default="cpu", description="Compute type (cpu, gpu).")
     compute_scale: Whole = Field(
-        default=1, ge=1, le=256, description="Compute size/scale: here the threads of each worker process."
+        default=1, ge=1, le=256, description="Compute size; for the gateway, the threads of each worker process."
     )
     min_replicas: Whole = Field(
         default=1,
         ge=0,
         le=256,
-        description="Minimum number of replicas (worker processes); 0 with auto-scaling: the last one ends when idle.",
+        description="Minimum number of replicas (worker processes); with auto-scaling, 0 stops the last one when idle.",
     )
     max_replicas: Whole = Field(
         default=1, ge=1, le=256, description="Maximum number of replicas, where auto-scaling is enabled."
     )
     autoscaling_enabled: bool = Field(
         default=False,
-        description="Enable auto-scaling between the two numbers of replicas; without it min_replicas run.",
+        description="Enable auto-scaling between min_replicas and max_replicas; without it min_replicas run.",
     )
     enable_access_control: bool = Field(default=True, description="Enable endpoint access control.")
     timeout_seconds: Whole = Field(
         default=300, ge=1, le=MAX_TIMEOUT_SECONDS, description="Timeout for endpoint requests, in seconds."
     )
     requests_per_minute: Annotated[Whole, Field(ge=1)] | None = Field(
-        default=None, description="Requests an endpoint takes per minute; beyond it the answer is 429."
+        default=None, description="Maximum requests per minute; beyond it the endpoint answers 429."
     )
     inference_log: InferenceLogConfig = Field(
-        default=InferenceLogConfig(), description="What is kept of requests and predictions."
+        default=InferenceLogConfig(), description="Which requests and predictions are logged."
     )
     tags: dict[Name, str] = Field(default={}, description="Metadata tags.")
     environment_variables: dict[Name, str] = Field(default={}, description="Environment variables for endpoint.")
     rollout: RolloutConfig = Field(default=RolloutConfig(), description="How traffic moves to a new version.")
     tests: list[EndpointTest] = Field(
-        default=DEFAULT_TESTS, description="What an endpoint has to pass over HTTP before it takes traffic."
+        default=DEFAULT_TESTS, description="Tests that a version has to pass over HTTP before it takes traffic."
     )
     registered_as: ModelName | None = Field(
         default=None,
-        description="Registered model of this environment that the version is copied to first, without training again "
-        "(prod.ml.churn); model_name serves if not given.",
+        description="Registered model of this environment (prod.ml.churn) that the version is copied to before it is "
+        "served; model_name itself is served if not given.",
     )
     requires_approval: bool = Field(
         default=False,
-        description="Whether a person has to approve the version first, by the alias `approved` or a tag on it.",
+        description="Whether a person has to approve a version first, by the alias `approved` or a tag.",
     )
     promoters: list[Name] = Field(
         default=[],
-        description="Who may deploy here and approve: e-mail addresses or names, held against the run's tag `user`; "
-        "schedule:<name> and sensor:<name> for runs that nobody starts. Anyone if not given.",
+        description="Who may deploy here and approve: e-mail addresses or names, compared with the run's tag `user`; "
+        "schedule:<name> and sensor:<name> for automatic runs. Anyone if not given.",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Endpoint tests: what an endpoint has to pass over HTTP before anything relies on it."""
+"""Endpoint tests: what a version has to pass over HTTP before it is deployed."""
 
 from typing import Annotated, Any, Literal
 
@@ -35,7 +35,7 @@ class LatencyTest(StrictModel):
     """The endpoint answers one row in time."""
 
     type: Literal["latency"] = Field(description="The endpoint answers one row in time.")
-    p95_ms: Number = Field(default=500, gt=0, description="Longest 95th percentile, in milliseconds.")
+    p95_ms: Number = Field(default=500, gt=0, description="Largest 95th percentile of the latency, in milliseconds.")
     requests: Whole = Field(default=50, ge=1, le=10_000, description="Requests to send, one after another.")
 
     @property
@@ -45,9 +45,9 @@ class LatencyTest(StrictModel):
 
 
 class LoadTest(StrictModel):
-    """The endpoint stands concurrent requests."""
+    """The endpoint answers all of many concurrent requests."""
 
-    type: Literal["load"] = Field(description="The endpoint stands concurrent requests: all are answered.")
+    type: Literal["load"] = Field(description="The endpoint answers all of many concurrent requests.")
     connections: Whole = Field(default=8, ge=1, le=1_000, description="Requests in flight at a time.")
     seconds: Number = Field(default=10, gt=0, description="How long the load lasts, in seconds.")
 

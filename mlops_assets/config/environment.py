@@ -13,7 +13,7 @@ def home() -> Path:
 
 
 def possible_home() -> Path:
-    """The home folder; it need not be there, and nothing is written.
+    """The home folder, which may not exist yet; nothing is written.
 
     Raises:
         ConfigError: a file is where the folder, or one around it, would be.
@@ -25,7 +25,7 @@ def possible_home() -> Path:
 
 
 def writable_home() -> Path:
-    """The home folder, made where it is not there.
+    """The home folder, created if it does not exist.
 
     Raises:
         ConfigError: nothing can be written there.
@@ -56,7 +56,7 @@ def configs_folder() -> Path:
 
 
 def own_configs_folder() -> Path:
-    """Where a person's own projects are, or will be: `MLOPS_CONFIGS`, by default `configs`."""
+    """The folder of a user's own projects, which may not exist yet: `MLOPS_CONFIGS`, by default `configs`."""
     return _folder("MLOPS_CONFIGS", "configs")
 
 

@@ -1,4 +1,4 @@
-"""Example values of each field, taken from the example projects: editors show them beside the description."""
+"""Example values of each field, taken from the example projects: editors show them with the description."""
 
 import json
 from collections.abc import Mapping

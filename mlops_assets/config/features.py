@@ -1,4 +1,4 @@
-"""A feature document: the table features come from, what is joined to it, and the gold table they make."""
+"""A feature document: the source table, the tables joined to it, and the gold table of features."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -39,10 +39,10 @@ class Join(StrictModel):
     )
     left_time: str | None = Field(
         default=None,
-        description="The left table's time column; the document's timestamp_column where not given.",
+        description="The left table's time column; the document's timestamp_column if not given.",
     )
-    tolerance: Duration | None = Field(default=None, description="How old the joined row may be at most.")
-    allow_exact: bool = Field(default=True, description="Whether a row of the very same instant may be joined.")
+    tolerance: Duration | None = Field(default=None, description="Maximum age of the joined row.")
+    allow_exact: bool = Field(default=True, description="Whether a row of exactly the same instant may be joined.")
     columns: list[Name] = Field(default=[], description="Columns to take; empty means all but the keys.")
     rename: dict[Name, Name] = Field(default={}, description="Column of the right table to its name here.")
     prefix: str = Field(default="", description="Text put before the names of the taken columns.")
@@ -61,21 +61,19 @@ class Join(StrictModel):
 
 
 class Aggregate(StrictModel):
-    """A column of the source summed up over each row's past, the row itself and all of its instant left out."""
+    """A column of the source aggregated over each row's past, excluding all rows of the same instant."""
 
     column: Name = Field(
-        description="Column of the source to aggregate; amount summed up over 7d is the feature amount_sum_7d, and "
-        "amount_sum_7d_by_shop where by is [shop]."
+        description="Column of the source to aggregate; the sum of amount over 7d is the feature amount_sum_7d, or "
+        "amount_sum_7d_by_shop if by is [shop]."
     )
     functions: list[Literal["count", "sum", "mean", "min", "max", "std", "n_unique", "last"]] = Field(
         min_length=1, description="Aggregates to make; nulls are left out."
     )
     by: list[Name] = Field(
-        default=[], description="Columns that group the rows; the primary keys but the timestamp where empty."
+        default=[], description="Columns that group the rows; if empty, the primary keys without the timestamp."
     )
-    windows: list[Duration] = Field(
-        min_length=1, description="How far each aggregate looks back: from that long before the row to before it."
-    )
+    windows: list[Duration] = Field(min_length=1, description="How far each aggregate looks back from the row's time.")
 
     @field_validator("windows")
     @classmethod
@@ -124,7 +122,7 @@ class FeatureConfig(StrictModel):
     )
     offline_store_path: str | None = Field(
         default=None,
-        description="Path for offline feature store: another name other documents may read the table by.",
+        description="Path for offline feature store: another name by which other documents may read the table.",
     )
     joins: list[Join] = Field(default=[], description="Tables to join to the source, in order.")
     aggregates: list[Aggregate] = Field(
@@ -159,7 +157,7 @@ class FeatureConfig(StrictModel):
         return self
 
     def grouped_by(self, aggregate: Aggregate) -> list[str]:
-        """The columns whose values tell an aggregate's groups apart."""
+        """The columns that an aggregate groups by."""
         return aggregate.by or [key for key in self.primary_keys if key != self.timestamp_column]
 
     @property

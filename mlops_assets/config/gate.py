@@ -1,4 +1,4 @@
-"""The gate's settings: what a challenger has to show before it may take the champion's place."""
+"""The gate's settings: what a challenger has to show before it may replace the champion."""
 
 from typing import Annotated, Literal
 
@@ -17,7 +17,7 @@ class FairnessBound(StrictModel):
         description="Metric that is compared; positive_rate is the share of rows that are predicted positive.",
     )
     max_gap: Annotated[Number, Field(ge=0)] = Field(
-        description="How much the largest group value may be above the smallest, in the metric's units."
+        description="Largest allowed difference between two groups, in the metric's units."
     )
     min_rows: Whole = Field(default=100, ge=1, description="Groups of fewer held-out rows are left out.")
 
@@ -34,22 +34,22 @@ class GateConfig(StrictModel):
     min_rows: Whole = Field(
         default=100,
         ge=2,
-        description="Held-out rows, new to the champion, that are needed to compare two models; on fewer the bootstrap "
-        "interval is narrower than it should be.",
+        description="Minimum number of held-out rows, unseen by the champion, to compare two models; with fewer the "
+        "bootstrap interval would be too narrow.",
     )
-    min_gain: Number = Field(default=0.0, description="Gain over the champion that is needed, in the metric's units.")
+    min_gain: Number = Field(default=0.0, description="Required gain over the champion, in the metric's units.")
     guard_metrics: dict[ModelMetric, Annotated[Number, Field(gt=0)]] = Field(
         default={},
-        description="Further metrics that must not suffer, each with the loss against the champion that the bootstrap "
-        "interval has to stay within, in the metric's units.",
+        description="Further metrics that must not get worse, each with the largest loss against the champion that the "
+        "bootstrap interval may contain, in the metric's units.",
     )
     fairness: list[FairnessBound] = Field(
         default=[], description="Bounds on the difference between groups; a model beyond one is refused."
     )
     signature: Literal["compatible", "any"] = Field(
         default="compatible",
-        description="compatible refuses a model that cannot answer the champion's requests: one that takes a column "
-        "the champion does not, or another type. any lets it through.",
+        description="compatible refuses a model that cannot answer the champion's requests, because it needs a column "
+        "that the champion does not, or another type. any accepts it.",
     )
     confidence: Annotated[Number, Field(gt=0, lt=1)] = Field(
         default=0.95, description="Confidence of the paired bootstrap, between 0 and 1."
@@ -57,6 +57,6 @@ class GateConfig(StrictModel):
     bootstrap_samples: Whole = Field(default=1000, ge=100, le=100_000, description="Resamples of the held-out rows.")
     resample_by: str | None = Field(
         default=None,
-        description="Column whose groups are resampled whole, where rows of one group are alike (a shop, a flight's "
-        "day); of an instant, its day in UTC. Rows are resampled one by one if not given.",
+        description="Column whose groups are resampled together, for rows that are correlated (of a shop, of a day); "
+        "an instant is grouped by its day in UTC. Single rows are resampled if not given.",
     )

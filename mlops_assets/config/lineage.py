@@ -44,7 +44,7 @@ class ModelDocuments:
 
 
 def model_documents(project: Project) -> list[ModelDocuments]:
-    """Each training document with what belongs to it."""
+    """Each training document with the other documents of its model."""
     return [_model_documents(project, training) for training in project.training]
 
 
@@ -68,14 +68,14 @@ def _features(project: Project, training: Document[TrainingConfig]) -> Document[
 
 
 def source_document(project: Project, features: Document[FeatureConfig]) -> Document[DataConfig] | None:
-    """The data document that writes the table which a feature table is made from, None where none does."""
+    """The data document of a feature table's source; None if no document writes it."""
     table = resolve_table(project, features.config.source_table, features)
     found = writer_of(project, table) if table else None
     return found if found is not None and isinstance(found.config, DataConfig) else None
 
 
 def has_scoring_job(documents: ModelDocuments) -> bool:
-    """Whether a model scores in a job of its own: its production is of type `job`."""
+    """Whether a model is scored in a separate job: its production deployment is of type `job`."""
     return any(
         each.config.environment == "production" and each.config.deployment_type == "job"
         for each in documents.deployments

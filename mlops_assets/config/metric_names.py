@@ -1,4 +1,4 @@
-"""The names of metrics a document may use; which are computed how is the training package's business."""
+"""The names of metrics that a document may use; the training package computes them."""
 
 from collections.abc import Collection
 from typing import Annotated, Any

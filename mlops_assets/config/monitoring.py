@@ -1,4 +1,4 @@
-"""A monitoring document: what is watched, when it raises an alarm, and what the alarm sets going."""
+"""A monitoring document: what is monitored, when it raises an alarm, and what the alarm triggers."""
 
 from typing import Literal, Self
 
@@ -35,14 +35,14 @@ class DataDriftConfig(StrictModel):
     )
     reference_dataset: str | None = Field(
         default=None,
-        description="Table or path to compare with, in the feature table's columns; the champion's training rows if "
-        "not given. A path where there is nothing yet is given the training rows of the champion of that moment.",
+        description="Table or path to compare with, with the feature table's columns; the champion's training rows if "
+        "not given. If nothing exists at the path yet, the current champion's training rows are written there.",
     )
     features_to_monitor: list[Name] = Field(default=[], description="Features to compare; empty means all the model's.")
     baseline: Literal["training", "same_weekday"] = Field(
         default="training",
-        description="What a window is held against: the reference, or the windows before it of the same weekday (and "
-        "hour), as many as baseline_windows, once there are so many.",
+        description="What a window is compared with: the reference, or the previous baseline_windows windows of the "
+        "same weekday (and hour), once there are that many.",
     )
     baseline_windows: Whole = Field(default=4, ge=1, description="Windows that make a same_weekday baseline.")
     threshold: Number | None = Field(
@@ -53,7 +53,7 @@ class DataDriftConfig(StrictModel):
 
 
 class ModelPerfConfig(StrictModel):
-    """How the model's metrics are followed as labels arrive."""
+    """How the model's metrics are measured as labels arrive."""
 
     metrics_table: str | None = Field(default=None, description="Name of the table the metrics are written to.")
     baseline_run_id: str | None = Field(
@@ -61,14 +61,14 @@ class ModelPerfConfig(StrictModel):
     )
     label_delay: Duration | None = Field(
         default=None,
-        description="How long labels take to arrive: a window is judged by its labels once it has been over for so "
-        "long; until then its estimate stands beside what is known. At min_sample labels if not given.",
+        description="How long labels take to arrive: a window is judged by its labels once it has been over for that "
+        "long; until then an estimate is shown too. If not given, a window is judged from min_sample labels on.",
     )
 
     detectors: list[Literal["adwin", "ddm", "page_hinkley"]] = Field(
         default=[],
-        description="Detectors of change over the champion's errors in the order of time, as labels arrive: a rise "
-        "within the newest window that is judged raises the alarm. ddm takes errors of classifiers only.",
+        description="Change detectors on the champion's errors over time, as labels arrive: a rise within the newest "
+        "judged window raises the alarm. ddm is for classifiers only.",
     )
 
     @field_validator("metrics_table")
@@ -80,52 +80,52 @@ class ModelPerfConfig(StrictModel):
 
 
 class AlertConfig(StrictModel):
-    """Who is told about an alarm, and how."""
+    """Who gets alerts, and how."""
 
     notification_channels: list[Channel] = Field(
-        default=[], description="Where alerts are sent; without one they are recorded and shown, and told to nobody."
+        default=[], description="Where alerts are sent; without a channel they are only recorded and shown."
     )
     include_details: bool = Field(default=True, description="Whether an alert names the features and their statistics.")
     aggregation_window: Duration = Field(
         default=parse_duration("1h"),
-        description="How long, from a message on, further alarms are gathered into the next one.",
+        description="How long after a message further alarms are collected for the next one.",
     )
 
 
 class RetrainingConfig(StrictModel):
-    """What makes the model train again."""
+    """When an alarm triggers a retraining, and on which rows."""
 
-    enabled: bool = Field(default=True, description="Whether an alarm trains the model again.")
+    enabled: bool = Field(default=True, description="Whether an alarm triggers a retraining.")
     on: list[Literal["drift", "performance"]] = Field(
-        default=["drift", "performance"], min_length=1, description="Which alarms do."
+        default=["drift", "performance"], min_length=1, description="The alarms that trigger a retraining."
     )
     rows: Literal["all", "sliding", "since_drift"] = Field(
         default="all",
-        description="What a training that an alarm asked for learns from: all rows, the newest `length`, or those from "
-        "the first window of the alarm on.",
+        description="Training rows of a retraining: all, the newest `length` (sliding), or those from the first "
+        "window of the alarm on (since_drift).",
     )
-    length: Duration = Field(default=parse_duration("90d"), description="How long a sliding window of rows is.")
+    length: Duration = Field(default=parse_duration("90d"), description="Length of the sliding window of rows.")
     cooldown: Duration = Field(default=parse_duration("0m"), description="Pause after a training before the next.")
     max_per_period: Whole = Field(
-        default=0, ge=0, description="Trainings that alarms ask for in a period at most; 0 means no limit."
+        default=0, ge=0, description="Maximum number of retrainings per period; 0 means no limit."
     )
-    period: Duration = Field(default=parse_duration("30d"), description="The period max_per_period counts in.")
+    period: Duration = Field(default=parse_duration("30d"), description="The period of max_per_period.")
     stop_after_refusals: Whole = Field(
         default=0,
         ge=0,
-        description="Refusals in a row after which alarms ask for no more trainings, until one passes the gate or a "
-        "person trains; 0 means never.",
+        description="Consecutive refusals by the gate after which alarms trigger no more retrainings, until a version "
+        "passes or a person trains; 0 means no limit.",
     )
 
 
 class MonitoringConfig(StrictModel):
-    """One model's watch."""
+    """The monitoring of one model."""
 
     enabled: bool = Field(default=True, description="Enable monitoring.")
     metrics: list[MonitorMetric] = Field(
         description="Metrics to monitor: prediction_drift, feature_drift, label_drift (the debiased PSI of the labels "
-        "that have arrived against those learned from), data_quality or the model's own. Drift of the features and of "
-        "the prediction is watched in any case; named here, they may have an alert threshold.",
+        "that have arrived against those of training), data_quality or the model's metrics. Drift of features and "
+        "prediction is always monitored; listed here, they may have an alert threshold.",
     )
     alert_thresholds: dict[Name, Number] = Field(
         default={},
@@ -136,22 +136,22 @@ class MonitoringConfig(StrictModel):
     monitoring_interval_minutes: Whole = Field(
         default=60,
         ge=1,
-        description="Monitoring frequency in minutes; from a day on in whole days of a month, at most once a month.",
+        description="Monitoring interval in minutes; above a day it is rounded to whole days, at most a month.",
     )
     model_name: ModelName | None = Field(
-        default=None, description="Model to watch; needed where the project has several."
+        default=None, description="Model to monitor; required if the project has several."
     )
     window: Literal["hour", "day", "week", "month"] = Field(
-        default="day", description="Length of time that is judged together."
+        default="day", description="Length of a window, the rows that are judged together."
     )
-    min_sample: Whole = Field(default=500, ge=1, description="Rows a window needs for an alarm.")
+    min_sample: Whole = Field(default=500, ge=1, description="Minimum number of rows of a window for an alarm.")
     consecutive_windows: Whole = Field(default=2, ge=1, description="Windows in a row that must show drift.")
     hysteresis: Fraction = Field(
-        default=0.5, description="An alarm is over where the largest effect is at most this share of its limit, 0 to 1."
+        default=0.5, description="An alarm ends when the largest effect is at most this share of its limit, 0 to 1."
     )
     slices: list[Name] = Field(
         default=[],
-        description="Columns of the feature table whose commonest levels are watched on their own as well: drift of "
+        description="Columns of the feature table whose most common levels are also monitored separately: drift of "
         "features, prediction and labels, nulls, unseen levels, broken rules and volume.",
     )
     sensitive_features: list[Name] = Field(
@@ -169,10 +169,10 @@ class MonitoringConfig(StrictModel):
     alerting: AlertConfig | None = Field(default=None, description="Alerting configuration.")
     check_severity: Literal["warn", "error"] = Field(
         default="warn",
-        description="Severity of the check that an alarm fails. error: of lost performance, and of drift that is "
-        "severe; it stops nothing either, and Dagster tells of it as of an error.",
+        description="Severity of the failed check of an alarm. error applies to lost performance and severe drift; it "
+        "does not stop anything downstream either.",
     )
-    retraining: RetrainingConfig = Field(default=RetrainingConfig(), description="What makes the model train again.")
+    retraining: RetrainingConfig = Field(default=RetrainingConfig(), description="When an alarm triggers a retraining.")
     dashboard_name: str = Field(default="", description="Monitoring dashboard name.")
 
     @model_validator(mode="after")

@@ -9,21 +9,21 @@ from mlops_assets.config.base import Name, StrictModel, refuse
 
 
 class PartitionsConfig(StrictModel):
-    """Into which partitions a table's runs are cut; a run of one takes the rows of that one."""
+    """The partitions of a table's runs; the run of a partition processes its rows."""
 
     type: Literal["hourly", "daily", "weekly", "monthly", "static", "dynamic"] = Field(
         description="Length of a time partition (weeks begin on Sunday), or static or dynamic keys."
     )
     column: Name = Field(
-        description="Column of the source that says which partition a row belongs to: a date or datetime, or the key."
+        description="Column of the source that assigns a row to a partition: a date or datetime, or the key."
     )
     start: str | None = Field(default=None, description="First instant, ISO 8601, UTC; needed by time partitions.")
-    end: str | None = Field(default=None, description="Instant after the last, ISO 8601; open where not given.")
+    end: str | None = Field(default=None, description="Instant after the last, ISO 8601; open if not given.")
     keys: list[Name] = Field(default=[], description="Keys of static partitions.")
 
     @property
     def timed(self) -> bool:
-        """Whether the partitions are stretches of time."""
+        """Whether the partitions are time periods."""
         return self.type not in ("static", "dynamic")
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""A pipeline document: the project's name, owner, schedule, retries and who is told about its runs."""
+"""A pipeline document: the project's name, owner, schedule, retries and notifications about runs."""
 
 import re
 import zoneinfo
@@ -82,8 +82,8 @@ class ScheduleConfig(StrictModel):
     )
     pause_status: Literal["PAUSED", "UNPAUSED"] | None = Field(
         default=None,
-        description="Whether the schedule, and the sensors that start runs, are on (UNPAUSED) from the start; if not "
-        "given they are in production, and paused in other environments.",
+        description="Whether the schedule, and the sensors that start runs, start switched on (UNPAUSED); by default "
+        "in production only.",
     )
 
     @field_validator("pause_status", mode="before")
@@ -93,12 +93,12 @@ class ScheduleConfig(StrictModel):
 
 
 class NotificationConfig(StrictModel):
-    """Who is told about runs."""
+    """Mails about runs."""
 
-    on_start: bool = Field(default=False, description="Tell when a run starts.")
-    on_success: bool = Field(default=False, description="Tell when a run succeeds.")
-    on_failure: bool = Field(default=True, description="Tell when a run fails.")
-    recipients: list[Name] = Field(default=[], description="Mail addresses; without one nobody is told.")
+    on_start: bool = Field(default=False, description="Notify when a run starts.")
+    on_success: bool = Field(default=False, description="Notify when a run succeeds.")
+    on_failure: bool = Field(default=True, description="Notify when a run fails.")
+    recipients: list[Name] = Field(default=[], description="Mail addresses; without any, no mail is sent.")
 
 
 def normal_owner(owner: str) -> str:
@@ -114,12 +114,12 @@ def normal_owner(owner: str) -> str:
 
 
 class PipelineConfig(StrictModel):
-    """The project as a whole."""
+    """The project's pipeline: owner, environment, schedule, retries, dependencies and notifications."""
 
     name: Name = Field(description="Pipeline name, which other projects' dependencies refer to.")
     description: str = Field(default="", description="Pipeline description.")
     owner: Annotated[Name, AfterValidator(normal_owner)] = Field(
-        description="Owner email/username; a name that is no e-mail address becomes team:<name>."
+        description="Owner email/username; a name that is not an e-mail address becomes team:<name>."
     )
     tags: dict[Name, str] = Field(default={}, description="Pipeline tags.")
     timeout_minutes: Whole = Field(default=60, ge=1, description="Pipeline timeout, in minutes.")
@@ -127,6 +127,6 @@ class PipelineConfig(StrictModel):
     environment: Environment = Field(description="Execution environment (dev, staging, prod).")
     schedule: ScheduleConfig | None = Field(default=None, description="Scheduling configuration.")
     dependencies: list[Name] = Field(
-        default=[], description="Pipeline dependencies: names of pipelines; each of their successes runs this one."
+        default=[], description="Names of pipelines; this one runs after each success of one of them."
     )
     notification: NotificationConfig | None = Field(default=None, description="Notification settings.")

@@ -1,4 +1,4 @@
-"""A platform document: where pipelines run and what they run on."""
+"""A platform document: where pipelines run, and on which engine and services."""
 
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,7 +12,7 @@ PLATFORMS = ("embedded", "spark", "databricks")
 
 
 class GatewayConfig(StrictModel):
-    """The serving gateway of the platforms that bring none."""
+    """The serving gateway of the platforms without their own serving."""
 
     host: Name = Field(default="127.0.0.1", description="Address the gateway listens on.")
     port: Whole = Field(default=8787, ge=1, le=65535, description="Port the gateway listens on.")
@@ -48,13 +48,13 @@ class DatabricksConfig(StrictModel):
     schema_name: Name = Field(default="mlops", description="Schema of tables and models in the catalog.")
     environments: dict[Environment, UnityNames] = Field(
         default={},
-        description="Schemas of environments that have their own: the tables of a pipeline are registered in that of "
-        "its environment, and a deployment copies the version there, without training again, before it is served.",
+        description="Schemas by environment: a pipeline's tables are registered in the schema of its environment, and "
+        "a deployment copies the version there before it is served.",
     )
     experiments: Name = Field(default="/Shared", description="Workspace folder of MLflow's experiments.")
     dashboards: Name = Field(
         default="/Shared",
-        description="Workspace folder of the monitors' dashboards, which there are where tables are registered.",
+        description="Workspace folder of the monitoring dashboards, which are published if tables are registered.",
     )
     volume: str | None = Field(default=None, description="Volume path for files (/Volumes/catalog/schema/volume).")
     remote_layers: list[Literal["bronze", "silver", "gold", "model"]] = Field(
@@ -62,30 +62,29 @@ class DatabricksConfig(StrictModel):
         description="Layers whose steps run in the workspace; the others run where Dagster does.",
     )
     engine: Literal["polars", "spark"] = Field(
-        default="spark", description="What moves the rows of a step in the workspace: its Spark session, or Polars."
+        default="spark", description="Engine of the steps in the workspace: its Spark session, or Polars."
     )
     wheel: str | None = Field(default=None, description="This project's wheel, on the volume or in workspace files.")
     cluster_id: str | None = Field(default=None, description="Cluster that steps run on; serverless if not given.")
     new_cluster: dict[Name, Any] = Field(
         default={}, description="A job cluster in the terms of the Jobs API, instead of cluster_id."
     )
-    timeout: Duration = Field(default=parse_duration("1h"), description="A step that takes longer is ended.")
+    timeout: Duration = Field(default=parse_duration("1h"), description="Time after which a step is cancelled.")
     permissions: dict[Name, Literal["CAN_QUERY", "CAN_VIEW", "CAN_MANAGE"]] = Field(
         default={},
         description="Who may do what with endpoints: an e-mail, group:<name> or service_principal:<application id>. "
-        "Left as they are in the workspace if not given. They replace what was granted on an endpoint itself, {} all "
-        "of it; who deploys keeps CAN_MANAGE.",
+        "Left unchanged in the workspace if not given. They replace what was granted on the endpoint itself ({} "
+        "removes all of it); the deploying user keeps CAN_MANAGE.",
     )
     inference_schema: str | None = Field(
         default=None,
-        description="catalog.schema of AI Gateway's inference tables. Left as it is in the workspace if not given; an "
+        description="catalog.schema of AI Gateway's inference tables. Left unchanged in the workspace if not given; an "
         "empty text switches the table off.",
     )
     tables: str | None = Field(
         default=None,
-        description="Folder of an external location (abfss://…, s3://…) that tables lie in, which are then registered "
-        "in Unity Catalog by their three-level names. Without it they lie on the volume, where Unity Catalog takes "
-        "none.",
+        description="Folder of an external location (abfss://…, s3://…) for tables, which are then registered in Unity "
+        "Catalog by three-level names. Without it tables are on the volume, where Unity Catalog cannot register them.",
     )
     warehouse_id: str | None = Field(
         default=None, description="SQL warehouse that registers tables in Unity Catalog; needed with tables."
@@ -104,7 +103,7 @@ class DatabricksConfig(StrictModel):
 
 
 class OnlineStoreConfig(StrictModel):
-    """Where the feature tables with online_store_enabled are read by key."""
+    """The online store of feature tables with online_store_enabled."""
 
     type: Literal["sqlite", "redis"] = Field(
         default="sqlite", description="sqlite is files of one machine below home/online, redis a server for several."
@@ -115,7 +114,7 @@ class OnlineStoreConfig(StrictModel):
 
     @property
     def server(self) -> str | None:
-        """The Redis server with its password, which is never to be shown; None for sqlite."""
+        """The Redis server with its password, which must never be shown; None for sqlite."""
         return self.url.get_secret_value() if self.url else None
 
     @model_validator(mode="after")
@@ -126,7 +125,7 @@ class OnlineStoreConfig(StrictModel):
 
 
 class PlatformConfig(StrictModel):
-    """One platform; the embedded one needs no document."""
+    """One platform; the embedded platform needs no document."""
 
     name: Literal["embedded", "spark", "databricks"] = Field(
         default="embedded", description="Which set of resources runs the pipelines."

@@ -1,4 +1,4 @@
-"""Reads a platform document, or takes the built-in one where the configs folder has none."""
+"""Reads a platform's document; without one, the built-in defaults apply."""
 
 import os
 from pathlib import Path

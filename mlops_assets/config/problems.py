@@ -45,7 +45,7 @@ class ConfigError(Exception):
     """Every problem of the documents that were loaded together; its text is one line for each."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        """Sorts by file and position and drops what is said twice."""
+        """Sorts the problems by file and position and drops duplicates."""
         unique = dict.fromkeys(problems)
         self.problems: tuple[Problem, ...] = tuple(sorted(unique, key=lambda each: (each.file, each.line, each.column)))
         super().__init__("\n".join(str(problem) for problem in self.problems))

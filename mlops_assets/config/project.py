@@ -1,4 +1,4 @@
-"""A project: the folder of documents that say what a model's life should be, read whole and cross-checked."""
+"""A project: a folder of documents, loaded together and cross-checked."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Project:
-    """A project's documents, each kind sorted by file; `warnings` are what was odd without being wrong."""
+    """A project's documents, each kind sorted by file; `warnings` do not prevent loading."""
 
     name: str
     folder: Path
@@ -43,7 +43,7 @@ class Project:
 
     @property
     def timezone(self) -> str:
-        """The zone in which windows begin: the schedule's, else UTC."""
+        """The time zone of monitoring windows: the schedule's, else UTC."""
         schedule = self.pipeline.config.schedule
         return schedule.timezone if schedule else "UTC"
 

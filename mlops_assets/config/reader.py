@@ -15,11 +15,10 @@ class ReaderOptions(StrictModel):
     header: bool = Field(default=True, description="Whether the first line names the columns.")
     delimiter: OneCharacter = Field(default=",", description="Character between values.")
     encoding: Literal["utf8", "utf8-lossy", "utf16", "latin1", "cp1252"] = Field(
-        default="utf8", description="Encoding of the files; utf8-lossy replaces what is no UTF-8 by a sign."
+        default="utf8",
+        description="Encoding of the files; utf8-lossy replaces invalid bytes by a replacement character.",
     )
     null_values: list[str] = Field(default=[""], description="Texts that mean null.")
     quote_char: OneCharacter | None = Field(default='"', description="Character around quoted values.")
-    date_format: str | None = Field(default=None, description="strptime format of dates; ISO 8601 where not given.")
-    datetime_format: str | None = Field(
-        default=None, description="strptime format of instants; ISO 8601 where not given."
-    )
+    date_format: str | None = Field(default=None, description="strptime format of dates; ISO 8601 if not given.")
+    datetime_format: str | None = Field(default=None, description="strptime format of instants; ISO 8601 if not given.")

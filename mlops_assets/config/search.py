@@ -1,4 +1,4 @@
-"""Search spaces: the ranges that a search takes hyperparameters from."""
+"""Search spaces: the ranges of hyperparameters that a search samples from."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -34,7 +34,7 @@ class FloatRange(StrictModel):
     high: Number = Field(description="Largest value, which may be taken too.")
     log: bool = Field(default=False, description="Whether small values are tried as often as large ones.")
     step: Annotated[Number, Field(gt=0)] | None = Field(
-        default=None, description="Distance of the values; any between low and high where not given."
+        default=None, description="Distance of the values; any value between low and high if not given."
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""A training document: what is learned from which columns, and how it is judged."""
+"""A training document: a model's target, features, estimator, split, metrics and gate."""
 
 import math
 import re
@@ -51,7 +51,7 @@ class TrainingConfig(StrictModel):
     )
     hyperparameters: dict[str, Any] = Field(default={}, description="Model hyperparameters.")
     feature_table: str | None = Field(
-        default=None, description="Feature table to train on; needed where the project has several."
+        default=None, description="Feature table to train on; required if the project has several."
     )
     split_ratios: list[Annotated[Number, Field(ge=0)]] = Field(
         default=[0.7, 0.15, 0.15],
@@ -60,7 +60,7 @@ class TrainingConfig(StrictModel):
         description="Train/validation/test split ratios, which sum to 1; two of them are train and test.",
     )
     split_method: Literal["random", "stratified", "grouped", "time"] | None = Field(
-        default=None, description="How rows are split; stratified where stratify is set and random otherwise."
+        default=None, description="How rows are split; by default stratified if stratify is set, else random."
     )
     time_column: str | None = Field(
         default=None,
@@ -73,18 +73,18 @@ class TrainingConfig(StrictModel):
         default=None, description="Only rows at most this long before the newest are used."
     )
     max_rows: Annotated[Whole, Field(ge=1)] | None = Field(
-        default=None, description="Rows that are learned from at most: beyond it a sample, the same for the same keys."
+        default=None, description="Maximum number of training rows; more are sampled, always the same keys."
     )
     stretch_rows: Annotated[Whole, Field(ge=2)] | None = Field(
         default=None,
-        description="Rows that an estimator with partial_fit learns from at a time, for tables that would not fit into "
-        "memory as a whole; feature transformations learn from the first stretch. All at once if not given.",
+        description="Batch size for estimators with partial_fit, for tables that do not fit into memory; feature "
+        "transformations are fitted on the first batch. All rows at once if not given.",
     )
     cross_validation_folds: Whole = Field(default=0, ge=0, description="Number of cross-validation folds; 0 is none.")
     sample_weight_column: str = Field(default="", description="Column to use for weighted training.")
     class_balance: Literal["none", "balanced"] = Field(
         default="none",
-        description="balanced gives the training rows of each class the same total weight, beside their own weights; "
+        description="balanced gives the training rows of each class the same total weight, on top of sample weights; "
         "metrics count each row once.",
     )
     metrics: list[ModelMetric] = Field(default=[], description="Metrics to track during training.")
@@ -93,21 +93,21 @@ class TrainingConfig(StrictModel):
     )
     refit: bool = Field(
         default=False,
-        description="Whether a model that passes its gate is fitted again on all rows; "
-        "metrics stay those of held-out rows.",
+        description="Whether a model that passes its gate is fitted again on all rows; the metrics are still those of "
+        "the held-out rows.",
     )
-    gate: GateConfig = Field(default=GateConfig(), description="What a challenger has to show against the champion.")
+    gate: GateConfig = Field(default=GateConfig(), description="Conditions for replacing the champion.")
     experiment_name: Name = Field(description="MLflow experiment name.")
     run_name: str = Field(default="", description="MLflow run name.")
     registry_model_name: ModelName = Field(description="Name for registering in MLflow Model Registry.")
     search_space: dict[Name, SearchRange] = Field(
         default={},
-        description="Hyperparameter to the range that is searched, by cross-validation on the training split; "
-        "a value in hyperparameters that lies in its range is tried first.",
+        description="Hyperparameter to the range to search, by cross-validation on the training split; a value in "
+        "hyperparameters that lies in its range is tried first.",
     )
     trials: Whole = Field(default=20, ge=1, le=10_000, description="Trials of the search.")
     search_timeout: Duration | None = Field(
-        default=None, description="How long after its start the search begins no further trial."
+        default=None, description="Time after which the search starts no further trial."
     )
     max_parallel_trials: Whole = Field(
         default=1, ge=1, le=64, description="Trials of the search that run at the same time."
@@ -118,9 +118,9 @@ class TrainingConfig(StrictModel):
     )
     early_stopping: bool = Field(
         default=False,
-        description="Whether training stops when a part of the training rows that is set aside gets no better: of a "
-        "split by time the last for hist_gradient_boosting without calibration, else some that the estimator draws at "
-        "random. false leaves it to the estimator's hyperparameters.",
+        description="Whether training stops when the score on a part of the training rows no longer improves: the "
+        "last rows of a split by time (hist_gradient_boosting without calibration), else random ones. false leaves it "
+        "to the estimator's hyperparameters.",
     )
     slices: list[Name] = Field(default=[], description="Columns by whose values metrics are split.")
 

@@ -1,4 +1,4 @@
-"""The steps that reshape a data document's rows, before its rules run; each is a `type` and its arguments."""
+"""The transformation steps of a data document, run before its rules; each is a `type` with its arguments."""
 
 from typing import Annotated, Literal
 
@@ -57,11 +57,11 @@ class Derive(StrictModel):
 
 
 class Deduplicate(StrictModel):
-    """Keeps one row of those with the same key, among the rows that one run brings."""
+    """Keeps one row per key among the rows of one run."""
 
     type: Literal["deduplicate"] = Field(
-        description="Keeps one row of those with the same key, among the rows that one run brings; only a "
-        "merge (primary_keys) looks at those that are in the table."
+        description="Keeps one row per key among the rows of one run; only a merge (primary_keys) also compares with "
+        "the rows in the table."
     )
     keys: Columns = Field(description="Columns that make the key.")
     order_by: list[Name] = Field(

@@ -1,4 +1,4 @@
-"""The rules of a data document, and the names of those that are bare conditions."""
+"""The validation rules of a data document; a bare condition is named after its text."""
 
 import re
 from typing import Any, Literal
@@ -14,16 +14,16 @@ class ValidationRule(StrictModel):
     """A condition every row (or the table) has to meet; a bare string is a rule named from its text."""
 
     name: Name = Field(description="Name of the rule, unique in its document.")
-    condition: Name = Field(description="Condition in the rule language; a row passes only where it is true.")
+    condition: Name = Field(description="Condition in the rule language; a row passes only if it is true.")
     severity: Severity = Field(
         default="error",
-        description="info and warning only show; error quarantines the row; critical stops the run.",
+        description="info and warning are only shown; error quarantines the row; critical stops the run.",
     )
     description: str = Field(default="", description="What the rule means, for people.")
     tolerance: Number | None = Field(
         default=None,
         ge=0,
-        description="Absolute difference that == and != of floats overlook, in the columns' units.",
+        description="Absolute tolerance of == and != between floats, in the columns' units.",
     )
 
 

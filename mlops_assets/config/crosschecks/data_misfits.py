@@ -13,7 +13,7 @@ Misfit = tuple[str, str, str]
 
 
 def misfits(config: "DataConfig") -> Iterator[Misfit]:
-    """The message, the hint and the field of everything that two fields say against each other."""
+    """The message, hint and field of every contradiction."""
     yield from _write_mode_misfits(config)
     if config.on_changed_source == "replace":
         yield from _correction_misfits(config)
@@ -22,7 +22,7 @@ def misfits(config: "DataConfig") -> Iterator[Misfit]:
 
 
 def _layout_misfits(config: "DataConfig") -> Iterator[Misfit]:
-    """What the table's files and properties would not let a run or maintenance do."""
+    """Layout and table properties that would make a run or maintenance fail."""
     for name in config.z_order_by:
         if name in config.partitioning_columns:
             hint = "leave it out of z_order_by or of partitioning_columns"
@@ -52,7 +52,7 @@ def _write_mode_misfits(config: "DataConfig") -> Iterator[Misfit]:
 
 
 def _correction_misfits(config: "DataConfig") -> Iterator[Misfit]:
-    """Where `on_changed_source: replace` could not put a corrected file's rows in place of its old ones."""
+    """Settings with which `on_changed_source: replace` cannot replace the rows of a corrected file."""
     mode = config.mode
     if mode == "append" and config.file_column is None:
         yield "'replace' must find a file's rows in a table without keys", KEEP_FILE, "on_changed_source"
@@ -78,7 +78,7 @@ def _source_misfits(config: "DataConfig") -> Iterator[Misfit]:
 
 
 def _unread_options(config: "DataConfig") -> list[str]:
-    """The options of the reader that differ from their defaults and that nothing of the format is read by."""
+    """The reader options that are set but are not used for the format."""
     unread = {"csv": (), "json": CSV_ONLY}.get(config.format, (*CSV_ONLY, "encoding"))
     default = type(config.reader)()
     return [name for name in unread if getattr(config.reader, name) != getattr(default, name)]

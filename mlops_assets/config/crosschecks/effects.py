@@ -1,4 +1,4 @@
-"""Fields of a deployment document that have no effect beside its other fields: accepted, with a warning at load."""
+"""Fields of a deployment document that have no effect given its other fields: accepted, with a warning at load."""
 
 from collections.abc import Iterable, Iterator
 
@@ -26,7 +26,7 @@ FieldMessage = tuple[FieldPath, str]
 
 
 def ineffective_fields(document: Document[DeploymentConfig]) -> list[str]:
-    """A sentence, with file, line and field, for each field that is spelled out in vain."""
+    """A warning, with file, line and field, for each field that is given without effect."""
     config = document.config
     endpoint = config.deployment_type == "serving_endpoint"
     found = _ineffective_at_endpoint(config) if endpoint else _ineffective_without_endpoint(config)

@@ -1,4 +1,4 @@
-"""Columns of feature tables and their joins, where the data documents declare what their tables have."""
+"""Checks the columns of feature tables and their joins, if the data documents declare their tables' columns."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from mlops_assets.config.tables import resolve_table, writer_of
 
 
 def feature_problems(project: Project) -> Iterator[Problem]:
-    """Keys, times and columns that a feature document takes from tables which are declared not to have them."""
+    """Keys, times and columns of a feature document that are not among the declared columns of their tables."""
     trained_on = [feature_document_of(project, training.config.feature_table) for training in project.training]
     for document in project.features:
         config = document.config
@@ -52,14 +52,14 @@ def columns_of(project: Project, reference: str, reader: Document[Any]) -> froze
 def missing_columns(
     document: Document[Any], where: str, named: Iterable[tuple[Path, str]], known: frozenset[str] | None
 ) -> Iterator[Problem]:
-    """A problem for each named column that is not known, with the nearest; none where nothing is known."""
+    """A problem for each unknown column, with the nearest known one; none if `known` is None."""
     for path, column in named:
         if known and column and column not in known and not column.startswith("_"):
             yield document.problem(path, f"{where} has no column '{column}'", did_you_mean(column, sorted(known)))
 
 
 def _reserved_names(document: Document[FeatureConfig]) -> Iterator[Problem]:
-    """A column would be lost to that of the same name in the table of predictions, and no label would join."""
+    """Columns that the table of predictions has too: their values would be lost, and no label would join."""
     named = [(("timestamp_column",), document.config.timestamp_column), *_own_columns(document.config)]
     for path, column in named:
         if column in PREDICTION_COLUMNS:

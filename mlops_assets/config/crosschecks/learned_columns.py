@@ -1,4 +1,4 @@
-"""Columns that are learned from, split by or summed up, where the documents declare what their tables have."""
+"""Checks the columns that training and aggregates use, if the documents declare their tables' columns."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from mlops_assets.config.training import TrainingConfig
 
 
 def column_problems(project: Project) -> Iterator[Problem]:
-    """Aggregates of columns that the source is declared not to have, and what a training names beside its features."""
+    """Columns of aggregates, and columns of training documents other than features, that the source does not have."""
     for features in project.features:
         source = columns_of(project, features.config.source_table, features)
         yield from missing_columns(

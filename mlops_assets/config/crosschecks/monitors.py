@@ -1,6 +1,4 @@
-"""What monitors ask of a project: one of them, metrics that are the model's, columns that its feature table has, and an
-interval that a schedule can keep.
-"""
+"""Checks of monitoring documents: one per project, the model's metrics, existing columns, a schedulable interval."""
 
 from collections.abc import Iterator
 
@@ -19,9 +17,7 @@ SCORED = "what is deployed is scored, and what is scored is watched (deployment_
 
 
 def monitor_problems(project: Project) -> Iterator[Problem]:
-    """A second monitor, whose tables and assets would be those of the first; metrics and detectors of other models;
-    columns that are not there.
-    """
+    """A second monitor (its tables would collide with the first's), unfit metrics or detectors, unknown columns."""
     enabled = [each for each in project.monitoring if each.config.enabled]
     for document in enabled[1:]:
         hint = "set `enabled: false` in one of them, or give the other model a project (a folder) of its own"
@@ -34,7 +30,7 @@ def monitor_problems(project: Project) -> Iterator[Problem]:
 
 
 def idle_monitors(project: Project) -> list[str]:
-    """A sentence, with file and line, for each monitor of a model that no document deploys."""
+    """A warning, with file and line, for each monitor of a model that no document deploys."""
     deployed = {each.config.model_name for each in project.deployment}
     watching = [(each, _monitored_model(project, each.config)) for each in project.monitoring if each.config.enabled]
     return [
@@ -45,7 +41,7 @@ def idle_monitors(project: Project) -> list[str]:
 
 
 def uneven_intervals(document: Document[MonitoringConfig]) -> list[str]:
-    """A sentence, with file and line, for an interval that no schedule keeps: cron counts whole days, in a month."""
+    """A warning, with file and line, for an interval that cron cannot keep: it counts whole days within a month."""
     minutes = document.config.monitoring_interval_minutes
     days = round(minutes / MINUTES_A_DAY)
     if not document.config.enabled or minutes <= MINUTES_A_DAY or minutes == days * MINUTES_A_DAY <= LONGEST_MONTH:
@@ -58,7 +54,7 @@ def uneven_intervals(document: Document[MonitoringConfig]) -> list[str]:
 
 
 def _monitored_model(project: Project, config: MonitoringConfig) -> TrainingConfig | None:
-    """The only model that the monitor can mean; `unknown_models` tells of any other."""
+    """The model that the document monitors; None if it is unknown, which `unknown_models` reports."""
     trained = [each.config for each in project.training if config.model_name in (None, each.config.registry_model_name)]
     return trained[0] if len(trained) == 1 else None
 
