@@ -21,6 +21,8 @@ SMALL = {
     "spark.sql.adaptive.enabled": "false",
     "spark.log.level": "ERROR",
 }
+# Generated classes of one test's few rows are no other test's: a test of tables takes half the time without.
+EXPRESSIONS, COMPILED, INTERPRETED = "spark.sql.codegen.factoryMode", "FALLBACK", "NO_CODEGEN"
 
 
 @cache
@@ -37,13 +39,18 @@ def opened() -> "tuple[SparkSession, bool]":
 
 
 def session() -> "SparkSession":
-    """Spark, for tests that read no table."""
-    return opened()[0]
+    """Spark, for tests that read no table; expressions are compiled."""
+    return _with_expressions(COMPILED)
 
 
-def delta_session() -> "SparkSession":
+def delta_session(expressions: str = INTERPRETED) -> "SparkSession":
     """Spark with Delta; the test is skipped, by name of the jars, where they are not to be had."""
-    found, has_delta = opened()
-    if not has_delta:
+    if not opened()[1]:
         pytest.skip(f"Maven Central does not give {delta_jars()}")
+    return _with_expressions(expressions)
+
+
+def _with_expressions(mode: str) -> "SparkSession":
+    found = opened()[0]
+    found.conf.set(EXPRESSIONS, mode)
     return found

@@ -24,7 +24,7 @@ from mlops_assets.lake.spark.engine import SparkEngine
 from mlops_assets.samples import land
 from mlops_assets.steps.tables import locate, locate_all, path_of, tables_of
 from mlops_assets_tests.flights import CONFIGS
-from mlops_assets_tests.spark_session import delta_session
+from mlops_assets_tests.spark_session import COMPILED, delta_session
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 TABLES = ("airlines", "airports", "planes", "weather", "flights")
@@ -99,7 +99,7 @@ def _land(home: Path) -> Land:
 
 @pytest.fixture(scope="module")
 def spark_engine() -> Engine[Any]:
-    return SparkEngine(SparkConfig(), lambda _: delta_session())
+    return SparkEngine(SparkConfig(), lambda _: delta_session(COMPILED))
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from mlops_assets.lake import delta
 from mlops_assets.registry import ModelVersion
 from mlops_assets_tests.flights import CONFIGS, Flights, flights_in
 from mlops_assets_tests.lake import clusters
-from mlops_assets_tests.spark_session import delta_session
+from mlops_assets_tests.spark_session import COMPILED, delta_session
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 OWN = {"_ingested_at", "_run_id"}  # columns that say of which run a row is
@@ -113,7 +113,7 @@ def on_spark(home: Path, project: str, spark: str) -> Ran:
 def test_a_project_gives_the_same_tables_metrics_and_verdicts_on_spark(
     project: str, spark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    delta_session()
+    delta_session(COMPILED)
     monkeypatch.setenv("CHURN_CUSTOMERS", "1000")
     monkeypatch.setenv("CHURN_THROUGH", "2024-01-01")
     expected = run(tmp_path / "embedded", project, "embedded")
