@@ -75,7 +75,7 @@ def drift_sensor(
     @dg.sensor(
         name=f"{project.name}_drift_sensor",
         job_name=f"{project.name}_retrain",
-        minimum_interval_seconds=60,
+        minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING if automation_is_on(project) else dg.DefaultSensorStatus.STOPPED,
         description="Requests a retraining when the monitoring checks record drift or lost performance.",
     )
