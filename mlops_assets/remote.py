@@ -45,9 +45,9 @@ def main() -> None:
         context_loader=PipesUnityCatalogVolumesContextLoader(),
         message_writer=PipesUnityCatalogVolumesMessageWriter(interval=REPORT_SECONDS),
     ) as pipes:
-        asked = pipes.extras
+        extras = pipes.extras
         try:
-            result = run_step(asked["step"], asked["project"], Path(asked["home"]), pipes.run_id, asked)
+            result = run_step(extras["step"], extras["project"], Path(extras["home"]), pipes.run_id, extras)
         except USER_ERRORS as error:
             pipes.report_custom_message({"outcome": "refused", "reason": str(error)})
         else:
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def run_step(
-    step: list[str], shipped: Mapping[str, Any], home: Path, run_id: str, asked: Mapping[str, Any]
+    step: list[str], shipped: Mapping[str, Any], home: Path, run_id: str, extras: Mapping[str, Any]
 ) -> StepResult:
     """Run the step of an asset key without its project (`silver/flights`) on the tables below `home`.
 
@@ -63,32 +63,32 @@ def run_step(
     `secrets`, the folder of `tables` and what Unity Catalog is told of them (`unity_tables`), the `engine` (Polars
     without it), the run's `tags`, and what was `chosen` in the Launchpad.
     """
-    if asked.get("secrets"):
-        os.environ.setdefault(SECRET_STORE, asked["secrets"])
+    if extras.get("secrets"):
+        os.environ.setdefault(SECRET_STORE, extras["secrets"])
     with tempfile.TemporaryDirectory() as folder:
         project = unpacked(shipped, Path(folder))
-        run = StepRun(run_id, asked.get("tags", {}), asked.get("chosen", {}))
-        engine = _engine(asked.get("engine", "polars"))
-        lake = Warehouse(home, engine, tables=asked.get("tables"), catalog=_catalog(asked))
-        return with_catalog_name(project, step, _found(project, step)(lake, _registry(asked, home), run), lake)
+        run = StepRun(run_id, extras.get("tags", {}), extras.get("chosen", {}))
+        engine = _engine(extras.get("engine", "polars"))
+        lake = Warehouse(home, engine, tables=extras.get("tables"), catalog=_catalog(extras))
+        return with_catalog_name(project, step, _found(project, step)(lake, _registry(extras, home), run), lake)
 
 
-def _catalog(asked: Mapping[str, Any]) -> UnityCatalog | None:
-    """Unity Catalog, told with the job's own identity; None where it is told of no tables."""
-    if asked.get("unity_tables") is None:
+def _catalog(extras: Mapping[str, Any]) -> UnityCatalog | None:
+    """Unity Catalog, accessed with the job's own identity; None if no tables are registered."""
+    if extras.get("unity_tables") is None:
         return None
     from databricks.sdk import WorkspaceClient
 
-    tables = UnityTables(**asked["unity_tables"])
+    tables = UnityTables(**extras["unity_tables"])
     return UnityCatalog(tables, sql_executor(WorkspaceClient, tables.warehouse_id))
 
 
-def _registry(asked: Mapping[str, Any], home: Path) -> ModelRegistry:
-    """Unity Catalog's register, or one whose files lie below `home`."""
-    unity = asked.get("unity_models")
+def _registry(extras: Mapping[str, Any], home: Path) -> ModelRegistry:
+    """Unity Catalog's registry, or one whose files are below `home`."""
+    unity = extras.get("unity_models")
     if unity is None:
-        return ModelRegistry(asked["tracking_uri"], home / "mlartifacts", asked.get("registry_uri"))
-    return ModelRegistry(asked["tracking_uri"], None, asked.get("registry_uri"), UnityModels(**unity))
+        return ModelRegistry(extras["tracking_uri"], home / "mlartifacts", extras.get("registry_uri"))
+    return ModelRegistry(extras["tracking_uri"], None, extras.get("registry_uri"), UnityModels(**unity))
 
 
 def _engine(name: str) -> Engine[Any]:
@@ -142,7 +142,7 @@ def _chosen(document: Document[Any], run: StepRun) -> Any:
 
 
 def report(pipes: "PipesContext", result: StepResult) -> None:
-    """Send checks first, then the materialization or why there is none."""
+    """Send checks first, then the materialization or the reason for none."""
     for check in result.checks:
         pipes.report_asset_check(
             check.name,

@@ -54,7 +54,7 @@ class UnityCatalog:
 
 @dataclass(frozen=True)
 class UnityTable:
-    """One table: `catalog.schema.table`, where its Delta log is, and what is said of it."""
+    """One table: `catalog.schema.table`, its path, comment and tags."""
 
     name: str
     location: str
@@ -70,7 +70,7 @@ def table_name(schema: str, project: "Project", layer: str, table: str, document
 
 
 def statements(table: UnityTable, grants: Mapping[str, Sequence[str]]) -> list[str]:
-    """What makes Unity Catalog's table what it should be, whatever it was."""
+    """The SQL statements that create or update a table in Unity Catalog."""
     name = identifier(table.name)
     pairs = ", ".join(f"{_text(RESERVED.sub('_', key))} = {_text(value)}" for key, value in table.tags.items())
     return [
@@ -87,7 +87,7 @@ def statements(table: UnityTable, grants: Mapping[str, Sequence[str]]) -> list[s
 
 
 def register(tables: Sequence[UnityTable], unity: UnityTables, execute: Callable[[str], None]) -> None:
-    """Tell Unity Catalog of tables."""
+    """Register tables in Unity Catalog."""
     for table in tables:
         for statement in statements(table, unity.grants):
             execute(statement)

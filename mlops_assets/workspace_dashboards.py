@@ -47,8 +47,8 @@ def _put(workspace: "WorkspaceClient", path: str, name: str, definition: Mapping
     if number is None:
         wanted.parent_path = path.rpartition("/")[0]
         return str(workspace.lakeview.create(wanted).dashboard_id)
-    there = workspace.lakeview.get(number)
-    if there.warehouse_id != warehouse_id or json.loads(there.serialized_dashboard or "{}") != definition:
+    draft = workspace.lakeview.get(number)
+    if draft.warehouse_id != warehouse_id or json.loads(draft.serialized_dashboard or "{}") != definition:
         workspace.lakeview.update(number, wanted)
     return number
 

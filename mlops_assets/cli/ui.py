@@ -1,4 +1,4 @@
-"""`make ui`: the Dagster UI on what was run, with the gateway and the MLflow UI beside it, until Ctrl-C."""
+"""`make ui`: the Dagster UI, the gateway and the MLflow UI, until Ctrl-C."""
 
 import os
 import signal

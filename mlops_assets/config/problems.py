@@ -57,9 +57,9 @@ class ConfigError(Exception):
 
 def shown(path: Path) -> str:
     """A path as a person reads it: relative to the current folder where it lies below it."""
-    absolute, here = os.path.abspath(path), os.getcwd()
-    below = absolute.startswith(here.rstrip(os.sep) + os.sep)
-    return os.path.relpath(absolute, here) if below else absolute
+    absolute, current = os.path.abspath(path), os.getcwd()
+    below = absolute.startswith(current.rstrip(os.sep) + os.sep)
+    return os.path.relpath(absolute, current) if below else absolute
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -31,7 +31,7 @@ def build(rows: Any, source: Any, config: FeatureConfig, tables: Mapping[str, An
 
 
 def with_deleted_keys(frame: Any, vanished: Any, gone: str) -> Any:
-    """Feature rows and the keys that are to leave their table, told apart by the column `gone`, which a merge takes."""
+    """Feature rows, and the keys to delete from the table marked by the column `gone`, as a merge expects them."""
     if isinstance(frame, pl.DataFrame):
         here, left = frame.with_columns(pl.lit(False).alias(gone)), vanished.with_columns(pl.lit(True).alias(gone))
         return pl.concat([here, left], how="diagonal_relaxed")

@@ -13,7 +13,7 @@ SHOWN = 5
 
 
 def check_categories(column: pl.Series, specs: Sequence[TransformSpec]) -> None:
-    """Raises FeatureError where the categories that `specs` declare for `column` are none of its values."""
+    """Raises FeatureError if none of the categories that `specs` declare for `column` is among its values."""
     imputed = sum(1 for _ in takewhile(lambda spec: isinstance(spec, Impute), specs))
     spec = specs[imputed] if imputed < len(specs) else None
     if not isinstance(spec, (OneHotEncode, OrdinalEncode)) or not spec.categories:

@@ -137,10 +137,10 @@ def _require_key(right: pl.LazyFrame, keys: Sequence[str], where: str) -> None:
 
 
 def repeated_keys_error(where: str, count: int, example: Mapping[str, object]) -> FeatureError:
-    """The refusal of a lookup whose keys stand in several rows."""
-    shown = ", ".join(f"{key}={value!r}" for key, value in example.items())
+    """The error of a lookup whose keys are in several rows."""
+    example_text = ", ".join(f"{key}={value!r}" for key, value in example.items())
     return FeatureError(
-        f"{where}: {count} keys stand in several rows, such as {shown}; a lookup needs one row per "
+        f"{where}: {count} keys are in several rows, such as {example_text}; a lookup needs one row per "
         "key: add a key column, or give as_of where the table has a history"
     )
 

@@ -133,6 +133,6 @@ def _key_rows(keys: Sequence[Mapping[str, Any]], state: StoreState) -> list[Row]
     try:
         frame = pl.DataFrame([{name: key[name] for name in state.keys} for key in keys], schema=types)
     except (TypeError, pl.exceptions.PolarsError) as error:
-        shown = ", ".join(f"{name} ({state.types[name]})" for name in state.keys)
-        raise FeatureError(f"a key of the online store is not of the types of {shown}: {error}") from error
+        key_types = ", ".join(f"{name} ({state.types[name]})" for name in state.keys)
+        raise FeatureError(f"a key of the online store is not of the types of {key_types}: {error}") from error
     return stored(frame).rows()

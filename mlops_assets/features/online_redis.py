@@ -90,7 +90,7 @@ class RedisStore:
         return state, {key: tuple(json.loads(row)) for key, row in pairs if row is not None}
 
     def _replace(self, server: "Redis", entries: Sequence[tuple[str, Row]], state: StoreState) -> None:
-        """Fills a hash beside the old one, and renames it together with the new state."""
+        """Fill a new hash, then rename it over the old one together with the new state."""
         fresh = f"{self._rows}:next"
         server.delete(fresh)
         for part in _parts(entries):

@@ -132,7 +132,7 @@ def _declared(
 
 
 def _block(column: str, plain: Mapping[str, str]) -> tuple[str, str]:
-    """What neighbours have in common that go through the same steps; those that take one column stand alone."""
+    """The key by which neighbouring columns with the same steps are grouped; single-column steps are not grouped."""
     kind = plain.get(column, "")
     return (kind, "" if kind in ("number", "truth", "text") else column)
 

@@ -99,15 +99,15 @@ def recovery_message(now: Standing, ended: Sequence[Alert], page: str, since: da
     """The notice that the alarms of a model are over."""
     versions = {one.version for one in ended}
     if versions == {now.version}:
-        why = f"version {now.version} is within its limits again in {now.window or 'the newest window'}"
+        reason = f"version {now.version} is within its limits again in {now.window or 'the newest window'}"
     else:
-        why = f"version {now.version} has replaced version {', '.join(sorted(versions - {now.version}))}"
+        reason = f"version {now.version} has replaced version {', '.join(sorted(versions - {now.version}))}"
     windows = ", ".join(sorted({one.window for one in ended if one.window}))
     over = f"Over: {len(ended)} {'alert' if len(ended) == 1 else 'alerts'} since {since:%Y-%m-%d %H:%M} UTC" + (
         f" ({windows})" if windows else ""
     )
     facts = {"kind": "recovery", "model": now.model, "ended": [one.id for one in ended], "dashboard": page}
-    body = f"{why[0].upper()}{why[1:]}.\n{over}.\n\nDashboard: {page}"
+    body = f"{reason[0].upper()}{reason[1:]}.\n{over}.\n\nDashboard: {page}"
     return Message(now.model, f"{now.model}: recovered", body, "success", facts)
 
 

@@ -81,8 +81,8 @@ def _secret(channel: SlackChannel | TeamsChannel | PagerDutyChannel | WebhookCha
 
 def _secret_or_reference(channel: SlackChannel | TeamsChannel | PagerDutyChannel | WebhookChannel) -> str:
     """The channel's secret, or the reference to it, as written in the document."""
-    held = {"slack": "webhook", "teams": "webhook", "pagerduty": "routing_key", "webhook": "url"}[channel.type]
-    return str(getattr(channel, held).get_secret_value())
+    field = {"slack": "webhook", "teams": "webhook", "pagerduty": "routing_key", "webhook": "url"}[channel.type]
+    return str(getattr(channel, field).get_secret_value())
 
 
 def _incident(routing_key: str, message: Message) -> Service:

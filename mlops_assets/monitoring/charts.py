@@ -48,8 +48,8 @@ def number(value: float | None) -> str:
         return "–"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
-    shown = f"{value:.3g}" if abs(value) < 1e-3 and value else f"{value:.{_decimals(value)}f}"
-    return shown.replace("-", "−")
+    text = f"{value:.3g}" if abs(value) < 1e-3 and value else f"{value:.{_decimals(value)}f}"
+    return text.replace("-", "−")
 
 
 def percent(value: float | None) -> str:

@@ -48,8 +48,8 @@ def keep_errors(table: str, labelled: pl.DataFrame, *, label: str, at: str, clas
     if labelled.is_empty():
         return
     texts = classifier and pl.String in (labelled.schema[label], labelled.schema["prediction"])
-    given, said = (pl.col(name).cast(pl.String if texts else pl.Float64) for name in (label, "prediction"))
-    error = (given != said).cast(pl.Float64) if classifier else (given - said).abs()
+    actual, predicted = (pl.col(name).cast(pl.String if texts else pl.Float64) for name in (label, "prediction"))
+    error = (actual != predicted).cast(pl.Float64) if classifier else (actual - predicted).abs()
     instant = pl.col(at).cast(pl.Datetime("us", "UTC")).alias("at")
     known = labelled.drop_nulls([label, "prediction"])
     rows = known.select("window", "version", instant, error=error, wrong=pl.lit(classifier))

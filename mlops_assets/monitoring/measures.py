@@ -46,9 +46,9 @@ def window_performance(
     _require_columns(frame, [window, version, prediction, label])
     wanted = {canonical(name): higher_is_better(name) for name in metrics}
     is_classifier = bool(estimates) or any(_classifies(name) for name in metrics)
-    shown = [pl.col(prediction).alias("prediction"), pl.col(label).alias("label")]
+    columns = [pl.col(prediction).alias("prediction"), pl.col(label).alias("label")]
     given = pl.col(probability).cast(pl.Float64) if probability in frame.columns else pl.lit(None, pl.Float64)
-    found = frame.select(pl.col(window).alias("window"), pl.col(version).alias("version"), *shown, probability=given)
+    found = frame.select(pl.col(window).alias("window"), pl.col(version).alias("version"), *columns, probability=given)
     described = []
     for key, rows in sorted(found.group_by("window", "version"), key=lambda item: _sortable(item[0])):
         class_labels = _classes(rows["label"], label, str(key[1]), classes) if is_classifier else None

@@ -30,12 +30,12 @@ def mmd_of_counts(reference: Floats, current: Floats, values: Floats) -> tuple[f
     `values` (one a bin but the last, NaN where neither has a row). The null distribution is the gamma of its first two
     moments (Gretton et al., 2009).
     """
-    held = (reference + current) > 0
-    first, second = reference[held], current[held]
+    occupied = (reference + current) > 0
+    first, second = reference[occupied], current[occupied]
     n, m = first.sum(), second.sum()
-    kernel = np.eye(len(held))
+    kernel = np.eye(len(occupied))
     kernel[:-1, :-1] = _gaussian(values, _median_distance(values, reference[:-1]))
-    kernel = kernel[np.ix_(held, held)]
+    kernel = kernel[np.ix_(occupied, occupied)]
     gap, shares = first / n - second / m, (first + second) / (n + m)
     squared = float(gap @ kernel @ gap)
     return float(np.sqrt(max(squared, 0.0))), _gamma_tail(squared, kernel, shares, 1 / n + 1 / m)

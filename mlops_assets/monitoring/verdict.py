@@ -131,12 +131,12 @@ def _verdict(one: _Measured, *, drifted: bool, severe: float) -> str:
     return "severe" if one.psi_debiased > severe else "drift"
 
 
-def _limit(applied: str, asked: str, threshold: float | None, floor: float | None) -> float:
+def _limit(applied: str, configured: str, threshold: float | None, floor: float | None) -> float:
     """The configured distance, where the method that was applied is the one it was configured for."""
-    if asked in TESTS:
+    if configured in TESTS:
         return FLOOR if floor is None else floor
     given = [each for each in (threshold, floor) if each is not None]
-    if given and applied == asked:
+    if given and applied == configured:
         return max(given)
     defaults = {"psi": FLOOR, "wasserstein": WASSERSTEIN_LIMIT}
     return defaults.get(applied) or default_threshold(applied)

@@ -9,7 +9,7 @@ from mlops_assets.registry.version import ModelVersion
 
 
 class VersionFiles:
-    """What lies at the server for a version."""
+    """The files of versions on the MLflow server."""
 
     def __init__(self, server: MlflowServer) -> None:
         """Fetch nothing yet."""

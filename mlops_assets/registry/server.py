@@ -62,7 +62,7 @@ class MlflowServer:
         mlflow.set_registry_uri(self.registry_uri)
 
     def experiment(self, name: str) -> str:
-        """The id of an experiment, which is made where there is none."""
+        """The id of an experiment, which is created if it does not exist."""
         name = self.unity.experiment(name) if self.unity else name
         found = self.client.get_experiment_by_name(name)
         location = self.artifacts.as_uri() if self.artifacts else None
@@ -73,7 +73,7 @@ class MlflowServer:
         return self.unity.name(name) if self.unity else name
 
     def registered(self, name: str) -> Any:
-        """The registered model, None where there is none. Unity Catalog knows no search by name."""
+        """The registered model; None if there is none. Unity Catalog cannot search by name."""
         from mlflow.exceptions import MlflowException
 
         try:

@@ -58,7 +58,7 @@ class ModelVersion:
 
     @property
     def window(self) -> str:
-        """The window of data whose alarm asked for it."""
+        """The window of data whose alarm triggered the training."""
         return self.tag("window")
 
     @property

@@ -91,7 +91,7 @@ class RemoteRun:
         return retrying(self.client.jobs.get_run, self.job)
 
     def _cancel(self, context: dg.AssetExecutionContext) -> None:
-        """Nobody waits for the run any more: it must not go on beside the next attempt."""
+        """Cancel the run, which nobody waits for any more: it must not run concurrently with the next attempt."""
         from databricks.sdk.errors.base import DatabricksError
 
         assert self.job is not None
@@ -101,7 +101,7 @@ class RemoteRun:
             while _life(self.client.jobs.get_run(self.job)) not in GONE and time.monotonic() < deadline:
                 time.sleep(self.poll_seconds)
         except (DatabricksError, OSError, ValueError) as error:
-            # Why the step stops is what its failure says; this is said beside it.
+            # The step's own failure is raised; this is only logged in addition.
             context.log.warning(f"whether {self.page} was cancelled is not known: {error}")
 
     def _judge(self, run: "Run") -> None:

@@ -33,7 +33,7 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
     registry_uri: str | None = Field(default="databricks-uc", description="MLflow's models, as the step sees them.")
     unity_models: dict[str, Any] | None = Field(default=None, description="How the register wants models named.")
     tables: str | None = Field(default=None, description="Folder of tables, where they are not on the volume.")
-    unity_tables: dict[str, Any] | None = Field(default=None, description="What Unity Catalog is told of them.")
+    unity_tables: dict[str, Any] | None = Field(default=None, description="How tables are registered in Unity Catalog.")
     cluster_id: str | None = Field(default=None, description="Existing cluster; serverless without it.")
     timeout_seconds: int = Field(default=3600, description="A run that takes longer is ended by the workspace.")
     poll_seconds: float = Field(default=5.0, description="Time between two looks at a run.")
@@ -68,7 +68,7 @@ class RemoteSteps(dg.ConfigurableResource[Any]):
     def _started(
         self, context: dg.AssetExecutionContext, step: Sequence[str], extras: Mapping[str, Any]
     ) -> "tuple[RemoteRun, dg.PipesSession]":
-        """Submit and wait. The token makes that a submission whose answer was lost does not run twice."""
+        """Submit and wait. The idempotency token keeps a submission whose answer was lost from running twice."""
         from databricks.sdk.errors.base import DatabricksError
 
         from mlops_assets.resources.remote_run import RemoteRun, is_passing

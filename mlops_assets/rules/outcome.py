@@ -54,14 +54,14 @@ def table_outcome(rule: Rule, checked: Checked, rows: int, verdict: bool | None)
 
 def added(outcomes: Sequence[RuleOutcome], examples: int) -> RuleOutcome:
     """One rule's figures over all batches."""
-    shown = [row for outcome in outcomes for row in outcome.examples][:examples]
+    all_examples = [row for outcome in outcomes for row in outcome.examples][:examples]
     rows = sum(outcome.rows for outcome in outcomes)
     return replace(
         outcomes[0],
         rows=rows,
         failed_rows=sum(outcome.failed_rows for outcome in outcomes),
         unknown_rows=sum(outcome.unknown_rows for outcome in outcomes),
-        examples=tuple(shown),
+        examples=tuple(all_examples),
         passed=all(outcome.passed for outcome in outcomes),
         empty=rows == 0,
     )

@@ -88,7 +88,7 @@ def _documents(plan: Plan) -> dict[str, Fields]:
 
 
 def _check(name: str, texts: Mapping[str, str]) -> None:
-    """Loads the documents from a folder beside the real one, so that what is wrong leaves nothing behind."""
+    """Load the documents from a temporary folder first, so that a mistake leaves nothing behind."""
     around = Path(tempfile.mkdtemp())
     try:
         _write(around / name, texts)
@@ -120,11 +120,11 @@ def _notes(kind: str, plan: Plan) -> dict[str, list[str]]:
     return {
         "pipeline": {
             "owner": ["An e-mail address or a team's name."],
-            "schedule": ["UNPAUSED lets it run by itself."],
+            "schedule": ["UNPAUSED switches it on."],
         },
         "data": {
             "source_path": ["A folder or a pattern such as data/*.csv takes in every new file, once."] if alone else [],
-            "arrival_columns": ["The source has no key or time of its own: where and when a row arrived stand for it."],
+            "arrival_columns": ["The source has no key or time: file, row id and ingestion time are used instead."],
             "validation_rules": [
                 "What every row of the source keeps. error: a row that breaks it goes to the quarantine; warning: it "
                 "is counted;",

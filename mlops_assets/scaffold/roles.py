@@ -1,4 +1,4 @@
-"""Roles of a table's columns: target, key, time and features, and why the others are none of these."""
+"""Roles of a table's columns: target, key, time and features, and why others have no role."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -56,8 +56,8 @@ def roles_of(frame: pl.DataFrame, target: str | None) -> Roles:
     left_out = dict(_no_features(frame, goal, task, taken))
     features = tuple(name for name in frame.columns if name not in taken and name not in left_out)
     if not features:
-        why = "; ".join(left_out.values()) or "the table has nothing beside it but a key and a time"
-        raise ScaffoldError(f"no column is left to predict '{goal}' from: {why}")
+        reason = "; ".join(left_out.values()) or "the table has no other columns than a key and a time"
+        raise ScaffoldError(f"no column is left to predict '{goal}' from: {reason}")
     sensitive = tuple(name for name in frame.columns if _is_personal(frame[name]))
     return Roles(goal, task, classes, key, time, features, left_out, sensitive, guessed=target is None)
 
@@ -81,8 +81,8 @@ def _task(column: pl.Series) -> tuple[str, int]:
         whole = column.dtype.is_integer() and distinct <= FEW_CLASSES
         return ("classification", distinct) if whole or distinct == 2 else ("regression", distinct)
     if column.dtype.is_temporal() or distinct > min(MOST_CLASSES, column.len() // 2):
-        why = COMMA if _has_decimal_comma(column) else "name another --target"
-        raise ScaffoldError(f"'{column.name}' has {distinct} different values and is no number: {why}")
+        hint = COMMA if _has_decimal_comma(column) else "name another --target"
+        raise ScaffoldError(f"'{column.name}' has {distinct} different values and is no number: {hint}")
     return "classification", distinct
 
 

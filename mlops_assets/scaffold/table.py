@@ -77,9 +77,9 @@ def _format(path: Path) -> str:
     raise ScaffoldError(f"{path} is neither a Delta table nor a file or folder of {known}; {hint}")
 
 
-def _plain(said: str) -> str:
+def _plain(message: str) -> str:
     """What Polars says of a CSV file, in the words of a person who looks at the file."""
-    return next((plain for words, plain in _SAID.items() if words in said), said)
+    return next((plain for words, plain in _SAID.items() if words in message), message)
 
 
 def _delta(path: Path) -> Table:

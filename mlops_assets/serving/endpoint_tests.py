@@ -117,12 +117,12 @@ def _load(probe: Probe, test: "LoadTest") -> TestResult:
     with ThreadPoolExecutor(test.connections) as callers:
         for done in [callers.submit(call, first) for first in range(test.connections)]:
             done.result()
-    asked = len(times) + len(refused)
+    requests = len(times) + len(refused)
     first = f"; the first refusal: {refused[0]}" if refused else ""
     return TestResult(
         "load",
         bool(times) and not refused,
-        f"{len(refused)} of {asked} requests over {test.connections} connections failed{first}",
+        f"{len(refused)} of {requests} requests over {test.connections} connections failed{first}",
         {
             "requests_per_second": len(times) / test.seconds,
             "failed": len(refused),

@@ -20,7 +20,7 @@ class NotAuthorized(ServingError):
 
 
 class InvalidInput(ServingError):
-    """The rows do not fit the model; `field` names the column where the endpoint told it."""
+    """The rows do not fit the model; `field` names the column, if the endpoint does."""
 
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
@@ -44,4 +44,4 @@ class DeploymentFailed(ServingError):
 
 
 class NotImplementedThere(ServingError):
-    """What was asked for is no part of what this host offers."""
+    """The host does not offer what was requested."""

@@ -37,7 +37,7 @@ class GatewayAddress:
 
 
 def address(home: Path) -> GatewayAddress | None:
-    """The running gateway of `home`, None where there is none; what a killed one left does not count."""
+    """The running gateway of `home`; None if there is none, even if a killed one has left its address file."""
     place = GatewayHome(Path(home).resolve())
     try:
         written = json.loads(place.address_file.read_text(encoding="utf-8"))

@@ -28,7 +28,7 @@ class ModelFormatError(ValueError):
 class ServedModel:
     """An estimator and the columns it was logged with; `plan` where one was proven, `how` says which way it answers.
 
-    Requests may be predicted `together` where a row's answer does not hang, in its last bit, on the rows beside it.
+    Requests may be predicted `together` if a row's prediction does not depend, bit for bit, on the other rows.
     """
 
     estimator: Any

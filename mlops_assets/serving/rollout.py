@@ -92,18 +92,18 @@ class Rollout:
         first = not started or self._untested()
         marked = {"tags": {**self.wanted.tags, UNTESTED: "true"}}
         status = self._apply(self.wanted.model_copy(update=marked) if first else self.wanted)
-        done = RolledOut(status, None if first else self.wanted.registered, list(self.test()))
+        result = RolledOut(status, None if first else self.wanted.registered, list(self.test()))
         if not first:
-            return done
-        if done.passed:
-            return replace(done, status=self._apply(self.wanted))
+            return result
+        if result.passed:
+            return replace(result, status=self._apply(self.wanted))
         self.endpoints.delete(self.wanted.name)
-        gone = EndpointStatus(name=self.wanted.name, ready=False, config_update="NOT_UPDATING")
-        return replace(done, status=gone, rolled_back=True)
+        not_served = EndpointStatus(name=self.wanted.name, ready=False, config_update="NOT_UPDATING")
+        return replace(result, status=not_served, rolled_back=True)
 
-    def _back(self, done: RolledOut) -> RolledOut:
-        assert done.before is not None
-        return replace(done, status=self._apply(self.spec_of(*done.before)), rolled_back=True)
+    def _back(self, result: RolledOut) -> RolledOut:
+        assert result.before is not None
+        return replace(result, status=self._apply(self.spec_of(*result.before)), rolled_back=True)
 
     def _serve(self, share: int, before: Version) -> EndpointStatus:
         old = self.spec_of(*before)

@@ -41,7 +41,7 @@ class Beside(BaseModel):
 
 
 class EndpointSpec(BaseModel):
-    """One model version behind one endpoint, as a deployment wants it; what `beside` leaves of the requests is its."""
+    """One model version at one endpoint, as a deployment wants it; it gets the traffic that `beside` leaves."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -68,7 +68,7 @@ class EndpointSpec(BaseModel):
 
     @property
     def config(self) -> EndpointConfig:
-        """The endpoint's config: this version first, then those beside it."""
+        """The endpoint's config: this version first, then the others."""
         here = Beside(
             version=self.version, model_path=self.model_path, onnx_path=self.onnx_path, percentage=self.percentage
         )
@@ -101,7 +101,7 @@ class EndpointSpec(BaseModel):
 
     @property
     def settings(self) -> Settings:
-        """The endpoint's settings beside its config."""
+        """The endpoint's settings other than its config."""
         table = None if self.inference_table is None else _absolute(self.inference_table)
         own = self.model_dump(include=set(Settings.model_fields) - {"inference_table"})
         return Settings(inference_table=table, **own)

@@ -136,6 +136,6 @@ def unmet_criteria(criteria: Sequence[str], figures: Mapping[str, float]) -> lis
     for criterion in criteria:
         if not evaluate(criterion, row)[0]:
             named = sorted(columns(parse(criterion)))
-            shown = [f"{each} is {figures[each]:.4g}" if each in figures else f"{each} is unknown" for each in named]
-            sentences.append(f"'{criterion}' does not hold: {', '.join(shown)}")
+            values = [f"{each} is {figures[each]:.4g}" if each in figures else f"{each} is unknown" for each in named]
+            sentences.append(f"'{criterion}' does not hold: {', '.join(values)}")
     return sentences

@@ -1,1 +1,1 @@
-"""What an asset does when it runs, without Dagster: the same work and report in this process and on a cluster."""
+"""The work of each asset, without Dagster: the same code runs in this process and as a Databricks job."""

@@ -1,4 +1,4 @@
-"""The errors of this package that a user can mend: documents, data, models, secrets and services are to blame."""
+"""The errors that a user can fix, caused by documents, data, models, secrets or services."""
 
 from mlops_assets.features.errors import FeatureError
 from mlops_assets.lake.errors import LakeError

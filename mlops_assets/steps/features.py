@@ -18,7 +18,7 @@ ONLINE = "online_store_is_consistent"
 def features(
     project: Project, document: Document[FeatureConfig], lake: Warehouse, *, everything: bool = False
 ) -> StepResult:
-    """One gold feature table, a row per primary key: rows that changed since, or `everything` anew.
+    """One gold feature table, one row per primary key; builds the rows that changed, or all if `everything`.
 
     Raises:
         LakeError, FeatureError: the documents do not fit the tables.
@@ -53,7 +53,7 @@ def features(
 def _refresh_online_store(
     project: Project, document: Document[FeatureConfig], lake: Warehouse, table: str
 ) -> tuple[dict[str, Any], list[Check]]:
-    """The online store brought up to the table, where the document has one."""
+    """Update the online store, if the document has one; returns metadata and checks."""
     if not document.config.online_store_enabled:
         return {}, []
     store = online_store(lake.home, project.name, document.name, lake.online_url)

@@ -1,4 +1,4 @@
-"""Labels as a model is measured by them: of anomalies 1, however they are written; and how they have drifted."""
+"""Labels for measuring a model: anomalies as 1, whatever their encoding; and the drift of labels."""
 
 from collections.abc import Callable
 
@@ -17,9 +17,9 @@ from mlops_assets.steps.reference import learned_rows
 
 
 def anomaly_label(project: Project, documents: ModelDocuments, rows: pl.DataFrame, lake: Warehouse) -> int | None:
-    """What a label calls an anomaly: -1 where it is scikit-learn's own, else 1; None for a model that finds none.
+    """The label of an anomaly: -1 in scikit-learn's encoding, else 1; None for other types of model.
 
-    A window may hold no anomaly, and then 1 says either: what was learned from tells.
+    A window without anomalies is ambiguous, so the training set is looked at too.
     """
     if documents.training.config.model_type != "anomaly_detection" or rows.is_empty():
         return None
@@ -30,9 +30,7 @@ def anomaly_label(project: Project, documents: ModelDocuments, rows: pl.DataFram
 
 
 def as_anomalies(rows: pl.DataFrame, label: str, anomaly: int | None) -> pl.DataFrame:
-    """Predictions and labels, as far as they are there, of which 1 is an anomaly: scikit-learn's detectors call one -1.
-    The rows as they are for a model that finds none.
-    """
+    """The rows with predictions and labels as 1 for an anomaly, else 0; unchanged for other types of model."""
     if anomaly is None:
         return rows
     predicted, actual = (cs.by_name(name, require_all=False).cast(pl.Float64) for name in ("prediction", label))

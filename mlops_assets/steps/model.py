@@ -30,8 +30,7 @@ NO_ALARM = "asked for by a person or a schedule"
 
 
 def training_set(project: Project, documents: ModelDocuments, lake: Warehouse, run: StepRun) -> StepResult:
-    """The rows to learn from; written anew where a table or a document has changed since, or an alarm asks for other
-    rows.
+    """The training set; rewritten if a table or a document has changed since, or an alarm asks for other rows.
 
     Raises:
         LakeError, FeatureError: the documents do not fit the tables.
@@ -61,8 +60,9 @@ def model(
     *,
     again: bool = False,
 ) -> StepResult:
-    """A registered version of the model, with the gate's decision; `config` is the document with what was chosen for
-    this run. The same version is not trained twice, unless `again`.
+    """A registered version of the model, with the gate's decision.
+
+    `config` is the document with the values chosen for this run. The same version is not trained twice, unless `again`.
 
     Raises:
         LakeError, TrainingError, FeatureError: the documents do not fit the rows.
@@ -90,7 +90,7 @@ def model(
 
 
 def _source_tables(project: Project, documents: ModelDocuments, lake: Warehouse) -> dict[str, str]:
-    """The tables that a training set is made of, by the names under which its log has their versions."""
+    """The paths of a training set's source tables, by the names of their transactions in its log."""
     return {
         "features": lake.table(project.name, "gold", documents.features.name),
         "source": locate(project, documents.features.config.source_table, lake),
@@ -98,7 +98,7 @@ def _source_tables(project: Project, documents: ModelDocuments, lake: Warehouse)
 
 
 def _source_versions(project: Project, documents: ModelDocuments, lake: Warehouse, table: str) -> dict[str, int]:
-    """The Delta version, by path, of each table that the training set `table` was made of."""
+    """The Delta version, by path, of each source table of the training set `table`."""
     versions = {
         path: delta.transaction_version(table, name) for name, path in _source_tables(project, documents, lake).items()
     }
@@ -106,7 +106,7 @@ def _source_versions(project: Project, documents: ModelDocuments, lake: Warehous
 
 
 def _documents_number(documents: ModelDocuments, condition: pl.Expr | None) -> int:
-    """63 bits that change with the documents a training set is made by, and with the rows that a retraining takes."""
+    """A 63-bit hash of the documents of a training set and of the condition on a retraining's rows."""
     text = (
         config_hash(documents.training)
         + config_hash(documents.features)
@@ -116,7 +116,7 @@ def _documents_number(documents: ModelDocuments, condition: pl.Expr | None) -> i
 
 
 def _cause(tags: Mapping[str, str]) -> dict[str, str]:
-    """Who asked for the run, from the tags that the sensor gave it."""
+    """The alarm that requested the run, from the tags set by the sensor."""
     return {
         name: tags[f"mlops/{tag}"]
         for name, tag in (("window", "window"), ("cause", "reason"))

@@ -25,7 +25,7 @@ PREDICTIONS, LABELS = "predictions", "labels"  # transactions of the performance
 
 
 def newest_prediction(project: Project, documents: ModelDocuments, lake: Warehouse) -> datetime:
-    """The time of the newest row that was scored, from the log of the table where it can be told."""
+    """The time of the newest scored row, from the table's log if its statistics have it."""
     table = lake.table(project.name, "gold", documents.predictions)
     time = documents.features.config.timestamp_column
     files, largest = delta.files(table), f"max.{time}"
@@ -73,15 +73,13 @@ def new_predictions(
 
 
 def with_output(rows: pl.DataFrame, predictions: pl.DataFrame, names: list[str], model: ServedModel) -> pl.DataFrame:
-    """The columns `names` of the rows, and what the model said of them: the probability where it gives the positive
-    class's, else the prediction.
-    """
+    """The columns `names`, and the model's output: the positive class's probability, else the prediction."""
     scored = predictions["probability"].null_count() < predictions.height and len(model.classes or ()) <= 2
     return rows.select(names).with_columns(predictions["probability" if scored else "prediction"].alias(PREDICTION))
 
 
 def _with_features(project: Project, documents: ModelDocuments, made: pl.DataFrame, lake: Warehouse) -> pl.DataFrame:
-    """Predictions beside the features they were made from, in the order of the predictions."""
+    """Predictions joined with their features, in the order of the predictions."""
     config = documents.features.config
     time, keys = config.timestamp_column, identity(config)
     table = delta.scan(lake.table(project.name, "gold", documents.features.name))

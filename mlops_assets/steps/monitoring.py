@@ -1,4 +1,4 @@
-"""Monitoring documents: drift of one model's rows, and what their newest window calls for.
+"""Monitoring documents: drift of one model's rows, and the alarm of their newest window.
 
 An alarm stops nothing, whatever the severity of its check.
 """
@@ -61,13 +61,13 @@ def drift(
 
 
 def alarm_check(*, window: str, champion: str, raised: bool, reason: str, since: str = "", warns: bool = True) -> Check:
-    """The check that the sensor reads: a window, the champion that it judged, and why."""
+    """The check that the drift sensor reads: window, champion and reason."""
     evidence = {"window": window, "champion": champion, "reason": reason, "since": since or window}
     return Check(ALARM, not raised, reason, evidence, warns=warns)
 
 
 def drift_check(watched: Watched, config: MonitoringConfig) -> Check:
-    """Raised while the newest window that is over is in drift and the alarm is on."""
+    """The check `alarm`, failed while the alarm is on and the newest finished window has drifted."""
     if not watched.windows:
         unit = config.window
         reason = (

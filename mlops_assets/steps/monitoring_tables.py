@@ -1,4 +1,4 @@
-"""Where a monitor's tables and its page lie, and the clock that it judges by."""
+"""The paths of a monitor's tables and dashboard, and its clock."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,12 +12,12 @@ from mlops_assets.monitoring.windows import Clock
 
 
 def drift_tables(project: Project, lake: Warehouse) -> DriftTables:
-    """Where the drift monitor keeps its three tables."""
+    """The paths of the drift monitor's three tables."""
     return DriftTables(*(lake.table(project.name, "monitoring", name) for name in ("references", "profiles", "drift")))
 
 
 def performance_table(project: Project, config: MonitoringConfig, lake: Warehouse) -> str:
-    """Where the metrics are kept."""
+    """The path of the table of metrics."""
     return lake.table(project.name, "monitoring", performance_name(config))
 
 
@@ -29,7 +29,7 @@ def performance_name(config: MonitoringConfig) -> str:
 
 
 def quality_table(project: Project, lake: Warehouse) -> str:
-    """Where the findings of data quality are kept."""
+    """The path of the table of data quality findings."""
     return lake.table(project.name, "monitoring", "quality")
 
 
@@ -39,14 +39,12 @@ def watches_quality(config: MonitoringConfig) -> bool:
 
 
 def page_file(project: Project, lake: Warehouse) -> Path:
-    """Where the monitor's page lies: below home, also where the tables are in an object store."""
+    """The dashboard's file: below home, even if the tables are in an object store."""
     return lake.home / "warehouse" / project.name / "monitoring" / "dashboard.html"
 
 
 def page_link(project: Project, lake: Warehouse, environment: Mapping[str, str]) -> str:
-    """The page as people reach it: its asset in Dagster's UI where MLOPS_DAGSTER_URL says where that is, else the
-    file on this machine.
-    """
+    """A link to the dashboard: its asset in Dagster's UI if MLOPS_DAGSTER_URL is set, else the file on this machine."""
     ui = environment.get("MLOPS_DAGSTER_URL", "").rstrip("/")
     return f"{ui}/assets/{project.name}/monitoring/dashboard" if ui else page_file(project, lake).as_uri()
 

@@ -33,7 +33,7 @@ from mlops_assets.steps.result import Check, StepResult
 def performance(
     project: Project, documents: ModelDocuments, config: MonitoringConfig, lake: Warehouse, registry: ModelRegistry
 ) -> StepResult:
-    """One value per window, version and metric, of the champion and of the first model, never retrained.
+    """One value per window, version and metric, for the champion and for the baseline, which is never retrained.
 
     Raises:
         LakeError, RegistryError: the documents do not fit the tables, or there is no first model.
@@ -80,7 +80,7 @@ def _additional_metrics(
     rows: pl.DataFrame,
     anomaly: int | None,
 ) -> Callable[[pl.DataFrame], list[MetricValue]]:
-    """What is said of a window beside its metrics: the drift of its labels, the losses that a regression expects."""
+    """A function that gives a window's further values: drift of its labels, estimated losses of a regression."""
     label = documents.training.config.target_column
     losses = [name for name in model_metrics(config) if has_loss_estimate(name)]
     drifts: list[Callable[[pl.DataFrame], list[MetricValue]]] = []
@@ -104,7 +104,7 @@ def _additional_metrics(
 
 
 def _feature_names(documents: ModelDocuments, rows: pl.DataFrame) -> list[str]:
-    """The features in `rows`: the document's, else all that are neither keys, times, label nor what the model said."""
+    """The features in `rows`: the document's, else all columns but keys, times, label and the model's output."""
     config = documents.features.config
     prediction_columns = ("window", "version", "prediction", "probability", "request_id", "time")
     others = {*prediction_columns, *identity(config), documents.training.config.target_column}
@@ -128,7 +128,7 @@ def _is_classifier(documents: ModelDocuments) -> bool:
 
 
 def _has_classes(documents: ModelDocuments) -> bool:
-    """Whether an error is 0 or 1: a label was met or missed."""
+    """Whether an error is 0 or 1 (right or wrong), as for all models but regressions."""
     return documents.training.config.model_type != "regression"
 
 
@@ -138,7 +138,7 @@ def _baseline_run(config: MonitoringConfig) -> str | None:
 
 
 def performance_check(tracked: Tracked, champion: ModelVersion | None, config: MonitoringConfig) -> Check:
-    """Raised where the champion is out of its bounds: what one before it was measured at trains nothing."""
+    """The check `alarm`, failed if the champion is out of bounds; an earlier champion's values raise no alarm."""
     if tracked.newest is None:
         reason = "No window has enough labels yet."
         return alarm_check(window="", champion="", raised=False, reason=reason)
@@ -151,7 +151,7 @@ def performance_check(tracked: Tracked, champion: ModelVersion | None, config: M
     reason = f"{newest.window}: {'; '.join(violations) or _within_bounds_text(newest, config)}"
     is_champion = champion is not None and champion.version == newest.version
     if violations and not is_champion:
-        reason += f", of version {newest.version}, which is champion no more"
+        reason += f", of version {newest.version}, which is no longer champion"
     return alarm_check(
         window=newest.window,
         champion=newest.version,
@@ -162,7 +162,7 @@ def performance_check(tracked: Tracked, champion: ModelVersion | None, config: M
 
 
 def _within_bounds_text(newest: WindowPerformance, config: MonitoringConfig) -> str:
-    """What is said of a window that breaks no bound: what was measured, where there is none to break."""
+    """The sentence on a window within its bounds; the measured values if there are no bounds."""
     tracking = config.model_performance_tracking
     if set(config.alert_thresholds) - set(DRIFT_METRICS) or (tracking and tracking.detectors):
         return "within its thresholds"

@@ -49,8 +49,9 @@ def quality(
 def judge_new_windows(
     project: Project, documents: ModelDocuments, config: MonitoringConfig, lake: Warehouse, version: str
 ) -> None:
-    """Look at the windows of the newest predictions, and at the last two: the one before the newest may be over since
-    it was looked at. All from the profiles that the drift monitor made of them.
+    """Judge the windows of the newest predictions, from the drift monitor's profiles.
+
+    The last two windows are judged again: the one before the newest may have ended since.
     """
     tables, table, time = drift_tables(project, lake), quality_table(project, lake), clock(project)
     references = store.read_references(tables.references, version, basis(config))

@@ -32,7 +32,7 @@ def reference_rows(
     lake: Warehouse,
     warn: Warn,
 ) -> pl.DataFrame:
-    """What new rows are held against, with the champion's own output. Columns: `names`, prediction.
+    """The rows that new rows are compared with, and the champion's predictions for them. Columns: `names`, prediction.
 
     At most MOST_ROWS, evenly spaced: more move no quantile that a verdict rests on. `warn` takes a logger's warning.
 
@@ -56,9 +56,7 @@ def reference_rows(
 def learned_rows(
     project: Project, documents: ModelDocuments, champion: ModelVersion, names: Sequence[str], lake: Warehouse
 ) -> pl.DataFrame:
-    """The champion's training rows, with those columns of `names` besides that it did not learn from, as the feature
-    table has them now.
-    """
+    """The champion's training rows; other columns of `names` are joined from the current feature table."""
     rows = _training_rows(project, documents, champion, lake)
     features = delta.scan(lake.table(project.name, "gold", documents.features.name))
     extra = [name for name in features.collect_schema() if name in names and name not in rows.columns]

@@ -17,7 +17,7 @@ class MetadataValue:
 
 @dataclass(frozen=True)
 class Check:
-    """The outcome of one check; `warns` where a failure stops nothing."""
+    """The outcome of one check; with `warns`, a failure does not stop anything."""
 
     name: str
     passed: bool
@@ -28,8 +28,9 @@ class Check:
 
 @dataclass(frozen=True)
 class StepResult:
-    """A step's report. With reasons in `blocked` it wrote nothing, because its rows are not fit to go on. `log` is
-    what its numbers do not say.
+    """The result of a step. With reasons in `blocked` it wrote nothing, because its rows must not go downstream.
+
+    `log` is a sentence for the run's log.
     """
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -40,9 +41,7 @@ class StepResult:
 
 @dataclass(frozen=True)
 class StepRun:
-    """The run that a step belongs to: its id, its tags, and what a person chose for it in the Launchpad, and
-    the partitions that it is of (None: it is of none).
-    """
+    """A step's run: its id, tags, values chosen in the Launchpad, and partitions (None: not partitioned)."""
 
     run_id: str
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -13,8 +13,9 @@ from mlops_assets.monitoring.windows import start_of
 def first_row(
     tags: Mapping[str, str], project: Project, documents: ModelDocuments, features: pl.LazyFrame
 ) -> pl.Expr | None:
-    """The condition on rows of the feature table, as the monitoring document says; None where all are taken, as by a
-    run that no alarm asked for (a run's `tags` say so).
+    """The condition on rows of the feature table, as the monitoring document says; None for all rows.
+
+    Only a run that an alarm requested (according to its `tags`) has a condition.
     """
     if documents.monitoring is None or "mlops/cause" not in tags:
         return None

@@ -25,7 +25,7 @@ def table_checks(document: Document[DataConfig], path: str) -> Iterator[Check]:
 
 
 def key_may_repeat(config: DataConfig) -> bool:
-    """A merge keeps one row per key by itself."""
+    """Whether the write mode allows several rows per key; a merge does not."""
     return bool(config.primary_keys) and config.mode not in ("merge", "scd2")
 
 
@@ -72,8 +72,8 @@ def _unique_check(config: DataConfig, path: str) -> Check:
     return Check(
         passed=not figures["keys"],
         name=UNIQUE,
-        description=f"{figures['keys']} keys stand on {figures['rows']} rows"
+        description=f"{figures['keys']} keys are on {figures['rows']} rows"
         if figures["keys"]
-        else "every key stands on one row",
+        else "every key is on one row",
         metadata=metadata,
     )

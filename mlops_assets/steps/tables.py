@@ -10,19 +10,19 @@ from mlops_assets.lake.refine import DataTables
 
 
 def locate(project: Project, reference: str, warehouse: Warehouse) -> str:
-    """Where the Delta table behind a reference lies: the project's own, or the documented path."""
+    """The path of the Delta table that a reference means: one of the project's, or the documented path."""
     ref = resolve_table(project, reference)
     return path_of(project, ref, warehouse) if ref else warehouse.source(reference)
 
 
 def source_location(project: Project, document: Document[DataConfig], warehouse: Warehouse) -> str:
-    """Where a data document's source lies: another document's table, or the documented path."""
+    """The path of a data document's source: another document's table, or the documented path."""
     ref = source_of(project, document)
     return path_of(project, ref, warehouse) if ref else warehouse.source(document.config.source_path)
 
 
 def path_of(project: Project, ref: TableRef, warehouse: Warehouse) -> str:
-    """Where one of the project's tables lies."""
+    """The path of one of the project's tables."""
     return warehouse.table(project.name, ref.layer, ref.table)
 
 
@@ -32,7 +32,7 @@ def locate_all(project: Project, references: list[str], warehouse: Warehouse) ->
 
 
 def tables_of(warehouse: Warehouse, project: Project, name: str) -> DataTables:
-    """Where a data document's tables lie."""
+    """The paths of a data document's tables."""
     return DataTables(
         bronze=warehouse.table(project.name, "bronze", name),
         silver=warehouse.table(project.name, "silver", name),

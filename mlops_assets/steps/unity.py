@@ -37,11 +37,12 @@ class Written:
 
 
 def with_catalog_name(project: Project, step: Sequence[str], result: StepResult, lake: Warehouse) -> StepResult:
-    """The report of a step (an asset's key without its project) with the name that Unity Catalog has for its table,
-    where the platform has a catalog: it is told of all that the step has written.
+    """Register the tables of a step (an asset's key without its project) in Unity Catalog, if the platform has one.
+
+    Returns the step's result with the catalog's name of its table.
 
     Raises:
-        UnityError: it refused.
+        UnityError: the catalog refused.
     """
     if lake.catalog is None or result.blocked:
         return result
@@ -53,9 +54,7 @@ def with_catalog_name(project: Project, step: Sequence[str], result: StepResult,
 
 
 def written_tables(project: Project, step: Sequence[str], lake: Warehouse, schema: str) -> list[UnityTable]:
-    """The tables of a step's asset key (`silver/flights`), the asset's own first; those that are not there yet left
-    out.
-    """
+    """The existing tables of a step (`silver/flights`), the asset's own first."""
     layer, pipeline = step[0], project.pipeline.config
     facts = {"project": project.name, "layer": layer, "environment": pipeline.environment}
     return [
@@ -71,8 +70,9 @@ def written_tables(project: Project, step: Sequence[str], lake: Warehouse, schem
 
 
 def dashboard_tables(project: Project, schema: str, lake: Warehouse | None = None) -> dict[str, str]:
-    """The monitor's tables that a dashboard shows by what they hold, as Unity Catalog names them: those that are there,
-    or all that the documents ask for where no `lake` is given. Without a `schema` the names are those within one.
+    """The monitor's tables that a dashboard shows, by subject, with their names in Unity Catalog.
+
+    With a `lake`, only existing tables; else all that the documents ask for. Without a `schema` names are unqualified.
     """
     tables = {name: next(_monitoring_tables(project, name)) for name in _dashboard_table_names(project)}
     return {

@@ -1,4 +1,4 @@
-"""What training reads: features, and the label and weights beside them from the features' source."""
+"""The training rows: features, joined with label and weights from the features' source."""
 
 from collections.abc import Sequence
 

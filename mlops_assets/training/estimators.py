@@ -158,7 +158,7 @@ def check_hyperparameters(config: TrainingConfig) -> list[str]:
 
 
 def stretch_rows_problem(made: Any) -> str:
-    """Why `stretch_rows` is nothing for an estimator."""
+    """Why `stretch_rows` cannot be used with an estimator."""
     return (
         f"{type(made).__name__} learns from all rows at once; sgd, mlp, naive_bayes and mini_batch_kmeans learn from "
         "one stretch after another"
@@ -166,12 +166,12 @@ def stretch_rows_problem(made: Any) -> str:
 
 
 def unsupported_weights(config: TrainingConfig, made: Any) -> str:
-    """The field that asks for weights which the estimator `made` does not take; empty where there is none."""
+    """The field that asks for weights although the estimator `made` takes none; empty if there is no such field."""
     from sklearn.utils.validation import has_fit_parameter
 
     asking = "sample_weight_column" if config.sample_weight_column else "class_balance"
-    asked = config.sample_weight_column or config.class_balance != "none"
-    return asking if asked and not has_fit_parameter(made, "sample_weight") else ""
+    weighted = config.sample_weight_column or config.class_balance != "none"
+    return asking if weighted and not has_fit_parameter(made, "sample_weight") else ""
 
 
 def treatment_of(made: Any, seed: int) -> Treatment:

@@ -1,4 +1,4 @@
-"""Fairness bounds: how far a metric lies apart between the groups of a column."""
+"""Fairness bounds: how far a metric may differ between the groups of a column."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

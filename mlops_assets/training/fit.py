@@ -101,9 +101,9 @@ def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFra
     steps, splits = prepared.steps(made), prepared.splits
     data = data_of(prepared.rows, steps.inputs, config)
     pipeline = learned(unfitted(steps, made, config), data, splits.rows["train"], prepared)
-    asked = {name: _measured_rows(name, part) for name, part in splits.rows.items() if len(part)}
-    said = {name: data.said(pipeline, part, config) for name, part in asked.items()}
-    parts = {name: evaluate(said[name], data.truth[part], names) for name, part in asked.items()}
+    measured_rows = {name: _measured_rows(name, part) for name, part in splits.rows.items() if len(part)}
+    predictions = {name: data.said(pipeline, part, config) for name, part in measured_rows.items()}
+    parts = {name: evaluate(predictions[name], data.truth[part], names) for name, part in measured_rows.items()}
     inside = prepared.folds(splits.rows["train"], config.cross_validation_folds)
     each_fold = [_fold(pipeline, data, prepared, learn, check) for learn, check in inside]
     return Fitted(
@@ -114,7 +114,7 @@ def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFra
         each_fold,
         steps.imputed,
         perf_counter() - started,
-        said.get(splits.held_out),
+        predictions.get(splits.held_out),
     )
 
 

@@ -176,8 +176,8 @@ def unmet_criteria(
     for criterion in criteria:
         if not holds(criterion, row)[0]:
             named = [name for name in values if name in criterion]
-            shown = ", ".join(f"{name} is {_shown(values[name], reasons.get(name, ''))}" for name in named)
-            sentences.append(f"'{criterion}' does not hold: {shown}")
+            figures = ", ".join(f"{name} is {_shown(values[name], reasons.get(name, ''))}" for name in named)
+            sentences.append(f"'{criterion}' does not hold: {figures}")
     return sentences
 
 

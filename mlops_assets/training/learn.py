@@ -82,13 +82,11 @@ def _refusals(final: Any, data: Data, rows: Rows) -> Iterator[None]:
             name for name in data.inputs if data.rows[name].dtype.is_float() and data.rows[name].is_infinite().any()
         ]
         hint = (
-            f"; infinity stands in {', '.join(endless)}: clip it, or make it null in the data document"
-            if endless
-            else ""
+            f"; {', '.join(endless)} contain infinity: clip it, or make it null in the data document" if endless else ""
         )
-        why = str(error).strip().splitlines()[0]
+        reason = str(error).strip().splitlines()[0]
         raise TrainingError(
-            f"algorithm: {type(final).__name__} cannot learn from the {len(rows)} training rows: {why}{hint}"
+            f"algorithm: {type(final).__name__} cannot learn from the {len(rows)} training rows: {reason}{hint}"
         ) from error
 
 
@@ -96,8 +94,8 @@ def _stops_by_late_rows(final: Any, prepared: Prepared) -> bool:
     """Whether rows are split by time and the estimator takes those that tell it when to stop."""
     from sklearn.utils.validation import has_fit_parameter
 
-    asked = prepared.config.early_stopping and prepared.method == "time"
-    return asked and has_fit_parameter(final, "X_val") and isinstance(final.validation_fraction, float)
+    stops_early = prepared.config.early_stopping and prepared.method == "time"
+    return stops_early and has_fit_parameter(final, "X_val") and isinstance(final.validation_fraction, float)
 
 
 def _learn_until_late(pipeline: Any, data: Data, rows: Rows, weights: Mapping[str, Any], prepared: Prepared) -> None:

@@ -95,8 +95,8 @@ def _precision_recall(axes: "Axes", positive: Any, scores: Any) -> None:
 def _calibration(axes: "Axes", positive: Any, probability: Any) -> None:
     from sklearn.calibration import calibration_curve
 
-    seen, said = calibration_curve(positive, probability, n_bins=10, strategy="quantile")
-    axes.plot(said, seen, marker="o", markersize=3)
+    seen, predicted = calibration_curve(positive, probability, n_bins=10, strategy="quantile")
+    axes.plot(predicted, seen, marker="o", markersize=3)
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle="--")
     axes.set(xlabel="predicted probability", ylabel="share of positives")
 
@@ -125,8 +125,8 @@ def _confusion(axes: "Axes", found: Outcomes, truth: Any) -> None:
 
 
 def _bars(axes: "Axes", importance: Mapping[str, float]) -> None:
-    shown = list(importance.items())[:SHOWN][::-1]
-    names = [name if len(name) <= 24 else f"{name[:23]}…" for name, _ in shown]
-    axes.barh(names, [value for _, value in shown])
+    largest = list(importance.items())[:SHOWN][::-1]
+    names = [name if len(name) <= 24 else f"{name[:23]}…" for name, _ in largest]
+    axes.barh(names, [value for _, value in largest])
     axes.figure.subplots_adjust(left=0.07 + 0.016 * max(map(len, names)))
     axes.set(xlabel="loss of score when shuffled")

@@ -174,9 +174,9 @@ def _weights(rows: pl.DataFrame, config: TrainingConfig) -> Any:
     weights = weights.cast(pl.Float64)
     bad = weights.filter(~(weights.is_finite() & (weights >= 0)).fill_null(value=False))
     if len(bad) or not weights.sum():
-        held = f"{bad[0]} in {len(bad)} of {len(weights)} rows" if len(bad) else "nothing but 0"
+        offending = f"{bad[0]} in {len(bad)} of {len(weights)} rows" if len(bad) else "nothing but 0"
         raise TrainingError(
-            f"sample_weight_column: '{weights.name}' holds {held}; a weight is a finite number of 0 or more, and not "
-            "all are 0"
+            f"sample_weight_column: '{weights.name}' holds {offending}; a weight is a finite number of 0 or more, "
+            "and not all are 0"
         )
     return weights.to_numpy()

@@ -59,7 +59,7 @@ class TrainingRecord(BaseModel):
         )
 
     def checked(self) -> Self:
-        """Itself. Raises ValueError where its documents are none that this version knows."""
+        """The record itself. Raises ValueError if this version of the package cannot read its documents."""
         TrainingConfig.model_validate(self.training)
         FeatureConfig.model_validate(self.features)
         return self
@@ -82,7 +82,7 @@ def column_hashes(frame: pl.DataFrame) -> dict[str, str]:
 
 
 def changed(then: Mapping[str, str], now: Mapping[str, str]) -> Sequence[str]:
-    """Names whose value differs or is there on one side only, in the order of `then`."""
+    """The names whose values differ or exist on one side only, in the order of `then`."""
     return [name for name in {**then, **now} if then.get(name) != now.get(name)]
 
 

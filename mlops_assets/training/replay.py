@@ -97,8 +97,8 @@ def _read(path: str, number: int, config: TrainingConfig, features: FeatureConfi
     try:
         return training_rows(delta.scan(path, number), config, features)
     except LakeError as error:
-        why = f"its log holds no such version ({error})" if delta.exists(path) else "the table is gone"
-        raise LakeError(f"{where}: {why}") from error
+        reason = f"its log holds no such version ({error})" if delta.exists(path) else "the table is gone"
+        raise LakeError(f"{where}: {reason}") from error
     except FileNotFoundError as error:
         raise LakeError(f"{where}: its files were vacuumed") from error
 

@@ -60,7 +60,7 @@ class _Task:
     metric: Metric
 
     def score(self, hyperparameters: Mapping[str, Any], fold: int) -> float | str:
-        """The metric on one fold, or why there is none."""
+        """The metric on one fold, or the reason for none."""
         from sklearn.exceptions import NotFittedError
 
         config = self.prepared.config.model_copy(update={"hyperparameters": hyperparameters})
@@ -101,8 +101,8 @@ def search(
     scored = [trial for trial in kept.trials if trial.state.name == "COMPLETE"]
     if not scored:
         reasons = [trial.user_attrs[REASON] for trial in kept.trials if REASON in trial.user_attrs]
-        why = f": {reasons[-1]}" if reasons else f" within {config.search_timeout}"
-        raise TrainingError(f"search_space: none of {len(reasons)} trials could be scored{why}")
+        reason = f": {reasons[-1]}" if reasons else f" within {config.search_timeout}"
+        raise TrainingError(f"search_space: none of {len(reasons)} trials could be scored{reason}")
     best = kept.best_trial
     chosen = {**config.hyperparameters, **best.params}
     return Searched(chosen, task.metric.name, float(best.value or 0.0), trial_table(kept))

@@ -38,8 +38,8 @@ def sliced(fitted: Fitted) -> pl.DataFrame:
 
 def _parts(values: pl.Series) -> Iterator[tuple[str | None, pl.Series]]:
     counts = values.to_frame("value").group_by("value").len().sort(["len", "value"], descending=[True, False])
-    kept = counts["value"].head(LARGEST)
-    for value in kept:
+    levels = counts["value"].head(LARGEST)
+    for value in levels:
         yield value, values.eq_missing(pl.Series([value], dtype=pl.String))
     if counts.height > LARGEST:
-        yield OTHERS, ~values.is_in(kept.implode(), nulls_equal=True)
+        yield OTHERS, ~values.is_in(levels.implode(), nulls_equal=True)

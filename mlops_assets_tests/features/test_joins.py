@@ -112,7 +112,7 @@ def test_a_lookup_brings_renamed_columns_and_keeps_order_and_number_of_rows() ->
 def test_a_lookup_by_something_that_is_no_key_is_refused_with_an_example() -> None:
     left = pl.DataFrame({"key": ["a"], "time": at(1)})
     right = pl.DataFrame({"key": ["a", "a", "b"], "value": [1, 2, 3]})
-    with pytest.raises(FeatureError, match=r"\(right\): 1 keys stand in several rows, such as key='a'"):
+    with pytest.raises(FeatureError, match=r"\(right\): 1 keys are in several rows, such as key='a'"):
         joined(left, right, join())
 
 

@@ -153,13 +153,13 @@ def _items(at: Path, names: Iterable[str]) -> list[tuple[Path, str]]:
 
 def _rename(schema: SilverSchema, mapping: Mapping[str, str], at: Path) -> None:
     """All at once, as the step does: two columns may change places."""
-    kept = {name: type_ for name, type_ in schema.columns.items() if name not in mapping}
+    unchanged = {name: type_ for name, type_ in schema.columns.items() if name not in mapping}
     for old, new in mapping.items():
         found = schema.need((*at, old), old, key=True)
-        if new in kept:
+        if new in unchanged:
             schema.refuse((*at, old), f"there is already a column '{new}'", "drop it first")
-        _set_column(kept, new, found)
-    schema.columns = kept
+        _set_column(unchanged, new, found)
+    schema.columns = unchanged
 
 
 def _set_column(columns: Schema, name: str, found: Type | None) -> None:

@@ -69,12 +69,12 @@ class Source:
         value: Any = other.data
         for part in at:
             value = value[part]
-        kept = {path: place for path, place in self.places.items() if path[:1] != (name,)}
+        places = {path: place for path, place in self.places.items() if path[:1] != (name,)}
         moved = {(name, *path[len(at) :]): place for path, place in other.places.items() if path[: len(at)] == at}
         problems = [(path, each) for path, each in self.problems if path[:1] != (name,)]
         problems += [((name, *path[len(at) :]), each) for path, each in other.problems if path[: len(at)] == at]
         warnings = tuple((path, each) for path, each in self.warnings if path[:1] != (name,))
-        changed = replace(self, data={**self.data, name: value}, places={**kept, **moved})
+        changed = replace(self, data={**self.data, name: value}, places={**places, **moved})
         return replace(changed, problems=tuple(problems), warnings=warnings)
 
     def without(self, name: str) -> "Source":

@@ -75,9 +75,9 @@ _EXPLANATIONS = (
 
 def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     """What the parser stumbled over, with its position and, for the usual mistakes, what to do."""
-    said = getattr(error, "problem", None) or str(error)
+    message = getattr(error, "problem", None) or str(error)
     # A key without its colon is noticed on the next line.
-    marks = ("context_mark", "problem_mark") if "expected ':'" in said else ("problem_mark", "context_mark")
+    marks = ("context_mark", "problem_mark") if "expected ':'" in message else ("problem_mark", "context_mark")
     mark = getattr(error, marks[0], None) or getattr(error, marks[1], None)
     if mark is None:
         return Problem.of_file(file, "is no YAML: " + " ".join(str(error).split()))
@@ -87,5 +87,5 @@ def syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     if "\t" in indentation:
         column = indentation.index("\t") + 1
         return Problem(file, mark.line + 1, column, "", "a tab indents this line", "indent with spaces")
-    hint = next((hint for phrase, hint in _EXPLANATIONS if phrase in said), "")
-    return Problem(file, mark.line + 1, mark.column + 1, "", f"is no YAML: {said}", hint)
+    hint = next((hint for phrase, hint in _EXPLANATIONS if phrase in message), "")
+    return Problem(file, mark.line + 1, mark.column + 1, "", f"is no YAML: {message}", hint)

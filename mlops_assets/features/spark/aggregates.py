@@ -50,7 +50,7 @@ def _with_window(
 
 
 def _values(history: "DataFrame", aggregate: Aggregate, config: FeatureConfig) -> list[Expr]:
-    """The value, and beside it what orders values of one instant: the primary keys."""
+    """The value, with the primary keys to order values of the same instant."""
     f, value = functions(), quoted(aggregate.column)
     kind = history.schema[aggregate.column].dataType.simpleString()
     if kind in ("double", "float"):

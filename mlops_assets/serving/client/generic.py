@@ -44,7 +44,7 @@ class ModelServingClient:
         """An embedding for each text, as the endpoint gives them. Raises a ServingError."""
         return self._query(endpoint_name, input=list(texts))
 
-    def _query(self, endpoint: str, **asked: Any) -> dict[str, Any]:
+    def _query(self, endpoint: str, **fields: Any) -> dict[str, Any]:
         checked_endpoint(endpoint)
         with as_serving_error(f"'{endpoint}' at {self._config.host}"):
-            return dict(self._api.query(endpoint, **asked).as_dict())
+            return dict(self._api.query(endpoint, **fields).as_dict())

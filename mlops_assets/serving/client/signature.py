@@ -58,7 +58,7 @@ class SignatureCache:
 
 
 def _accepts(accept: Callable[[Sequence[Column]], None], columns: Sequence[Column]) -> bool:
-    """Whether rows fit columns that may be those of a version that is served no more."""
+    """Whether rows fit the cached columns, which may be those of an earlier version."""
     try:
         accept(columns)
     except InvalidInput:
@@ -96,7 +96,7 @@ def _columns(items: Mapping[str, Any]) -> Iterator[Column]:
 
 
 def check_rows(frame: "pandas.DataFrame", columns: Sequence[Column]) -> None:
-    """Raise InvalidInput naming the first column that the endpoint would refuse; values are never told."""
+    """Raise InvalidInput naming the first column that the endpoint would refuse; the message contains no values."""
     for column in columns:
         if column.name in frame.columns:
             _check_cells(frame[column.name], column)

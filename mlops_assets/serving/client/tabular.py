@@ -84,7 +84,7 @@ class AsyncTabularModelClient:
         return pd.DataFrame([row for part in answered for row in part], index=features.index)
 
     async def _ask(self, endpoint: str, features: "pandas.DataFrame", until: Deadline) -> list[list[dict[str, Any]]]:
-        """The chunks' answers in their order; no more chunks are held as text than are on their way."""
+        """The answers to the chunks, in order; only the chunks in flight are held as text."""
         parts = chunks(features, max_rows=self._max_rows, max_bytes=self._max_bytes)
         answers: dict[int, list[dict[str, Any]]] = {}
         numbered = enumerate(parts)

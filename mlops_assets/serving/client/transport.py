@@ -195,5 +195,5 @@ def _retry_after(answer: httpx.Response) -> float | None:
 def _wait(state: RetryCallState) -> float:
     """What the endpoint asks for, else longer each time with some chance in it."""
     error = state.outcome.exception() if state.outcome else None
-    asked = getattr(error, "retry_after", None)
-    return float(asked) if asked is not None else float(_backoff(state))
+    requested = getattr(error, "retry_after", None)
+    return float(requested) if requested is not None else float(_backoff(state))

@@ -163,8 +163,8 @@ class DatabricksEndpoints:
             present = {tag.key: tag.value for tag in found.tags or ()}
             if present != spec.tags:
                 added = {key: value for key, value in spec.tags.items() if present.get(key) != value}
-                gone = [key for key in present if key not in spec.tags]
-                self._api.patch(spec.name, add_tags=bodies.tags(added), delete_tags=gone)
+                deleted = [key for key in present if key not in spec.tags]
+                self._api.patch(spec.name, add_tags=bodies.tags(added), delete_tags=deleted)
             gateway = bodies.ai_gateway(spec, self._options, found.ai_gateway)
             if gateway is not None and gateway != found.ai_gateway:
                 self._api.put_ai_gateway(spec.name, **vars(gateway))

@@ -16,8 +16,8 @@ def traffic_counts(text: str) -> Mapping[str, Traffic]:
     failed: dict[str, int] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            kept = requests if sample.name in REQUESTS else failed if sample.name in FAILURES else None
+            counts = requests if sample.name in REQUESTS else failed if sample.name in FAILURES else None
             served = sample.labels.get("served_model_name")
-            if kept is not None and served:
-                kept[served] = kept.get(served, 0) + int(sample.value)
+            if counts is not None and served:
+                counts[served] = counts.get(served, 0) + int(sample.value)
     return {served: Traffic(count, failed.get(served, 0)) for served, count in requests.items()}

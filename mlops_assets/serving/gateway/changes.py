@@ -68,8 +68,10 @@ class Changes:
         if under_way is not None:
             await asyncio.gather(under_way, return_exceptions=True)
         before = endpoint.serving.versions if endpoint.serving else ()
-        kept = {version.entity.name: version for version in before if version.entity in config.served_entities}
-        added = [Replicas(entity, self.fork_server) for entity in config.served_entities if entity.name not in kept]
+        unchanged = {version.entity.name: version for version in before if version.entity in config.served_entities}
+        added = [
+            Replicas(entity, self.fork_server) for entity in config.served_entities if entity.name not in unchanged
+        ]
         record = endpoint.record
         problem = await _problem_of_start(record.name, added)
         if problem is not None:
@@ -77,7 +79,7 @@ class Changes:
             record.config_update, record.message = "UPDATE_FAILED", problem
             self.save(endpoint)
             return
-        endpoint.serving = serving_of(config, kept | {version.entity.name: version for version in added})
+        endpoint.serving = serving_of(config, unchanged | {version.entity.name: version for version in added})
         for version in before:
             if version not in endpoint.serving.versions:
                 self._spawn(version.stop(record.settings.timeout_seconds))

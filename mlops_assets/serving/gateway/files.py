@@ -36,7 +36,7 @@ class GatewayHome:
 
     @property
     def hash_key_file(self) -> Path:
-        """The key of the hashes that stand for sensitive values in inference tables."""
+        """The key of the hashes that replace sensitive values in inference tables."""
         return self.folder / "hash.key"
 
     @property
@@ -86,7 +86,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def read_token(home: GatewayHome, *, create: bool = False) -> str:
-    """The token in `home`; with `create` a new one is written where there is none.
+    """The token in `home`; with `create` a new one is written if there is none.
 
     Raises TokenFileError where it is missing or too short.
     """
@@ -103,7 +103,7 @@ def read_token(home: GatewayHome, *, create: bool = False) -> str:
 
 
 def read_hash_key(home: GatewayHome) -> bytes:
-    """The key in `home`, written where there is none: with another key, equal values would not have equal hashes."""
+    """The key in `home`, created once: with another key, equal values would not have equal hashes."""
     if not home.hash_key_file.exists():
         write_atomically(home.hash_key_file, secrets.token_hex(32))
     return bytes.fromhex(home.hash_key_file.read_text(encoding="utf-8"))

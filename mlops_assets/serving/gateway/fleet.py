@@ -82,9 +82,9 @@ class Fleet:
     def patch_tags(self, name: str, body: PatchTags) -> Endpoint:
         """Add, replace and delete tags. Raises UnknownEndpointError."""
         endpoint = self.get(name)
-        gone = {*body.delete_tags, *(tag.key for tag in body.add_tags)}
-        kept = [tag for tag in endpoint.record.tags if tag.key not in gone]
-        endpoint.record.tags = (*kept, *body.add_tags)
+        replaced = {*body.delete_tags, *(tag.key for tag in body.add_tags)}
+        remaining = [tag for tag in endpoint.record.tags if tag.key not in replaced]
+        endpoint.record.tags = (*remaining, *body.add_tags)
         self.changes.save(endpoint)
         return endpoint
 

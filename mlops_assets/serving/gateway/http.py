@@ -101,7 +101,7 @@ def refusal_answer(refusal: Refusal) -> Response:
 
 
 def failure(error: Exception) -> Refusal:
-    """A failure of the gateway's own, as it is told: its message may quote the request."""
+    """The answer to an internal error, without the error's message, which may quote the request."""
     return Refusal(500, f"The gateway failed with a {type(error).__name__}; see its log.", "INTERNAL_ERROR")
 
 

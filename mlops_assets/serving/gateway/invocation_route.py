@@ -1,4 +1,4 @@
-"""The invocations route as plain ASGI: every prediction passes here, so nothing stands between it and the server."""
+"""The invocations route as plain ASGI, without a framework in between, since every prediction passes here."""
 
 import time
 from dataclasses import dataclass

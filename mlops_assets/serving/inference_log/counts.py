@@ -23,12 +23,12 @@ class Counts:
         self._taken = self._spooled = 0
 
     def take(self) -> None:
-        """One more is taken; by one thread."""
+        """Count one accepted request; called by one thread only."""
         self._taken += 1
         _NUMBER.pack_into(self._memory, 0, self._taken)
 
     def spool(self, number: int) -> None:
-        """So many more are spooled, or given up and told."""
+        """Count requests that are spooled, or given up and logged as lost."""
         self._spooled += number
         _NUMBER.pack_into(self._memory, _NUMBER.size, self._spooled)
 

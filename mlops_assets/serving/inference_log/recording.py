@@ -34,7 +34,7 @@ log = getLogger("mlops_assets.gateway")
 
 
 class LoggedRequest(NamedTuple):
-    """What is kept of an answered request beside body and answer; `columns` unless the body begins with them."""
+    """The logged facts of an answered request, other than body and answer; `columns` if the body does not name them."""
 
     request_id: str
     time_us: int

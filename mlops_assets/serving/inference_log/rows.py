@@ -83,10 +83,10 @@ def _single_row_requests(requests: "pl.DataFrame") -> "tuple[pl.DataFrame, pl.Da
     import polars as pl
 
     predicted = pl.col("answer").str.extract_groups(_ONE_PREDICTION).struct.unnest()
-    asked = requests.with_columns(predicted, inputs=pl.col("body").str.extract(_RECORD), row=0)
+    candidates = requests.with_columns(predicted, inputs=pl.col("body").str.extract(_RECORD), row=0)
     answered = pl.coalesce("number", "word").is_not_null() & (pl.col("status_code") == "200")
-    found = asked.select(answered & pl.col("inputs").is_not_null() & (pl.col("masked") == "")).to_series()
-    return asked.filter(found), requests.filter(~found)
+    found = candidates.select(answered & pl.col("inputs").is_not_null() & (pl.col("masked") == "")).to_series()
+    return candidates.filter(found), requests.filter(~found)
 
 
 def _cut_rows(requests: "pl.DataFrame") -> "pl.DataFrame":

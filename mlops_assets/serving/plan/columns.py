@@ -35,7 +35,7 @@ def blocks_of(transformer: Any, columns: Sequence[Column]) -> Iterator[Block]:
 
 
 def number_steps(transformer: Any) -> list[Step]:
-    """The array operations of a transformer of numbers. Raises Unplanned where it is none of the known ones."""
+    """The array operations of a transformer of numbers. Raises Unplanned for an unsupported transformer."""
     from sklearn import impute, pipeline, preprocessing
 
     from mlops_assets.features import transformers as own

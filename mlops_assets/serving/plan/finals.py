@@ -18,7 +18,7 @@ Final = Callable[[Any], "list[Prediction] | None"]
 
 
 def final_of(estimator: Any) -> Final:
-    """The estimator's predictions for a matrix. Raises Unplanned where it is none of the known ones."""
+    """The estimator's predictions for a matrix. Raises Unplanned for an unsupported estimator."""
     from sklearn import ensemble, linear_model
 
     match estimator:

@@ -36,7 +36,7 @@ def with_proven_plan(model: ServedModel) -> ServedModel:
 
 
 def _proven_plan(model: ServedModel) -> Plan | str:
-    """The plan, or why there is none."""
+    """The plan, or the reason for none."""
     try:
         plan = plan_of(model.estimator, model.columns)
     except Unplanned as part:
@@ -72,7 +72,7 @@ def equal_in_company(model: ServedModel) -> bool:
 
 
 def answered_rows(model: ServedModel, plan: Plan) -> list[list[Any]] | None:
-    """ROWS made rows that the plan answers, with nulls where the model takes them; None where there are none."""
+    """ROWS generated rows that the plan can predict, with nulls if the model accepts them; None if there are none."""
     names = [column.name for column in model.columns]
     for nulls in (0.1, 0.0):
         rows = made_rows(model, nulls)

@@ -89,7 +89,7 @@ def _become_worker(order: dict[str, Any], link: socket.socket) -> None:
 
 
 def _print_into(log: str) -> None:
-    """Standard output and error go to the end of a file, which begins anew where it has grown large."""
+    """Append standard output and error to a file, which is truncated first if it is large."""
     large = os.path.exists(log) and os.path.getsize(log) > MOST_LOG_BYTES
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if large else 0), 0o600)
     for stream in (1, 2):

@@ -56,7 +56,7 @@ class ForkServer:
         return ours, pid
 
     async def close(self) -> None:
-        """End the process; it ends by itself when its orders do."""
+        """End the process by closing its input."""
         if self._orders is not None:
             self._orders.close()
             self._orders = None

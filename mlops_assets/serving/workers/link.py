@@ -43,7 +43,7 @@ class WorkerLink(asyncio.Protocol):
                 waiting.set_exception(WorkerGone("the worker ended"))
         self._waiting.clear()
         if self.report.done():
-            self.report.exception()  # asked for here, so that nobody is told that nobody asked
+            self.report.exception()  # retrieved, so that asyncio does not log it as never retrieved
         self.gone.set_result(None)
 
     @property

@@ -102,7 +102,7 @@ def _load(path: str, onnx_path: str | None) -> "ServedModel":
 
 
 def _portable(model: "ServedModel") -> str | None:
-    """The plan as JSON, for the gateway's own process; None where there is none, or it is no data."""
+    """The plan as JSON, for the gateway's process; None if there is no plan or it is not plain data."""
     from mlops_assets.serving.plan.pipeline import LinearPlan
 
     return model.plan.model_dump_json() if isinstance(model.plan, LinearPlan) and model.plan.small else None
