@@ -1,4 +1,4 @@
-"""The table of alerts: one row an alert and channel, with what came of it."""
+"""The table of alerts: one row per alert and channel, with its delivery state."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ ALARM, RECOVERY = "alarm", "recovery"
 PENDING, FAILED, SENT, RECORDED, GIVEN_UP = "pending", "failed", "sent", "recorded", "given up"
 MOST_ATTEMPTS = 60  # of one entry in one channel, over the runs
 WRITES = "told"  # the transaction that numbers the writes, by the name that tables have it under
-NOBODY = ""  # the channel of an alert where the document names none: recorded, told to nobody
+NOBODY = ""  # the channel of an alert if the document has none: recorded, but sent to nobody
 INSTANT = pl.Datetime("us", "UTC")
 LOG_SCHEMA = pl.Schema(
     {
@@ -40,8 +40,9 @@ MOST_ATTEMPTS) or recorded (no channel).
 
 @dataclass(frozen=True)
 class Entry:
-    """An alert or the notice of its end, in one channel; the instants are in UTC. `id` is that of the alert, from the
-    second episode of alarms on with the episode's number.
+    """An alert or a recovery in one channel; instants are in UTC.
+
+    `id` is the alert's, with the number of the episode of alarms from the second on.
     """
 
     id: str
@@ -61,12 +62,12 @@ class Entry:
 
     @property
     def alert(self) -> Alert:
-        """The alert that it tells of."""
+        """The alert of the entry."""
         return Alert(self.model, self.version, self.window, self.monitor, self.severity, self.reasons)
 
 
 def read_log(table: str, model: str) -> list[Entry]:
-    """A model's entries, oldest first; none where there is no table yet."""
+    """A model's entries, oldest first; none if there is no table yet."""
     if not delta.exists(table):
         return []
     rows = delta.scan(table).filter(pl.col("model") == model).sort("raised_at", "id", "channel").collect()
@@ -74,10 +75,10 @@ def read_log(table: str, model: str) -> list[Entry]:
 
 
 def write_log(table: str, entries: Sequence[Entry], after: int | None) -> None:
-    """Insert or update entries by id and channel, as the write behind the one numbered `after`.
+    """Insert or update entries by id and channel, as the write after number `after`.
 
     Raises:
-        Overtaken: another run has written behind it.
+        Overtaken: another run has written in between.
     """
     if entries:
         rows = [{**asdict(entry), "reasons": list(entry.reasons)} for entry in entries]

@@ -1,5 +1,5 @@
-"""What is said of a model's alarms, and when: one alert a model, window and monitor, one message for those found
-together, one notice when it is over.
+"""Alerts of a model and their messages: one alert per model, window and monitor, one message for alerts raised
+together, and one when the alarm is over.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,7 @@ MOST_REASONS = 10
 
 @dataclass(frozen=True)
 class Alert:
-    """Why people are told: `reasons` are sentences with their numbers, the gravest first; `severity` is in units of the
-    limit that was passed.
-    """
+    """An alert: `reasons` are sentences with figures, the most severe first; `severity` is in units of the limit."""
 
     model: str
     version: str
@@ -36,8 +34,9 @@ class Alert:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the monitors say of a champion now: its alerts, and whether an alarm is on (it may be on with no new alert,
-    until drift is well below its limit).
+    """The current state of a champion: its alerts, and whether an alarm is on.
+
+    An alarm can be on without a new alert, until drift is well below its limit.
     """
 
     model: str
@@ -56,10 +55,10 @@ def standing(
     refusals: int = 0,
     stop_after: int = 0,
 ) -> Standing:
-    """The alerts of the champion's newest windows; what was measured of an earlier champion raises none.
+    """The alerts of the champion's newest windows; an earlier champion's values raise none.
 
-    `quality` is what was found of the newest window. `refusals` retrainings in a row did not help; from `stop_after` on
-    (0: never) that is an alert of its own.
+    `quality` are the findings of the newest window. `refusals` is the number of consecutive refusals by the gate, which
+    is an alert from `stop_after` on (0: never).
     """
     found = [
         *_drift(model, watched),
@@ -69,7 +68,7 @@ def standing(
     window = watched.windows[-1].window if watched.windows else ""
     if stop_after and refusals >= stop_after:
         reason = (
-            f"{refusals} retrainings in a row were refused by the gate; no more are asked for until a person trains or "
+            f"{refusals} retrainings in a row were refused by the gate; no more are requested until a person trains or "
             f"another version is champion"
         )
         found.append(Alert(model, watched.version, "", "retraining", 1.0, (reason,)))
@@ -78,8 +77,9 @@ def standing(
 
 
 def alarm_message(alerts: Sequence[Alert], page: str, *, details: bool = True) -> Message:
-    """One message for alerts of one model, the gravest first; `page` is where the dashboard lies. Without `details` it
-    says that there is an alarm, not why.
+    """One message for the alerts of a model, the most severe first; `page` is the address of the dashboard.
+
+    Without `details` the message only says that there is an alarm.
     """
     ranked = sorted(alerts, key=lambda one: one.severity, reverse=True)
     what = " and ".join(dict.fromkeys(one.monitor for one in ranked))
@@ -96,7 +96,7 @@ def alarm_message(alerts: Sequence[Alert], page: str, *, details: bool = True) -
 
 
 def recovery_message(now: Standing, ended: Sequence[Alert], page: str, since: datetime) -> Message:
-    """The notice that the alarms of a model are over."""
+    """The message that the alarms of a model are over."""
     versions = {one.version for one in ended}
     if versions == {now.version}:
         reason = f"version {now.version} is within its limits again in {now.window or 'the newest window'}"
@@ -124,7 +124,7 @@ def _drift(model: str, watched: Watched) -> list[Alert]:
 
 
 def _quality(model: str, version: str, found: Mapping[str, Sequence[Quality]]) -> list[Alert]:
-    """Broken data comes before the drift that it looks like."""
+    """Alerts on broken data come first, because broken data looks like drift."""
     failed = {window: [one for one in findings if one.failed] for window, findings in found.items()}
     return [
         Alert(model, version, window, "data quality", 100.0, tuple(one.sentence for one in findings))

@@ -1,7 +1,7 @@
-"""The champion's errors in the order of time, as labels arrive, and where in that stream detectors see them rise.
+"""The champion's errors over time, as labels arrive, and change detection on that stream.
 
-What the errors were is kept by window, so that a label that comes late takes its place; the detectors run over the
-newest errors from the beginning, and so say the same after a kill, a restart or a second run.
+Errors are stored by window, so that a late label is put in its place. The detectors are run over the newest errors from
+the beginning each time, so the result is the same after a kill, a restart or a second run.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ WITNESSES = 100  # errors up to a change whose mean is the new one
 
 @dataclass(frozen=True)
 class Change:
-    """Where a detector saw the errors rise: their mean before and from there on, of a classifier a share."""
+    """A rise of the errors that a detector found: the mean error before and after, a rate for classifiers."""
 
     detector: str
     at: datetime
@@ -32,18 +32,19 @@ class Change:
 
     @property
     def sentence(self) -> str:
-        """The finding as a sentence's part."""
+        """The finding as part of a sentence."""
         return f"{self.detector}: errors rose from {self.before:.3g} to {self.after:.3g} at {self.at:%Y-%m-%d %H:%M}"
 
 
 def errors_of(table: str) -> str:
-    """Where the errors are kept: beside the table of the metrics."""
+    """The path of the table of errors, derived from that of the metrics."""
     return f"{table}_errors"
 
 
 def keep_errors(table: str, labelled: pl.DataFrame, *, label: str, at: str, classifier: bool) -> None:
-    """Keep the errors of rows whose label is known (columns window, version, prediction, `label`, the time `at`), in
-    place of what was known of their windows: 0 or 1 for a classifier, the absolute difference for a regression.
+    """Store the errors of labelled rows, replacing those of their windows: 0 or 1 for a classifier, else |difference|.
+
+    Columns: window, version, prediction, `label` and the time `at`.
     """
     if labelled.is_empty():
         return
@@ -58,7 +59,7 @@ def keep_errors(table: str, labelled: pl.DataFrame, *, label: str, at: str, clas
 
 
 def changes(table: str, version: str, detectors: Sequence[Detector], length: str) -> list[Change]:
-    """Where each detector saw a champion's errors rise, of its newest 20,000 in windows of a length, oldest first."""
+    """The rises that each detector finds in a champion's newest 20,000 errors in windows of a length, oldest first."""
     if not detectors:
         return []
     own = of_length(length)
@@ -92,8 +93,8 @@ def _mean(errors: pl.Series) -> float:
 
 
 def _detector(name: Detector) -> Any:
-    """A detector by its name. ADWIN is as river has it; the others' bounds are wider: by default they see a rise in
-    every second stream of 20,000 errors that has none.
+    """A detector by its name. ADWIN has river's defaults; the others have wider bounds, because by default they find a
+    rise in every second stream of 20,000 errors without one.
     """
     import river.drift
     import river.drift.binary

@@ -1,4 +1,4 @@
-"""Whether the labels that arrive are distributed as those that the champion learned from."""
+"""Drift of arriving labels against the champion's training labels."""
 
 import polars as pl
 
@@ -13,8 +13,9 @@ LABEL_DRIFT = "label_drift"
 def label_drift(
     labels: pl.Series, learned: pl.Series, *, classes: bool, least: int, part: str = slices.WHOLE
 ) -> MetricValue:
-    """The debiased PSI of the labels that are known against those `learned`, by class (a number or a text) or by
-    quantiles of the latter; no value below `least` labels. Those of a slice are named `label_drift [origin=EWR]`.
+    """The debiased PSI of the known labels against the `learned` ones, by class or by quantiles of the latter.
+
+    No value below `least` labels. The metric of a slice is named `label_drift [origin=EWR]`.
     """
     then, now = (_frame(side, classes=classes) for side in (learned, labels))
     reference = fit_reference(then, [LABEL_DRIFT])
@@ -31,6 +32,6 @@ def _frame(labels: pl.Series, *, classes: bool) -> pl.DataFrame:
 
 
 def _as_class(labels: pl.Series) -> pl.Series:
-    """Classes as text, in which 1, 1.0 and true are the same."""
+    """Classes as text, with 1, 1.0 and true as the same class."""
     plain = labels if labels.dtype == pl.String else labels.cast(pl.Float64)
     return plain.cast(pl.String)

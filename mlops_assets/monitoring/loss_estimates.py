@@ -1,8 +1,7 @@
-"""What a regression's loss should be before labels arrive: direct loss estimation (DLE).
+"""Estimates a regression's loss before labels arrive, by direct loss estimation (DLE).
 
-A second model learns the loss of earlier rows, whose labels are known, from their features and predictions, and says
-what it should be on rows without labels. It sees a change of the inputs, not a change of what the inputs mean; it is an
-estimate.
+A second model learns the loss of earlier, labelled rows from their features and predictions, and predicts the loss of
+rows without labels. It reflects changes of the inputs, but not of the relation between inputs and labels.
 """
 
 from collections.abc import Sequence
@@ -22,15 +21,16 @@ TOO_FEW = "too few labelled rows before it"
 
 
 def has_loss_estimate(metric: str) -> bool:
-    """Whether a metric can be estimated from losses of single rows."""
+    """Whether a metric can be estimated from the losses of single rows."""
     return canonical(metric) in LOSSES
 
 
 def loss_estimates(
     rows: pl.DataFrame, before: pl.DataFrame, *, label: str, features: Sequence[str], metrics: Sequence[str], least: int
 ) -> list[MetricValue]:
-    """The expected losses of a window's `rows` (columns prediction and `features`), learned from the newest of the rows
-    `before` it whose `label` is known; none has a value where there are fewer than `least`.
+    """The estimated losses of a window's `rows` (columns prediction and `features`).
+
+    They are learned from the newest labelled rows `before` the window; no value if there are fewer than `least`.
     """
     known = before.drop_nulls([label, "prediction"]).tail(MOST_ROWS)
     names = [PREFIX + canonical(metric) for metric in metrics]
@@ -55,7 +55,7 @@ def _model() -> Any:
 
 
 def _matrices(known: pl.DataFrame, rows: pl.DataFrame, columns: Sequence[str]) -> tuple[Floats, Floats]:
-    """Both frames as numbers, shapes (rows, columns); levels by their rank among those of both."""
+    """Both frames as numbers, shapes (rows, columns); levels are numbered by their rank in both."""
     both = pl.concat([known.select(columns), rows.select(columns)], how="vertical_relaxed")
     numbers = both.select(
         (pl.col(name) if both[name].dtype.is_numeric() else pl.col(name).cast(pl.String).rank("dense")).cast(pl.Float64)

@@ -1,4 +1,4 @@
-"""How well a model did, window by window, once labels arrive."""
+"""A model's metrics by window, computed as labels arrive."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -64,7 +64,7 @@ def _classifies(name: str) -> bool:
 
 
 def _classes(labels: pl.Series, column: str, version: str, classes: Callable[[str], Classes] | None) -> Classes:
-    """What a version tells apart; 0 and 1 where it does not say so and the labels are those."""
+    """The labels that a version distinguishes; 0 and 1 if it does not say so and the labels are those."""
     known = classes(version) if classes else ()
     seen = labels.drop_nulls().unique().sort().to_list()
     if known or set(seen) <= {0, 1}:
@@ -95,7 +95,7 @@ def _measured(
 def _vectorized_values(
     names: Iterable[str], known: pl.DataFrame, classes: Classes | None, samples: int, seed: int
 ) -> dict[str, tuple[float | None, Interval, str | None]]:
-    """Value, interval and the reason where there is none, of the metrics that have a formula over many weightings."""
+    """Value, interval, and the reason for none, of the metrics that can be computed for many weightings at once."""
     quick = {name: METRICS[name] for name in names if name in METRICS}
     if not quick:  # labels of a clustering may be words
         return {}
@@ -111,7 +111,7 @@ def _vectorized_values(
 
 
 def _is_binary_or_numeric(labels: pl.Series, classes: Classes | None) -> bool:
-    """Whether the labels are a regression's, or of two classes and no other."""
+    """Whether the labels are numbers of a regression, or of exactly two classes."""
     return classes is None or (len(classes) == 2 and set(labels.unique().to_list()) <= set(classes))
 
 

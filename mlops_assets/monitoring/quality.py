@@ -1,6 +1,6 @@
-"""Whether a window's data is whole: nulls, unseen levels, rows that broke rules, volume and age.
+"""Data quality of a window: nulls, unseen levels, rows that broke rules, volume and age.
 
-Such a window says little of the world and nothing of the model: it is told, and trains nothing.
+Broken data says nothing about the model: it raises an alert but never a retraining.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,9 @@ NULLS, UNSEEN, BROKEN, VOLUMES, AGE = "nulls", "unseen_levels", "failed_rules", 
 
 @dataclass(frozen=True)
 class Quality:
-    """One look at one window: `value` is a share of rows, of volume the number of rows, of freshness an age in hours;
-    `limit` is what it may not pass. `verdict` is ok, failed or insufficient_data.
+    """One finding on one window: `value` is a share of rows, a number of rows (volume) or an age in hours (freshness).
+
+    `limit` is its bound; `verdict` is ok, failed or insufficient_data.
     """
 
     check: str
@@ -40,12 +41,12 @@ class Quality:
 
     @property
     def failed(self) -> bool:
-        """Whether the data is not whole."""
+        """Whether the value is beyond its limit."""
         return self.verdict == "failed"
 
     @property
     def sentence(self) -> str:
-        """The finding as a sentence's part with its numbers."""
+        """The finding with its figures, as part of a sentence."""
         if self.check == VOLUMES:
             return f"volume: {self.value:,.0f} {self.subject}, usually {self.expected:,.0f}"
         if self.check == AGE:
@@ -56,7 +57,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Arrived:
-    """Rows of a window's source (of a slice, as far as it has the column), and how many of them are in quarantine."""
+    """The number of rows that arrived at the source in a window (or slice), and how many are quarantined."""
 
     table: str
     rows: int
@@ -73,8 +74,10 @@ def window_quality(
     *,
     over: bool,
 ) -> list[Quality]:
-    """What is to be said of a window and its slices: nulls and unseen levels beside the reference's, the rest beside
-    the median of the windows `before` (columns check, subject, value). A window that is not `over` may still grow.
+    """The findings on a window and its slices.
+
+    Nulls and unseen levels are compared with the reference, the rest with the median of the windows `before` (columns
+    check, subject, value). A window that is not `over` may still grow.
     """
     tolerance = 1 - config.alert_thresholds.get("data_quality", THRESHOLD)
     found = [
@@ -92,7 +95,7 @@ def window_quality(
 
 
 def freshness(newest: datetime, now: datetime, config: "MonitoringConfig") -> list[Quality]:
-    """The age of the newest row, where the document has a limit."""
+    """The finding on the age of the newest row; none if the document has no limit."""
     if config.max_age is None:
         return []
     age, limit = ((each.total_seconds() / 3600) for each in (now - newest, config.max_age))
@@ -106,14 +109,14 @@ def score(found: Sequence[Quality]) -> float:
 
 
 def write_quality(table: str, version: str, judged: Mapping[str, Sequence[Quality]]) -> None:
-    """Keep what was found of these windows in place of what was found of them before."""
+    """Store the findings of these windows, replacing earlier ones."""
     rows = [{**vars(one), "version": version, "window": window} for window, all_ in judged.items() for one in all_]
     if rows:
         windowed.replace_windows(table, pl.DataFrame(rows), keys={"version": version}, transactions={})
 
 
 def read_quality(table: str, version: str, length: str, clock: Clock) -> dict[str, list[Quality]]:
-    """What was found of a champion's newest window and, where that one still grows, of the last that is over."""
+    """The findings of a champion's newest window and, if it is not over, of the one before."""
     read = windowed.read_back(table, lambda rows: rows["window"].n_unique() > 1, of_length(length), version)
     if read.is_empty():
         return {}
@@ -122,7 +125,7 @@ def read_quality(table: str, version: str, length: str, clock: Clock) -> dict[st
 
 
 def last_quality(table: str, count: int, length: str) -> dict[str, list[Quality]]:
-    """What was found of the last windows of a length, by the newest champion that looked at each."""
+    """The findings of the last windows of a length, each for the newest champion that has any."""
     read = windowed.read_back(table, lambda rows: rows["window"].n_unique() >= count, of_length(length))
     stored = windowed.newest_windows(read, count)
     if stored.is_empty():
@@ -141,7 +144,7 @@ def _by_window(stored: pl.DataFrame) -> dict[str, list[Quality]]:
 
 
 def windows_before(table: str, version: str, window: str, length: str) -> pl.DataFrame:
-    """Columns check, subject and value of the windows of a length before one, as many as tell what is usual."""
+    """Columns check, subject and value of the windows before one, as many as the median needs."""
 
     def enough(rows: pl.DataFrame) -> bool:
         return rows["window"].n_unique() >= WINDOWS_BEFORE
@@ -153,7 +156,7 @@ def windows_before(table: str, version: str, window: str, length: str) -> pl.Dat
 
 
 def is_over(window: str, clock: Clock) -> bool:
-    """Whether no row of the window is still to come."""
+    """Whether the window has ended."""
     return end_of(window, clock.timezone) <= clock.now
 
 
@@ -175,7 +178,7 @@ def _share(check: str, subject: str, value: float, expected: float, tolerance: f
 
 
 def _volume(rows: int, part: str, before: pl.DataFrame, least: int) -> Quality:
-    """A slice of few rows has half or twice as many by chance: it says nothing."""
+    """A slice of few rows is not judged: its volume may halve or double by chance."""
     subject = slices.sliced_name(ROWS, part)
     usual = _typical_value(before, VOLUMES, subject)
     if usual is None or (part and max(rows, usual) < least):

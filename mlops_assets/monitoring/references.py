@@ -1,4 +1,4 @@
-"""What new windows are held against: fitted once a champion and once for what the document asks for."""
+"""The references that windows are compared with, fitted once per champion and set of monitored columns."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -21,9 +21,7 @@ def fitted_references(
     training: Callable[[], pl.DataFrame],
     config: "MonitoringConfig",
 ) -> dict[str, Reference]:
-    """A champion's references by slice, of the columns `names` of the rows that `training` gives where there are none
-    yet.
-    """
+    """A champion's references by slice; if there are none yet, fitted on the columns `names` of the `training` rows."""
     stored = store.read_references(table, version, basis(config))
     if stored:
         return stored
@@ -37,7 +35,7 @@ def fitted_references(
 
 
 def basis(config: "MonitoringConfig") -> str:
-    """What of the document a reference rests on: where it changes, a new one is fitted."""
+    """The parts of the document that a reference depends on; if they change, a new one is fitted."""
     drift = config.data_drift_detection
     named = {"dataset": drift.reference_dataset, "features": drift.features_to_monitor} if drift else {}
     return json.dumps({**named, "slices": config.slices}, sort_keys=True)

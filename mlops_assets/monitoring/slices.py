@@ -1,5 +1,5 @@
-"""Parts of the rows that are judged apart, such as those of one airport: a drift in a twentieth of the rows hides in
-the whole.
+"""Slices: parts of the rows that are judged separately, such as those of one airport, because drift in a small part
+can be invisible in the whole.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ def renamed(name: str, feature: str) -> str:
 
 
 def slice_rows(rows: pl.DataFrame, columns: Sequence[str], *, at_least: int) -> dict[str, pl.DataFrame]:
-    """The whole, and a part for each of a column's commonest levels that have `at_least` rows."""
+    """All rows, and the rows of each slice: a column's most common levels with `at_least` rows."""
     found = {WHOLE: rows}
     for column in columns:
         levels = rows.select(pl.col(column).cast(pl.String).alias("level")).drop_nulls().to_series()

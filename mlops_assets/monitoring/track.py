@@ -1,7 +1,7 @@
-"""Performance, window by window, as labels arrive: the champion beside the baseline that was never retrained.
+"""Performance by window, as labels arrive, for the champion and for the baseline, which is never retrained.
 
-Only windows with new predictions or new labels are measured again; what was known of the others stands. Every
-measurement is also appended to the table of revisions, so that what was known at an earlier time can be read again.
+Only windows with new predictions or labels are measured again. Every measurement is also appended to the table of
+revisions, so that what was known at an earlier time can be read again.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,8 +35,8 @@ DRIFT_METRICS = ("feature_drift", "prediction_drift", "data_quality")
 
 @dataclass(frozen=True)
 class Tracked:
-    """What is known after a run: the metrics of the newest windows (columns of PERFORMANCE_SCHEMA and role), and what
-    is out of bounds in the newest window whose labels are due and enough, or where its errors rose.
+    """The state after a run: the metrics of the newest windows (columns of PERFORMANCE_SCHEMA and role), and breaches
+    and rises of errors in the newest window that has enough labels, all of them due.
     """
 
     performance: pl.DataFrame
@@ -63,8 +63,8 @@ def track(
 
     Columns: window, version, prediction, probability (classifiers), the label, and what `baseline` needs to predict the
     same rows with the first model (it returns the frame with its own version, prediction and probability). `classes`
-    are the labels that a version tells apart (see `window_performance`). `more` is
-    told of the champion's rows of one window and version.
+    are the labels that a version distinguishes (see `window_performance`). `more` is
+    called with the champion's rows of one window and version.
     """
     if labelled.height:
         found = window_performance(labelled, label=label, metrics=metrics, classes=classes, estimates=estimates)
@@ -76,14 +76,14 @@ def track(
             measured.append(_by_role(BASELINE, first))
         rows = pl.concat(measured)
         known_at = pl.lit(clock.now.astimezone(UTC)).cast(pl.Datetime("us", "UTC"))
-        # A run killed in between measures again: a revision told twice is better than one lost.
+        # A run killed in between measures again: a repeated revision is better than a lost one.
         windowed.append_windows(revisions_of(table), rows.with_columns(known_at=known_at), transactions={})
         windowed.replace_windows(table, rows, transactions=transactions)
     return read_tracked(table, config, clock)
 
 
 def read_tracked(table: str, config: "MonitoringConfig", clock: Clock) -> Tracked:
-    """What the table says of the newest windows, and the breaches of the champion's newest whose labels are due."""
+    """The stored metrics of the newest windows, and the breaches of the champion's newest window with due labels."""
     labelled = pl.col("max.labelled").fill_null(config.min_sample) >= config.min_sample
     read = windowed.read_back(
         table, lambda rows: bool(_judged(rows, config, clock)), of_length(config.window), telling=labelled
@@ -108,13 +108,13 @@ def read_tracked(table: str, config: "MonitoringConfig", clock: Clock) -> Tracke
 
 
 def last_windows(table: str, count: int, length: str) -> pl.DataFrame:
-    """The metrics of the last windows of a length, oldest first; no row where nothing has been measured."""
+    """The metrics of the last windows of a length, oldest first; no rows if nothing has been measured."""
     read = windowed.read_back(table, lambda rows: rows["window"].n_unique() >= count, of_length(length))
     return windowed.newest_windows(read, count).sort("window", "version", "role") if read.height else read
 
 
 def revisions_of(table: str) -> str:
-    """Where each measurement is kept with the instant it was made (`known_at`)."""
+    """The path of the table of all measurements, each with its instant (`known_at`)."""
     return f"{table}_revisions"
 
 
@@ -128,7 +128,7 @@ def as_known(table: str, at: datetime) -> pl.DataFrame:
 
 
 def _judged(performance: pl.DataFrame, config: "MonitoringConfig", clock: Clock) -> list[WindowPerformance]:
-    """The champion's windows with enough labels, and whose labels are all due: early ones may be unlike the rest."""
+    """The champion's windows with enough labels, all of them due: early labels may not be representative."""
     tracking = config.model_performance_tracking
     due = clock.now - tracking.label_delay if tracking and tracking.label_delay else clock.now
     champion = performance.filter(pl.col("role") == CHAMPION).drop("role")

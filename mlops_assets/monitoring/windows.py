@@ -1,4 +1,4 @@
-"""Which window of time a row belongs to, as text that sorts in the order of time."""
+"""Time windows of rows, named by texts that sort by time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _CHARACTERS = {"hour": 13, "day": 10, "week": 8, "month": 7}
 
 @dataclass(frozen=True)
 class Clock:
-    """The time zone that windows begin in, and the instant from which what is over and what is due is told."""
+    """The time zone of windows, and the current instant, by which windows are over and labels due."""
 
     timezone: str
     now: datetime
@@ -27,8 +27,9 @@ def window_of(column: str, length: str, timezone: str = "UTC") -> pl.Expr:
 
 
 def whole_windows(column: str, times: pl.Series, length: str, timezone: str = "UTC") -> pl.Expr:
-    """Whether an instant lies between the first and the last of the windows of `times`; a bound that a table's files
-    can be chosen by. False where there are no times.
+    """A filter for instants between the first and the last window of `times`, which lets a scan skip files.
+
+    False if there are no times.
     """
     if times.null_count() == len(times):
         return pl.lit(False)
@@ -42,12 +43,12 @@ def whole_windows(column: str, times: pl.Series, length: str, timezone: str = "U
 
 
 def of_length(length: str) -> pl.Expr:
-    """Whether the column window names one of this length: a document may have asked for another before."""
+    """A filter for windows of this length; the document may have asked for another length before."""
     return pl.col("window").str.len_chars() == _CHARACTERS[length]
 
 
 def are_over(length: str, clock: Clock) -> pl.Expr:
-    """Whether the column window names one of this length to which no row is still to come."""
+    """A filter for windows of this length that are over."""
     current = clock.now.astimezone(ZoneInfo(clock.timezone)).strftime(_FORMATS[length])
     return of_length(length) & (pl.col("window") < current)
 
@@ -59,7 +60,7 @@ def start_of(window: str, timezone: str = "UTC") -> datetime:
 
 
 def end_of(window: str, timezone: str = "UTC") -> datetime:
-    """The instant at which it is over."""
+    """The instant at which a window ends."""
     start = start_of(window, timezone)
     if "W" in window:
         return start + timedelta(weeks=1)
@@ -69,7 +70,7 @@ def end_of(window: str, timezone: str = "UTC") -> datetime:
 
 
 def same_weekday(windows: Sequence[str], window: str) -> list[str]:
-    """Those of `windows` (hours or days) that come before `window` and are of its weekday, and its hour, in order."""
+    """The `windows` (hours or days) before `window` of the same weekday (and hour), in order."""
     day = datetime.fromisoformat(window)
     found = [datetime.fromisoformat(one) for one in windows if one < window]
     alike = [one for one in found if (one.weekday(), one.hour) == (day.weekday(), day.hour)]

@@ -1,4 +1,4 @@
-"""A person's approval of a version, by a tag or an alias that they set in the register."""
+"""A person's approval of a version, by a tag or an alias set in the registry."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,12 @@ from mlops_assets.registry.version import APPROVED, ModelVersion
 
 
 def require_approval(server: MlflowServer, version: ModelVersion, environment: str, approvers: Sequence[str]) -> str:
-    """Who has approved a version, by the tag `mlops.approved_by`; empty where it was by the alias `approved`, which
-    names nobody and is enough only where `approvers` does not name some.
+    """Who has approved a version, from its tag `mlops.approved_by`; empty if it has only the alias `approved`.
+
+    The alias names nobody, so it is enough only if `approvers` is empty.
 
     Raises:
-        RegistryError: nobody has, with how to; or somebody who is no approver.
+        RegistryError: nobody has approved it (with what to do), or somebody who is not an approver.
     """
     by = version.tag("approved_by")
     if by and approvers and by not in approvers:

@@ -25,7 +25,7 @@ ARTIFACTS = "mlartifacts"  # the folder of model files below MLOPS_HOME
 
 
 class ModelRegistry:
-    """The models of one MLflow tracking server; MLflow is imported when it is first asked (seconds)."""
+    """The models of one MLflow tracking server; MLflow is imported at first use (seconds)."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class ModelRegistry:
             self.client.set_registered_model_alias(version.name, CHALLENGER, version.version)
 
     def versions(self, name: str) -> list[ModelVersion]:
-        """All versions of a model, oldest first; empty where there is no such model."""
+        """All versions of a model, oldest first; empty if there is no such model."""
         if self.server.registered(name) is None:
             return []
         return sorted(map(self.server.read, self.server.found(name)), key=lambda version: version.number)
@@ -97,7 +97,7 @@ class ModelRegistry:
         raise RegistryError(f"model '{name}' has no version or alias '{which}'; there are {there}")
 
     def latest_passed(self, name: str) -> ModelVersion:
-        """The newest version that its gate let through.
+        """The newest version that has passed its gate.
 
         Raises:
             RegistryError: there is none, with the last refusal.
@@ -110,7 +110,7 @@ class ModelRegistry:
         return passed[-1]
 
     def champion(self, name: str) -> ModelVersion | None:
-        """The version with the alias `champion`, None where there is none yet."""
+        """The version with the alias `champion`; None if there is none yet."""
         number = self.server.aliases(name).get(CHAMPION)
         return None if number is None else self.server.version(name, number)
 
@@ -128,16 +128,16 @@ class ModelRegistry:
         return found
 
     def withdraw(self, version: ModelVersion, reason: str) -> None:
-        """Make a version one that its gate did not let through, so that no deployment takes it up again."""
+        """Mark a version as refused by its gate, so that it is not deployed again."""
         self.tag(version, gate=REFUSED, decision=reason)
 
     def with_tag(self, name: str, tag: str, value: str) -> ModelVersion | None:
-        """The newest version whose tag has this value."""
+        """The newest version with this value of a tag."""
         found = [version for version in self.versions(name) if version.tag(tag) == value]
         return found[-1] if found else None
 
     def name_in(self, environment: str, name: str) -> str:
-        """What a model is called in an environment: the same where environments have no schema of their own."""
+        """A model's name in an environment; the same name unless the environment has its own schema."""
         return self.unity.name_in(name, environment) if self.unity else name
 
     def copied(self, version: ModelVersion, name: str) -> ModelVersion:
@@ -155,12 +155,12 @@ class ModelRegistry:
         return self.version(name, str(made.version))
 
     def twins(self, version: ModelVersion) -> list[ModelVersion]:
-        """The version, and those of other models that are copies of it or that it is a copy of."""
+        """The version, its copies, and the version that it is a copy of."""
         found = map(self.server.read, self.server.of_run(version.run_id)) if version.run_id else ()
         return [version, *(each for each in found if each.name != version.name)]
 
     def promote(self, version: ModelVersion) -> None:
-        """Move the alias `champion` to a version; the first time and the last MOST_REIGNS times it happens are kept."""
+        """Move the alias `champion` to a version, and record the time; the last MAX_CHAMPION_DATES times are kept."""
         now, reigns = datetime.now(UTC).isoformat(), version.tag("champion_since").split()
         if not version.promoted:
             self.tag(version, promoted_at=now)
@@ -168,7 +168,7 @@ class ModelRegistry:
         self.client.set_registered_model_alias(version.name, CHAMPION, version.version)
 
     def tag(self, version: ModelVersion, **tags: str) -> None:
-        """Write tags of this package on a version."""
+        """Set tags of this package on a version."""
         for name, value in tags.items():
             key = unity.tag_name(name) if self.unity else unity.PREFIX + name
             text = value.strip()[: unity.LONGEST] if self.unity else value
@@ -188,13 +188,13 @@ class ModelRegistry:
         return self.files.local_path(version)
 
     def text(self, version: ModelVersion, file: str) -> str | None:
-        """A text file of the run that made a version, None where the run has no such file."""
+        """A text file of a version's run; None if the run has no such file."""
         return self.files.text(version, file)
 
     def url(self, version: ModelVersion) -> str:
-        """Where the MLflow UI shows the run that made a version: the server's, or for a file that of `make ui`."""
+        """The address of a version's run in the MLflow UI: the server's, or that of `make ui` for a local store."""
         return self.server.url(version)
 
     def metrics(self, version: ModelVersion) -> Mapping[str, float]:
-        """What the run that made a version measured."""
+        """The metrics of a version's run."""
         return dict(self.client.get_run(version.run_id).data.metrics)

@@ -1,4 +1,4 @@
-"""One training as one MLflow run: what is recorded of it, and its model."""
+"""Records a training as one MLflow run, with its model."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Training:
-    """What is recorded of one training: the fitted estimator, its signature and all that was measured. `tables` were
-    read, by path and Delta version, and are `made_of` others.
+    """The record of one training: the fitted estimator, its signature and all results.
+
+    `tables` are the tables read, path to Delta version; `made_of` are the tables that those were made from.
     """
 
     estimator: Any
@@ -27,7 +28,7 @@ class Training:
 
 
 def record(training: Training, experiment_id: str, run_name: str) -> tuple[str, Any]:
-    """The id of a new run of the experiment with all that was measured, and MLflow's account of the logged model."""
+    """Log a training as a new run of the experiment; returns the run's id and MLflow's info on the logged model."""
     import mlflow
 
     tags = dict(training.tags)

@@ -1,4 +1,4 @@
-"""How Unity Catalog wants models: names of three levels, tags without dots and of limited length."""
+"""Unity Catalog's conventions for models: three-level names, tags without dots and of limited length."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,17 +34,17 @@ class UnityModels:
 
 
 def tag_name(name: str) -> str:
-    """A tag's name as Unity Catalog takes it."""
+    """A tag's name in the characters that Unity Catalog allows."""
     return UNITY_PREFIX + name.removeprefix(PREFIX).replace(".", "_")
 
 
 def logged_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """A version's tags when it is registered; what is too long for one is on its run under the same name."""
+    """A new version's tags; values that are too long for Unity Catalog are set on its run instead."""
     return {tag_name(name): value.strip() if len(value) <= LONGEST else ON_THE_RUN for name, value in tags.items()}
 
 
 def read_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """A version's tags by the names they have elsewhere."""
+    """A version's tags under their names outside Unity Catalog."""
     return {
         f"{PREFIX}{name.removeprefix(UNITY_PREFIX)}" if name.startswith(UNITY_PREFIX) else name: value
         for name, value in tags.items()
