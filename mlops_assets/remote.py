@@ -7,9 +7,21 @@ process with a traceback and a code that is not 0.
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
+
+from dagster_pipes import (
+    PipesBufferedFilesystemMessageWriterChannel,
+    PipesCliArgsParamsLoader,
+    PipesContext,
+    PipesDefaultLogWriter,
+    PipesDefaultLogWriterChannel,
+    PipesUnityCatalogVolumesContextLoader,
+    PipesUnityCatalogVolumesMessageWriter,
+    open_dagster_pipes,
+)
 
 from mlops_assets.config import Document, Project
 from mlops_assets.config.shipped import unpacked
@@ -25,25 +37,40 @@ from mlops_assets.steps.result import MetadataValue, StepResult, StepRun
 from mlops_assets.steps.unity import with_catalog_name
 from mlops_assets.unity_tables import UnityCatalog, UnityTables, sql_executor
 
-if TYPE_CHECKING:
-    from dagster_pipes import PipesContext
-
 REPORT_SECONDS = 2.0
+
+
+class Printed(PipesDefaultLogWriterChannel):
+    """What the step prints, on its way to Dagster."""
+
+    WAIT_FOR_TEE_SECONDS = 0.25  # `tee` has passed a line on in milliseconds
+
+
+class PrintedOnBoth(PipesDefaultLogWriter):
+    """Standard output and standard error."""
+
+    def make_channel(self, params: Mapping[str, Any], stream: Literal["stdout", "stderr"]) -> Printed:
+        """One of the two."""
+        return Printed(self.message_channel, stream, stream, self.interval)
+
+
+class Messages(PipesUnityCatalogVolumesMessageWriter):
+    """Pipes' writer to a volume, without its five seconds at a step's end in which nothing more is printed."""
+
+    @contextmanager
+    def open(self, params: Mapping[str, Any]) -> Iterator[PipesBufferedFilesystemMessageWriterChannel]:
+        """The channel, with what is printed among its messages."""
+        channel = self.make_channel(params)
+        with channel.buffered_upload_loop(), PrintedOnBoth(channel, interval=0.1).open({}):
+            yield channel
 
 
 def main() -> None:
     """Run the step that the command line's Pipes parameters name, and report it."""
-    from dagster_pipes import (
-        PipesCliArgsParamsLoader,
-        PipesUnityCatalogVolumesContextLoader,
-        PipesUnityCatalogVolumesMessageWriter,
-        open_dagster_pipes,
-    )
-
     with open_dagster_pipes(
         params_loader=PipesCliArgsParamsLoader(),  # type: ignore[no-untyped-call]
         context_loader=PipesUnityCatalogVolumesContextLoader(),
-        message_writer=PipesUnityCatalogVolumesMessageWriter(interval=REPORT_SECONDS),
+        message_writer=Messages(interval=REPORT_SECONDS),
     ) as pipes:
         extras = pipes.extras
         try:
@@ -141,7 +168,7 @@ def _chosen(document: Document[Any], run: StepRun) -> Any:
     return document.config.with_fields(run.chosen)
 
 
-def report(pipes: "PipesContext", result: StepResult) -> None:
+def report(pipes: PipesContext, result: StepResult) -> None:
     """Send checks first, then the materialization or the reason for none."""
     for check in result.checks:
         pipes.report_asset_check(
