@@ -187,7 +187,7 @@ from mlops_assets.serving.workers import fork_server, worker
 def tell(link, path, onnx):
     import numpy
     link.sendall(f"{os.environ['GREETING']} {path} {threadpool_info()[0]['num_threads']}".encode())
-worker.work = tell
+worker.run_worker = tell
 ours, theirs = socket.socketpair()
 if os.fork() == 0:
     import numpy
