@@ -55,7 +55,7 @@ class PrintedOnBoth(PipesDefaultLogWriter):
 
 
 class Messages(PipesUnityCatalogVolumesMessageWriter):
-    """Pipes' writer to a volume, without its five seconds at a step's end in which nothing more is printed."""
+    """Pipes' writer to a volume, without its four seconds at a step's end in which nothing more is printed."""
 
     @contextmanager
     def open(self, params: Mapping[str, Any]) -> Iterator[PipesBufferedFilesystemMessageWriterChannel]:
