@@ -29,7 +29,7 @@ class Cast(StrictModel):
 
     type: Literal["cast"] = Field(description="Changes columns' types.")
     columns: dict[Name, ColumnType] = Field(
-        description="Column to its new type. A number becomes a date by its days from 1970 and an instant by its "
+        description="Column to its new type. A number becomes a date by its whole days from 1970 and an instant by its "
         "microseconds; a float becomes a decimal rounded to nine places.",
         min_length=1,
     )

@@ -1,6 +1,7 @@
 """A step's constants as values of the columns that they are put into."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -16,11 +17,21 @@ def require_constants(step: Any, types: Mapping[str, pl.DataType]) -> None:
             stored = pl.select(constant(value, types[column])).item()
         except pl.exceptions.PolarsError:
             stored = None
-        if stored is None or (types[column].is_integer() and stored != value and not isinstance(value, str)):
+        if stored is None or not _kept(value, stored, types[column]):
             raise LakeError(
                 f"step {step.type}: {value!r} is no value of column '{column}', which is {types[column]}; write one of "
                 "that type, or cast the column before"
             )
+
+
+def _kept(value: Any, stored: Any, dtype: pl.DataType) -> bool:
+    """Whether a column of the type has the constant itself, neither rounded nor cut."""
+    if isinstance(dtype, pl.Decimal):
+        return bool(stored == Decimal(str(value)))
+    if dtype == pl.Date:
+        return not isinstance(value, float) or value.is_integer()
+    whole = dtype.is_integer() or dtype == pl.Boolean
+    return isinstance(value, str) or not whole or bool(stored == value)
 
 
 def constant(value: Any, stored: pl.DataType) -> pl.Expr:

@@ -23,8 +23,8 @@ def cast(column: str, dtype: pl.DataType, wanted: str, *, format: str | None = N
     """`column` as the documents' type `wanted`; a value that cannot be read as it becomes null.
 
     Spaces around a text that is to be of another type do not count. Dates and times are ISO 8601 or of the given
-    strptime `format`; an instant without a zone is UTC. A number is a date by its days from 1970 and an instant by its
-    microseconds. A decimal has nine places, to which a float is rounded; a text or decimal with more is none.
+    strptime `format`; an instant without a zone is UTC. A number is a date by its whole days from 1970, an instant by
+    its microseconds. A decimal has nine places, to which a float is rounded; a text or decimal with more is none.
     """
     spaced = dtype == pl.String and wanted != "string"
     value = pl.col(column).str.strip_chars() if spaced else pl.col(column)
@@ -41,7 +41,9 @@ def cast(column: str, dtype: pl.DataType, wanted: str, *, format: str | None = N
         whole = value.cast(target, strict=False)
         return pl.when(whole.cast(dtype, strict=False) == value).then(whole)
     if (dtype.is_integer() or dtype.is_float()) and wanted in _YEARS:
-        return pl.when(value.is_between(*_YEARS[wanted])).then(value).cast(target, strict=False)
+        fits = value.is_between(*_YEARS[wanted])
+        whole = fits & (value == value.floor()) if wanted == "date" else fits
+        return pl.when(whole).then(value).cast(target, strict=False)
     return value.cast(target, strict=False)
 
 

@@ -82,6 +82,7 @@ def test_a_number_that_its_column_has_no_room_for_is_told_in_a_sentence(lake: La
         lake.ingest(lake.config(format="parquet"))
 
 
+COLUMNS = {"id": "int", "name": "string", "price": "decimal", "day": "date", "paid": "bool"}
 STEPS = [
     ({"type": "rename_columns", "mapping": {"id": "name"}}, "there is a column 'name' already"),
     ({"type": "explode", "columns": ["name"]}, "column 'name' is String, and only lists"),
@@ -89,13 +90,19 @@ STEPS = [
     ({"type": "fill_null", "values": {"id": 1.7}}, "1.7 is no value of column 'id', which is Int64"),
     ({"type": "fill_null", "values": {"id": "none"}}, "'none' is no value of column 'id'"),
 ]
+CONSTANTS = [
+    ({"type": "fill_null", "values": {"price": 0.1234567891}}, "0.1234567891 is no value of column 'price'"),
+    ({"type": "fill_null", "values": {"price": "0.1234567891"}}, "'0.1234567891' is no value of column 'price'"),
+    ({"type": "fill_null", "values": {"day": 1.5}}, "1.5 is no value of column 'day', which is Date"),
+    ({"type": "fill_null", "values": {"paid": 2}}, "2 is no value of column 'paid', which is Boolean"),
+]
 
 
-@pytest.mark.parametrize(("step", "message"), STEPS)
+@pytest.mark.parametrize(("step", "message"), [*STEPS, *CONSTANTS])
 def test_a_step_that_does_not_fit_its_column_says_so(lake: Lake, step: dict[str, Any], message: str) -> None:
-    lake.write("a.csv", "id,name\n1,a\n")
+    lake.write("a.csv", "id,name,price,day,paid\n1,a,2.5,2024-01-01,true\n")
     with pytest.raises(LakeError, match=f"step {step['type']}: {message}"):
-        lake.load(lake.config(columns={"id": "int", "name": "string"}, transformation_steps=[step]))
+        lake.load(lake.config(columns=COLUMNS, transformation_steps=[step]))
 
 
 def test_a_decimal_that_is_no_whole_number_is_not_cut_to_one(lake: Lake) -> None:
@@ -158,10 +165,11 @@ def test_a_null_instant_or_day_is_filled_from_a_text(lake: Lake) -> None:
     assert delta.scan(lake.tables.silver).collect().rows() == [(datetime(2024, 1, 1, 5, tzinfo=UTC), date(2024, 1, 2))]
 
 
-def test_a_number_that_is_no_day_is_not_taken_for_one(lake: Lake) -> None:
-    lake.write("a.csv", "day\n20240101\n1\n")
+@pytest.mark.parametrize(("number", "kind"), [("20240101", "int"), ("1.5", "float")])
+def test_a_number_that_is_no_day_is_not_taken_for_one(lake: Lake, number: str, kind: str) -> None:
+    lake.write("a.csv", f"day\n{number}\n1\n")
     cast = {"type": "cast", "columns": {"day": "date"}}
-    lake.load(lake.config(columns={"day": "int"}, transformation_steps=[cast], max_error_fraction=1))
+    lake.load(lake.config(columns={"day": kind}, transformation_steps=[cast], max_error_fraction=1))
     assert delta.scan(lake.tables.silver).collect().rows() == [(date(1970, 1, 2),)]
     assert delta.scan(lake.tables.quarantine).collect()["_failed_rules"].to_list() == [["day_is_date"]]
 
