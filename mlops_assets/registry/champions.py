@@ -9,14 +9,14 @@ from mlops_assets.registry.version import ModelVersion
 
 def champion_at(versions: Sequence[ModelVersion], moment: datetime) -> ModelVersion | None:
     """The version that was champion at a moment; None if there was none yet."""
-    reigns = [reign for reign in _by_date(versions) if reign[0] <= moment]
-    return reigns[-1][1] if reigns else None
+    promotions = [promotion for promotion in _by_date(versions) if promotion[0] <= moment]
+    return promotions[-1][1] if promotions else None
 
 
 def first_champion(versions: Sequence[ModelVersion]) -> ModelVersion | None:
     """The first version that was ever champion; None if there was none."""
-    reigns = _by_date(versions)
-    return reigns[0][1] if reigns else None
+    promotions = _by_date(versions)
+    return promotions[0][1] if promotions else None
 
 
 def baseline_version(versions: Sequence[ModelVersion], model: str, run_id: str | None = None) -> ModelVersion:
@@ -47,4 +47,4 @@ def previous_champion(versions: Sequence[ModelVersion], version: ModelVersion) -
 def _by_date(versions: Sequence[ModelVersion]) -> list[tuple[datetime, ModelVersion]]:
     """Every promotion, with its time, in order."""
     found = [(since, each) for each in versions for since in each.champion_since]
-    return sorted(found, key=lambda reign: reign[0])
+    return sorted(found, key=lambda promotion: promotion[0])

@@ -160,11 +160,11 @@ class ModelRegistry:
         return [version, *(each for each in found if each.name != version.name)]
 
     def promote(self, version: ModelVersion) -> None:
-        """Move the alias `champion` to a version, and record the time; the last MAX_CHAMPION_DATES times are kept."""
-        now, reigns = datetime.now(UTC).isoformat(), version.tag("champion_since").split()
+        """Move the alias `champion` to a version; the first time and the last MAX_CHAMPION_DATES times are recorded."""
+        now, dates = datetime.now(UTC).isoformat(), version.tag("champion_since").split()
         if not version.promoted:
             self.tag(version, promoted_at=now)
-        self.tag(version, champion_since=" ".join([*reigns, now][-MAX_CHAMPION_DATES:]))
+        self.tag(version, champion_since=" ".join([*dates, now][-MAX_CHAMPION_DATES:]))
         self.client.set_registered_model_alias(version.name, CHAMPION, version.version)
 
     def tag(self, version: ModelVersion, **tags: str) -> None:
