@@ -6,7 +6,7 @@ import numpy as np
 
 from mlops_assets.monitoring.bins import LARGEST_SUMMED, Floats, Ints, NumericBins
 
-BLOCK = 8_192  # 64 KiB: larger arrays come from the system anew each time, page by page
+BLOCK = 32_768  # in the processor's cache still, and a quarter of the calls that 8,192 take
 CELLS = 2_048
 DEPTH = 3
 
