@@ -14,8 +14,8 @@ SLOTS_A_LEVEL = 64
 
 @dataclass(frozen=True, eq=False)
 class LevelTable:
-    """Which level a text is, by its 64-bit hash: looked up in a table of slots, and searched where another, commoner level
-    has its slot. Two texts with the same hash count as one.
+    """Which level a text is, by its 64-bit hash: looked up in a table of slots, and searched where a commoner level has
+    its slot. Two texts with the same hash count as one.
     """
 
     levels: pl.Enum
@@ -54,7 +54,7 @@ class LevelTable:
     def _searched(self, block: NDArray[np.uint64]) -> Ints:
         place = np.searchsorted(self.hashes, block, sorter=self.by_hash)
         level = self.by_hash.take(place, mode="clip")
-        return level[self.hashes.take(level) == block]
+        return level.compress(self.hashes.take(level) == block)
 
 
 def _slot(hashes: NDArray[np.uint64], slots: int) -> Ints:

@@ -36,6 +36,7 @@ FIRST = ("1,free,1.5,2024-01-01", "2,bad,2,2024-01-01", "3,free,,2024-01-02", "4
 LATER = ("1,paid,1.5,2024-01-03", "3,free,,2024-01-04", "5,free,5,2024-01-01", "1,free,9,2024-01-02")
 # Late versions, one that repeats, one of the same instant, and a null in place of a value.
 LATEST = ("1,free,1.5,2024-01-02", "5,free,5,2024-01-02", "4,,4,2024-01-05", "3,bad,3,2024-01-09", "4,y,4,2024-01-05")
+DECIMAL = {"type": "cast", "columns": {"price": "decimal"}}
 CASES: dict[str, tuple[dict[str, Any], Sequence[Mapping[str, Sequence[str]]]]] = {
     "scd2": (
         {**BASE, "primary_keys": ["id"], "write_mode": "scd2", "sequence_by": "at"},
@@ -52,6 +53,16 @@ CASES: dict[str, tuple[dict[str, Any], Sequence[Mapping[str, Sequence[str]]]]] =
     "overwrite partitions": (
         {**BASE, "write_mode": "overwrite_partitions", "partitioning_columns": ["plan"]},
         [{"a": FIRST}, {"b": LATER[:2]}],
+    ),
+    "merge of decimals": (
+        {
+            **BASE,
+            "primary_keys": ["id"],
+            "sequence_by": "at",
+            "transformation_steps": [DECIMAL],
+            "validation_rules": [{"name": "known", "condition": "id != 2"}],
+        },
+        [{"a": (*FIRST, "6,free,0.1234567895,2024-01-03")}, {"b": LATER}, {"c": (*LATEST, "6,free,1e30,2024-01-04")}],
     ),
 }
 
@@ -105,6 +116,16 @@ def test_spark_and_polars_by_turns_write_what_polars_writes(
             done.append(lake.load(lake.config(**fields)))
         assert done[0].rows == done[1].rows
         equal(ours, theirs)
+
+
+def test_spark_refuses_to_merge_a_column_with_a_back_tick_in_its_name(both: tuple[Lake, Lake], spark: Any) -> None:
+    lake, _ = both
+    lake.engine = spark
+    write(lake, {"a": FIRST})
+    rename = {"type": "rename_columns", "mapping": {"plan": "pl`an"}}
+    config = lake.config(**{**BASE, "validation_rules": []}, primary_keys=["id"], transformation_steps=[rename])
+    with pytest.raises(LakeError, match="column 'pl`an': Spark cannot merge a column whose name has a back-tick"):
+        lake.load(config)
 
 
 def test_without_a_sequence_spark_takes_a_version_from_its_arrival(both: tuple[Lake, Lake], spark: Engine[Any]) -> None:
@@ -176,7 +197,8 @@ def test_spark_refuses_a_step_that_does_not_fit_its_column_or_rows_as_polars_doe
             LakeError, match=r"^step explode: p, q of one row differ in length; make them equal at their"
         ):
             lake.load(lake.config(format="json", transformation_steps=[explode]))
-    frame = spark.session.createDataFrame([(1, "a", [1])], "id bigint, name string, p array<bigint>")
+    columns = "id bigint, name string, price decimal(38, 9), day date, paid boolean, p array<bigint>"
+    frame = spark.session.createDataFrame([(1, "a", None, None, None, [1])], columns)
     unfit: Any = ({"type": "cast", "columns": {"p": "int"}}, r"column 'p' is List\(Int64\); explode it before")
     for step, message in [*STEPS, unfit]:
         [typed] = DataConfig(source_path="s", destination_path="d", transformation_steps=[step]).transformation_steps

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from mlops_assets.lake import delta
+from mlops_assets.lake.errors import LakeError
 from mlops_assets.lake.spark.delta import scan
 from mlops_assets.lake.spark.storable import normalised
 from mlops_assets.lake.spark.types import quoted
@@ -36,7 +37,11 @@ def merge(
     """Update the rows whose `keys` are there, insert the others; columns that only one has are null in the other.
 
     `newer` and `gone` as in `merging.merge`.
+
+    Raises:
+        LakeError: a column has a back-tick in its name, which Delta's change feed cannot read in a merge.
     """
+    _require_plain_names(frame.columns)
     f = functions()
     if not delta.exists(path):
         kept = frame.where(~f.coalesce(quoted(gone), f.lit(False))).drop(gone) if gone else frame
@@ -51,6 +56,15 @@ def merge(
         done = _merged(path, wide, keys, newer, gone)
     record(path, frame.drop(gone) if gone else frame, further)
     return Written(delta.latest(path), done["num_inserted_rows"], done["num_updated_rows"], done["num_deleted_rows"])
+
+
+def _require_plain_names(names: Sequence[str]) -> None:
+    for name in names:
+        if "`" in name:
+            raise LakeError(
+                f"column '{name}': Spark cannot merge a column whose name has a back-tick; rename it with a step "
+                "rename_columns"
+            )
 
 
 def _merged(path: str, frame: "DataFrame", keys: Sequence[str], newer: str | None, gone: str | None) -> "Row":
