@@ -1,8 +1,8 @@
-"""Delta tables as they are now, kept open: who asks again reads what the log has gained since, and not all of it.
+"""A cache of open Delta tables: each call reads only what the log has gained since the last one.
 
-A table that is kept moves on to newer versions with every call. It answers what is asked of it at once (version,
-transactions, columns, files), and is written through. Rows that are read later are scanned from a table of their own
-(`foreign.opened`), whose version stays.
+A cached table is updated to the newest version with every call, so use it immediately: for its version, transactions,
+columns and files, and for writes. Rows that are read later are scanned from a separate table (`foreign.opened`), whose
+version does not change.
 """
 
 import threading
@@ -16,12 +16,12 @@ from deltalake.exceptions import DeltaError
 from mlops_assets.lake.foreign import exists, opened, refuse_unreadable
 
 TABLES = 16
-VERSIONS = 10  # a table that has moved on for longer answers and writes ever more slowly
+VERSIONS = 10  # reads and writes of a table get slower with every incremental update
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """A table, the commit that it was last seen at, the version that it was opened at, and what was recorded there."""
+    """An open table, its version, that commit's stamp, the version it was opened at, and transactions read so far."""
 
     table: DeltaTable
     version: int
@@ -31,7 +31,7 @@ class _Kept:
 
 
 class _Tables(threading.local):
-    """By thread: no other moves a table on between what was asked of it and what is written."""
+    """One cache per thread, so that no other thread updates a table between a check and a write."""
 
     def __init__(self) -> None:
         self.kept: OrderedDict[str, _Kept] = OrderedDict()
@@ -41,7 +41,7 @@ _tables = _Tables()
 
 
 def current(path: str) -> DeltaTable | None:
-    """The table as it is now, or None where there is none.
+    """The table at its newest version, or None if it does not exist.
 
     Raises:
         LakeError: it has a feature that cannot be read, by the feature's name.
@@ -57,8 +57,9 @@ def current(path: str) -> DeltaTable | None:
 
 
 def recorded(path: str, table: DeltaTable, name: str) -> int | None:
-    """The newest version that the writer `name` recorded in `table`, as it is; a log is searched once for each name,
-    the whole of it where the name is not there.
+    """The newest version that the writer `name` recorded in `table`, at the version it is at.
+
+    The log is searched once per name: all of it if the name is not in it.
     """
     kept = _tables.kept.get(path)
     if kept is None or kept.table is not table or kept.version != table.version():
@@ -69,7 +70,7 @@ def recorded(path: str, table: DeltaTable, name: str) -> int | None:
 
 
 def _moved_on(path: str, kept: _Kept) -> DeltaTable | None:
-    """The table that was kept, brought up to date; None where it is to be opened, or another is at the path by now."""
+    """The cached table, updated; None if it must be opened again, or if another table is at the path now."""
     if kept.version - kept.since > VERSIONS or _stamp(path, kept.version) != kept.stamp:
         return None
     if _stamp(path, kept.version + 1) is None:
@@ -77,7 +78,7 @@ def _moved_on(path: str, kept: _Kept) -> DeltaTable | None:
     try:
         kept.table.update_incremental()
     except DeltaError:
-        # Opening it from the beginning says what is wrong, or finds that nothing is.
+        # Opening it again either works or raises the real error.
         return None
     refuse_unreadable(kept.table, path)
     return kept.table
@@ -94,7 +95,7 @@ def _keep(path: str, table: DeltaTable, since: int | None = None) -> DeltaTable:
 
 
 def _stamp(path: str, version: int) -> tuple[int, ...] | None:
-    """What tells a commit from another table's of the same number; None where it is gone, or not on this machine."""
+    """Distinguishes a commit from another table's of the same version; None if it is missing or not on this machine."""
     if "://" in path:
         return None
     try:

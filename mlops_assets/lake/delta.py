@@ -24,7 +24,7 @@ __all__ = [
 
 
 def version(path: str) -> int | None:
-    """The newest version, or None where there is no table."""
+    """The newest version, or None if there is no table."""
     table = current(path)
     return None if table is None else table.version()
 
@@ -39,10 +39,10 @@ def latest(path: str) -> int:
 
 
 def required(path: str) -> DeltaTable:
-    """The table as it is now, for what is asked of it at once.
+    """The table at its newest version, for immediate use.
 
     Raises:
-        LakeError: there is none, or it cannot be read.
+        LakeError: the table does not exist, or cannot be read.
     """
     table = current(path)
     if table is None:
@@ -57,7 +57,7 @@ def transaction_version(path: str, name: str) -> int | None:
 
 
 def scan(path: str, at: int | None = None) -> pl.LazyFrame:
-    """The table's rows, at a version or now.
+    """The table's rows at version `at`, or at its newest.
 
     Raises:
         LakeError: there is no table, or it has a feature that is not read here.
@@ -78,16 +78,16 @@ def rows(path: str, at: int | None = None) -> int:
 
 
 def files(path: str) -> pl.DataFrame:
-    """A row a file of the table, from its log alone: path, `partition.<column>`, `min.<column>`, `max.<column>`,
-    num_records; no row where there is no table.
+    """One row per file of the table, from its log alone: path, `partition.<column>`, `min.<column>`, `max.<column>`,
+    num_records; empty if there is no table.
     """
     table = current(path)
     return pl.DataFrame() if table is None else pl.DataFrame(table.get_add_actions(flatten=True))
 
 
 def rows_of(path: str, some: pl.DataFrame) -> pl.LazyFrame:
-    """The rows of some of the table's `files`, in their order, at a cost that the others have no part in; for tables
-    that are parted by texts.
+    """The rows of some of the table's `files`, in their order, without reading the others; for tables partitioned by
+    string columns.
     """
     prefix = "partition."
     parts = some.select(pl.col(f"^{prefix}.*$").name.map(lambda name: name.removeprefix(prefix))).to_dicts()
@@ -101,8 +101,8 @@ def rows_of(path: str, some: pl.DataFrame) -> pl.LazyFrame:
 def changes(path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()) -> pl.DataFrame:
     """Rows inserted or updated after version `after` (None: all rows) up to `until` (None: now).
 
-    A row that changed more than once comes as often as it changed, oldest first, or, where `keys` say which rows are
-    the same, in its newest form only. The cost is that of the changed rows, not of the table.
+    A row that changed several times is returned each time, oldest first; with `keys`, only its newest form. The cost is
+    that of the changed rows, not of the table.
     """
     newest = latest(path) if until is None else until
     if after is None:
@@ -117,7 +117,7 @@ def changes(path: str, after: int | None, until: int | None = None, *, keys: Seq
 
 
 def _changed(path: str, after: int, newest: int) -> pl.DataFrame:
-    """The rows with the version that each came with."""
+    """The changed rows, each with its commit version."""
     done = log.commits(path, after, newest)
     if all(commit.appends for commit in done):
         return pl.concat(
@@ -133,7 +133,7 @@ def _feed(path: str, after: int, until: int) -> pl.DataFrame:
 
 
 def vanished(path: str, after: int, until: int, *, keys: Sequence[str]) -> pl.DataFrame:
-    """The `keys` whose rows were there at version `after` or came since, and of which none is there at `until`."""
+    """The `keys` that had rows at version `after` or since, and have none at `until`."""
     if not rewritten(path, after, until):
         return pl.DataFrame(schema={key: schema(path, until)[key] for key in keys})
     with still_there(path):
@@ -141,7 +141,7 @@ def vanished(path: str, after: int, until: int, *, keys: Sequence[str]) -> pl.Da
     last = feed.filter(pl.col("_commit_version") == pl.col("_commit_version").max().over(list(keys)))
     came = pl.col("_change_type").is_in(["insert", "update_postimage"])
     left = last.filter(~came).select(keys).unique().join(last.filter(came), on=list(keys), how="anti")
-    # Most keys of a merge are there again by the feed alone; of a key in several rows another may have stayed.
+    # The feed alone rules out most keys of a merge; of a key with several rows, another row may have stayed.
     return left.lazy().join(scan(path, until).select(keys), on=list(keys), how="anti").collect() if len(left) else left
 
 
@@ -151,11 +151,10 @@ def rewritten(path: str, after: int, until: int) -> bool:
 
 
 def appended(path: str, after: int | None, until: int) -> pl.LazyFrame:
-    """Rows of the files that were added to a table between two versions; a table that anybody wrote, without a change
-    feed.
+    """Rows of the files added to a table between two versions; needs no change data feed.
 
     Raises:
-        LakeError: rows were updated or deleted in between, so that what is new cannot be told from the files.
+        LakeError: rows were updated or deleted in between, so that the files do not show which rows are new.
     """
     if after is None:
         return scan(path, until)

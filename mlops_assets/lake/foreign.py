@@ -37,8 +37,8 @@ class _Table(DeltaTable):
 
 
 def exists(path: str) -> bool:
-    """Whether a Delta table is there."""
-    # delta-rs lists the whole log to see it.
+    """Whether there is a Delta table at `path`."""
+    # delta-rs lists the entire log to find out.
     if "://" not in path and Path(path).is_file():
         return False
     known = (Path(path) / "_delta_log" / name for name in (f"{0:020}.json", "_last_checkpoint"))
@@ -46,7 +46,7 @@ def exists(path: str) -> bool:
 
 
 def opened(path: str, at: int | None = None) -> DeltaTable:
-    """The table at a version or now.
+    """The table at version `at`, or at its newest.
 
     Raises:
         LakeError: there is none, or it has a feature that cannot be read, by the feature's name.
@@ -62,7 +62,7 @@ def opened(path: str, at: int | None = None) -> DeltaTable:
 
 
 def refuse_unreadable(table: DeltaTable, path: str) -> None:
-    """Raise LakeError where the table has a feature that cannot be read, by its name."""
+    """Raise LakeError, naming the features, if the table has some that cannot be read."""
     unknown = features(table) - NATIVE - THROUGH_DELTA_RS
     if unknown:
         raise LakeError(
@@ -73,10 +73,10 @@ def refuse_unreadable(table: DeltaTable, path: str) -> None:
 
 @contextmanager
 def still_there(path: str) -> Iterator[None]:
-    """Say it in a sentence where data files that the log names, and that were still to be read, are gone.
+    """Turn errors about missing data files into a LakeError with the cause and what to do.
 
     Raises:
-        LakeError: they are.
+        LakeError: data files that the log names no longer exist.
     """
     try:
         yield
@@ -91,7 +91,7 @@ def still_there(path: str) -> Iterator[None]:
 
 
 def features(table: DeltaTable) -> frozenset[str]:
-    """The features that a reader must know, older protocol versions in today's names."""
+    """The reader features of the table; those of older protocol versions by their current names."""
     protocol = table.protocol()
     named = set(protocol.reader_features or [])
     if protocol.min_reader_version == 2 or mapped_columns(table):
@@ -108,14 +108,14 @@ def mapped_columns(table: DeltaTable) -> Mapping[str, str]:
 
 
 def table_rows(table: DeltaTable) -> pl.LazyFrame:
-    """The rows of an opened table; lazily, unless its features need delta-rs to read it whole."""
+    """The rows of an opened table; lazily, unless its features require delta-rs to read it into memory."""
     if features(table) & THROUGH_DELTA_RS:
         return pl.DataFrame(table.scan()).lazy()
     return pl.scan_delta(table)
 
 
 def refuse_to_write(table: DeltaTable, path: str) -> None:
-    """Raise LakeError where writing would damage the table for its other readers."""
+    """Raise LakeError if writing would damage the table for its other readers."""
     if mapped_columns(table):
         raise LakeError(f"{path}: the table maps its columns (columnMapping), which is read here but never written")
     if CLUSTERED in (table.protocol().writer_features or ()):

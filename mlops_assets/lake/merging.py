@@ -1,8 +1,8 @@
 """Merges on key with delta-rs.
 
-A merge writes anew every data file that holds a key of it, and what it inserts into the same files. A table whose new
-rows come with new, greater keys would so become one ever larger file. Where that costs much, the rows beyond all keys
-of the table are merged after the others, and begin a file of their own.
+A merge rewrites every data file that contains one of its keys, and writes inserted rows into the same files. A table
+whose new rows have ever greater keys would become a single, growing file. If that costs much, the rows whose keys are
+greater than all of the table's are merged separately, after the others, into a file of their own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ from mlops_assets.lake.writing import (
     target,
 )
 
-# Rows that a merge may write anew with every row that arrives, and those that cost next to nothing.
+# Rows that a merge may rewrite per arriving row, and a number that is always cheap enough.
 TIMES, ALWAYS = 16, 16_384
 
 
@@ -44,12 +44,13 @@ def merge(
     gone: str | None = None,
     properties: Mapping[str, str] = CONFIGURATION,
 ) -> Written:
-    """Update the rows whose `keys` are there, insert the others. `frame` holds each key once, and no null key; columns
-    that only one of the two has are null in the rows of the other.
+    """Update the rows whose `keys` are in the table, insert the others.
 
-    With `newer`, a row is only updated where the SQL condition on `source` and `target` holds. With `gone`, rows of
-    `frame` that are true in that column, which is not written, delete theirs. Where it takes two commits, the last has
-    the transactions; a run that begins again after the first writes the same rows again.
+    `frame` has each key once, and no null key. Columns that only one of the two has are null in the other's rows.
+
+    With `newer`, a row is only updated if the SQL condition on `source` and `target` holds. `gone` names a column of
+    `frame` that is not written: rows in which it is true delete the table's. If two commits are needed, the last
+    records the transactions; a run repeated after the first writes the same rows again.
     """
     wide = _widened(path, frame.drop(gone) if gone else frame)
     table = target(path, seen)
@@ -59,10 +60,10 @@ def merge(
             path, kept, transactions=transactions, seen=seen, partition_by=partition_by, properties=properties
         )
     rows = wide.with_columns(frame[gone]) if gone else wide
-    # Versions of a key that end and begin do so in one commit.
+    # Ending one version of a key and beginning the next must be one commit.
     *before, last = [rows] if gone else in_parts(table, normalised(rows), keys)
     done = [_merged(path, part, keys, {}, seen, newer, gone) for part in before]
-    return _together([*done, _merged(path, last, keys, transactions, seen, newer, gone)])
+    return _sum_of([*done, _merged(path, last, keys, transactions, seen, newer, gone)])
 
 
 @on_conflict
@@ -87,7 +88,7 @@ def _merged(
             " AND ".join(f"target.{key} = source.{key}" for key in map(name_in_sql, keys)),
             source_alias="source",
             target_alias="target",
-            # With the whole frame in memory its keys' bounds say which files need not be read.
+            # With the frame in memory, the bounds of its keys let delta-rs skip files.
             streamed_exec=False,
             commit_properties=committed(transactions),
             post_commithook_properties=after_commit(table),
@@ -103,15 +104,15 @@ def _counted(table: DeltaTable, done: Mapping[str, Any]) -> Written:
     return Written(table.version(), *counts)
 
 
-def _together(done: Sequence[Written]) -> Written:
+def _sum_of(done: Sequence[Written]) -> Written:
     counts = (sum(getattr(each, what) for each in done) for what in ("inserted", "updated", "deleted"))
     return Written(done[-1].version, *counts)
 
 
 def in_parts(table: DeltaTable, rows: pl.DataFrame, keys: Sequence[str]) -> list[pl.DataFrame]:
-    """The rows of a merge, or, where it would write much anew, those beyond the table's keys after the others.
+    """The rows of a merge; if it would rewrite many rows, those beyond the table's keys are a second part.
 
-    What the log says of the files decides this alone: a merge of either part finds every key that is there.
+    Only the file statistics in the log decide this; a merge of either part is correct by itself.
     """
     files = pl.DataFrame(table.get_add_actions(flatten=True))
     beyond, key = max(_beyond(files, rows, keys), default=(0, ""))
@@ -126,7 +127,7 @@ def in_parts(table: DeltaTable, rows: pl.DataFrame, keys: Sequence[str]) -> list
 
 
 def _beyond(files: pl.DataFrame, rows: pl.DataFrame, keys: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """By key, how many rows are greater in it than all of the table, where the log has its bounds in every file."""
+    """Per key column with bounds for every file, the number of rows greater than all of the table's."""
     for key in keys:
         low, high = (files.get_column(f"{end}.{key}", default=None) for end in ("min", "max"))
         if files.is_empty() or low is None or high is None or low.null_count() + high.null_count():
@@ -136,14 +137,14 @@ def _beyond(files: pl.DataFrame, rows: pl.DataFrame, keys: Sequence[str]) -> Ite
 
 
 def _widened(path: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with every column of the table, after the table has been given every column of the frame."""
+    """The frame with every column of the table, after adding the frame's new columns to the table."""
     table = current(path)
     if table is None:
         return frame
     known = polars_schema(table)
     fitting(path, frame, table)
     if any(name not in known for name in frame.columns):
-        # A commit of its own: columns without values change no row, so a kill after it loses nothing.
+        # A separate commit: new columns without values change no row, so a kill after it loses nothing.
         append(path, frame.clear(), transactions={}, add_columns=True)
     return frame.with_columns(
         pl.lit(None, dtype).alias(name) for name, dtype in known.items() if name not in frame.columns

@@ -26,11 +26,12 @@ def superseded(
     """For each good row of a replay (`origin`: its place in `chosen`), whether bronze has a later row of its key that
     is not in quarantine itself.
 
-    Only a table that keeps one row a key asks this; the cost is that of the bronze rows since the oldest of `chosen`.
+    True only for tables with one row per key and no sequence column; the cost is that of the bronze rows since the
+    oldest of `chosen`.
     """
-    nobody = pl.repeat(False, rows.height, eager=True)
+    none_newer = pl.repeat(False, rows.height, eager=True)
     if config.mode != "merge" or config.sequence or rows.is_empty():
-        return nobody
+        return none_newer
     good = rows.select(config.primary_keys).with_columns(_arrival(chosen, origin).alias("mine"))
     newest = _arrivals(config, bronze, waiting, chosen, as_of)
     found = good.join(newest, on=config.primary_keys, how="left", maintain_order="left")
@@ -40,17 +41,17 @@ def superseded(
 def _arrivals(
     config: "DataConfig", bronze: str, waiting: pl.DataFrame, chosen: pl.DataFrame, as_of: datetime
 ) -> pl.DataFrame:
-    """The keys of bronze rows since the oldest of `chosen`, quarantined ones apart, each with its newest arrival."""
-    aside = pl.concat([waiting.select(IDENTITY), chosen.select(IDENTITY)])
+    """The keys of bronze rows since the oldest of `chosen`, except quarantined ones, each with its newest arrival."""
+    quarantined = pl.concat([waiting.select(IDENTITY), chosen.select(IDENTITY)])
     since = delta.scan(bronze).filter(pl.col("_ingested_at") >= chosen["_ingested_at"].min())
-    later = since.join(aside.lazy(), on=IDENTITY, how="anti", maintain_order="left").collect()
+    later = since.join(quarantined.lazy(), on=IDENTITY, how="anti", maintain_order="left").collect()
     shaped = shape(config, arrived(config, later), as_of).frame
     arrival = _arrival(later, shaped[ROW]).alias("newest")
     return shaped.select(config.primary_keys).with_columns(arrival).group_by(config.primary_keys).agg(pl.max("newest"))
 
 
 def _arrival(rows: pl.DataFrame, origin: pl.Series) -> pl.Series:
-    """When the rows at `origin` arrived, as a text that sorts like it."""
+    """The arrival order of the rows at `origin`, as a string that sorts by it."""
     return rows.select(
         pl.format(
             "{} {}",

@@ -71,11 +71,11 @@ def _described(path: str, properties: Mapping[str, str], description: str, comme
 
 
 def _says(configuration: Mapping[str, str], name: str) -> str | None:
-    """A property; a feed that is not spoken of is off."""
+    """A property's value; a change data feed that is not set is off."""
     return configuration.get(name, "false" if name == FEED else None)
 
 
 def _new_comments(table: DeltaTable, comments: Mapping[str, str]) -> dict[str, str]:
-    """Comments of columns that the table has, where it says something else."""
-    said = {field.name: field.metadata.get("comment") for field in table.schema().fields}
-    return {name: text for name, text in comments.items() if name in said and said[name] != text}
+    """The comments of the table's columns that differ from its own."""
+    current = {field.name: field.metadata.get("comment") for field in table.schema().fields}
+    return {name: text for name, text in comments.items() if name in current and current[name] != text}

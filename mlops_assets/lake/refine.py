@@ -1,8 +1,8 @@
 """Silver: bronze's new rows in their declared types, transformed, validated, de-duplicated and merged on key, in that
 order.
 
-The quarantine keeps bronze's columns untouched. Both tables record how far in bronze they have come, and the quarantine
-is written first: after a kill between the two, silver gets the rows that the quarantine has not, and no row twice.
+The quarantine keeps bronze's columns unchanged. Both tables record their position in bronze, and the quarantine is
+written first: after a kill between the two commits, silver gets the rows not in the quarantine, and no row twice.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from mlops_assets.lake import delta
 from mlops_assets.lake.batch import Batch, Run, silver_rules
 from mlops_assets.lake.engine import Engine
 from mlops_assets.lake.errors import Overtaken
-from mlops_assets.lake.identity import made_anew, refuse_another
+from mlops_assets.lake.identity import another_bronze, refuse_another
 from mlops_assets.lake.refined_writes import write, write_good
 from mlops_assets.lake.rowcount import RowCount
 from mlops_assets.lake.stretches import Position, Scope, Stretch, between, position, stretches
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
 
 EVERYTHING = Scope()
-at_once = retry(
+retry_if_overtaken = retry(
     retry=retry_if_exception_type(Overtaken),
     wait=wait_random_exponential(multiplier=0.1, max=3),
-    # Who is overtaken is so by another that goes on: it ends, however often it happens.
+    # A run is only overtaken by one that made progress, so retrying ends.
     stop=stop_after_delay(600),
     reraise=True,
 )
@@ -48,7 +48,7 @@ class DataTables:
 
 @dataclass(frozen=True)
 class Refined:
-    """What one run brought into a silver table and its quarantine; where `blocked` says why, nothing was written."""
+    """The result of one run; if `blocked` has reasons, nothing was written."""
 
     rows: RowCount
     outcomes: tuple[RuleOutcome, ...] = ()
@@ -57,7 +57,7 @@ class Refined:
 
 @dataclass(frozen=True)
 class Work:
-    """What a run works on and with."""
+    """The configuration, tables and engine of one run, and its results so far."""
 
     config: "DataConfig"
     tables: DataTables
@@ -70,27 +70,27 @@ class Work:
 
     @property
     def rows(self) -> RowCount:
-        """What this run has committed, also before others overtook it."""
+        """The rows that this run has committed, including those before another run overtook it."""
         return sum(self.committed, RowCount())
 
     @property
     def outcomes(self) -> tuple[RuleOutcome, ...]:
-        """What the rules said of the rows that it looked at last."""
+        """The rule outcomes of the last rows validated."""
         return self.asked[-1] if self.asked else ()
 
     @property
     def overwrites(self) -> bool:
-        """Whether a run's rows take the place of others."""
+        """Whether a run's rows replace existing ones."""
         return self.config.mode.startswith("overwrite")
 
     @property
     def nowhere(self) -> bool:
-        """Whether the rows are those that belong to no partition: all wait in quarantine, and block nothing."""
+        """Whether the rows belong to no partition: all are quarantined, and block nothing."""
         return self.scope.parted and self.scope.partition is None
 
     @property
     def rules(self) -> list[Rule]:
-        """What the rows are asked."""
+        """The rules that apply to the rows."""
         return [nowhere(self.config)] if self.nowhere else silver_rules(self.config)
 
 
@@ -110,17 +110,17 @@ def refine(
 ) -> Refined:
     """Bring the bronze rows of `scope` that silver does not have yet into silver or the quarantine.
 
-    `others` are the engine's frames of the tables that rules may name (`tailnum in planes.tailnum`). Where another run
-    does the same at the same time, each row is brought by one of the two.
+    `others` are the engine's frames of the tables that rules may name (`tailnum in planes.tailnum`). If two runs do so
+    concurrently, each row is written by one of them.
 
     Raises:
         LakeError, RuleError: a step or a rule does not fit the table's columns. Nothing was written.
     """
-    return _brought(Work(config, tables, run, others, engine, scope))
+    return _refine_pending(Work(config, tables, run, others, engine, scope))
 
 
-@at_once
-def _brought(work: Work) -> Refined:
+@retry_if_overtaken
+def _refine_pending(work: Work) -> Refined:
     newest = delta.version(work.tables.bronze)
     if newest is None:
         return Refined(RowCount())
@@ -128,16 +128,16 @@ def _brought(work: Work) -> Refined:
     refuse_another(tables.bronze, (tables.silver, tables.quarantine))
     done = _finished(work)
     if done is not None and done.version > newest:
-        raise made_anew(tables.bronze, (tables.silver, tables.quarantine))
+        raise another_bronze(tables.bronze, (tables.silver, tables.quarantine))
     later = done is None or done < Position(newest)
     found = _stretches(work, done, newest) if later else []
     if not found:
         return Refined(work.rows, work.outcomes)
-    return _one(work, found[0]) if len(found) == 1 else _many(work, found)
+    return _refine_stretch(work, found[0]) if len(found) == 1 else _refine_stretches(work, found)
 
 
 def _stretches(work: Work, done: Position | None, newest: int) -> list[Stretch]:
-    """What is to be refined; as few as can be where what becomes of a row depends on all rows of its run."""
+    """The stretches to refine; as few as possible if the result for a row depends on all rows of its run."""
     deduplicates = any(step.type == "deduplicate" for step in work.config.transformation_steps)
     size = None if deduplicates else work.engine.rows_at_once
     found = stretches(work.tables.bronze, done, newest, work.scope, size)
@@ -147,23 +147,23 @@ def _stretches(work: Work, done: Position | None, newest: int) -> list[Stretch]:
 
 
 def _finished(work: Work) -> Position | None:
-    """How far silver has come, after a half that a killed run left has been written."""
+    """The position of silver, after completing what a killed run wrote to the quarantine only."""
     done = position(work.tables.silver, work.scope.name)
-    held = position(work.tables.quarantine, work.scope.name)
-    if held is None or (done is not None and held <= done):
+    quarantined = position(work.tables.quarantine, work.scope.name)
+    if quarantined is None or (done is not None and quarantined <= done):
         return done
-    for stretch in between(work.tables.bronze, done, held, work.scope):
+    for stretch in between(work.tables.bronze, done, quarantined, work.scope):
         arrived = work.engine.without(work.engine.arrivals(work.tables.bronze, stretch), work.tables.quarantine)
-        # What went on then goes on now, whatever the rules, the day or other tables say by now.
+        # Rows that were good then stay good, even if the rules, the day or other tables have changed.
         batch = work.engine.prepare(work.config, arrived, work.run, work.others, [])
         if batch.bad_rows:
             work.engine.append(work.tables.quarantine, batch.bad, transactions={}, add_columns=True)
         write_good(work, stretch, batch, batch.bad_rows)
-    return held
+    return quarantined
 
 
-def _one(work: Work, stretch: Stretch) -> Refined:
-    """A run whose rows fit into memory reads them once."""
+def _refine_stretch(work: Work, stretch: Stretch) -> Refined:
+    """Rows that fit into memory are read once."""
     arrived = work.engine.arrivals(work.tables.bronze, stretch)
     batch = work.engine.prepare(work.config, arrived, work.run, work.others, work.rules)
     found = Survey.of(batch)
@@ -174,15 +174,15 @@ def _one(work: Work, stretch: Stretch) -> Refined:
     return Refined(work.rows, work.outcomes)
 
 
-def _many(work: Work, found: Sequence[Stretch]) -> Refined:
-    """A larger run looks at all stretches before it writes the first: what blocks must block all of it."""
+def _refine_stretches(work: Work, found: Sequence[Stretch]) -> Refined:
+    """A larger run validates all stretches before it writes the first, so that a blocked run writes nothing."""
     with temporary_folder() as folder:
-        whole, aside = survey(work, found, folder)
-        blocked = _blocked(work, whole, aside)
+        total, aside = survey(work, found, folder)
+        blocked = _blocked(work, total, aside)
         if blocked:
-            return Refined(RowCount(whole.read, quarantined=whole.bad), whole.outcomes, blocked)
+            return Refined(RowCount(total.read, quarantined=total.bad), total.outcomes, blocked)
         if work.overwrites and not any(stretch.corrects for stretch in found):
-            # What replaces rows must do so at once: a run's second commit would replace its first.
+            # An overwrite must be one commit: a second would replace the first.
             write(work, replace(found[-1], start=found[0].start), together(work.engine, aside))
         else:
             for stretch, batch in zip(found, aside, strict=True):

@@ -1,8 +1,8 @@
-"""Replay of quarantined rows: those that a mended rule, a repair or a person's verdict lets through enter silver, once.
+"""Replay of quarantined rows: those that pass by a corrected rule, a repair or a release are written to silver, once.
 
-The quarantine says all that happened to a row: what arrived, what it broke, and with which replay it left, under which
-overrides. A replay marks its rows there first, under a number that both tables record; after a kill between the two
-commits the marked rows are written from what the marks say, before anything else is.
+The quarantine records a row's history: what arrived, the rules it broke, and the replay and overrides it left with. A
+replay first marks its rows there with a number that both tables record; after a kill between the two commits, the next
+replay first writes the marked rows, with the marks' overrides.
 """
 
 import json
@@ -58,8 +58,8 @@ def replay(
 ) -> Refined:
     """Bring the waiting rows of the quarantine that now pass the steps and rules into silver, each row once.
 
-    Table-level rules are left out: a handful of rows is not the table. A row whose key has arrived again since gives
-    way to the newer one, and is counted as removed by the merge.
+    Table-level rules are skipped, since the rows are not the table. A row whose key has arrived again since is not
+    written, and is counted as removed by the merge.
 
     Raises:
         LakeError: an override names no rule or column, or the table is overwritten by each run.
@@ -74,8 +74,8 @@ def _replay(
     config: "DataConfig", tables: DataTables, run: Run, others: Mapping[str, pl.LazyFrame], overrides: Overrides
 ) -> Refined:
     _finish(config, tables, others)
-    held = waiting(tables.quarantine)
-    chosen = _chosen(held, overrides.where)
+    quarantined = waiting(tables.quarantine)
+    chosen = _chosen(quarantined, overrides.where)
     if chosen.is_empty():
         return Refined(RowCount())
     batch, origin = _prepare(config, chosen, run, others, overrides)
@@ -85,14 +85,14 @@ def _replay(
         return Refined(RowCount(batch.read, quarantined=batch.bad_rows), batch.outcomes)
     mark(tables.quarantine, leaving, _marks(number, run, overrides))
     written, removed = _write(config, tables, chosen, (batch.good, origin), number, run.as_of)
-    still = chosen.height - (held.height - waiting(tables.quarantine).height)
+    still = chosen.height - (quarantined.height - waiting(tables.quarantine).height)
     rows = RowCount(batch.read, written, still, batch.added, _counted({**batch.removed, **removed}))
     rows.check()
     return Refined(rows, batch.outcomes)
 
 
 def _alone(quarantine: str) -> AbstractContextManager[object]:
-    """Two replays of a table at a time would write its rows twice; on a shared store the scheduler sees to it."""
+    """A lock, since concurrent replays would write rows twice; on an object store the scheduler must prevent them."""
     if "://" in quarantine or not delta.exists(quarantine):
         return nullcontext()
     return FileLock(str(Path(quarantine) / "_replay.lock"))
@@ -110,10 +110,10 @@ def _refuse_what_cannot_be(config: "DataConfig", overrides: Overrides) -> None:
             raise LakeError(f"no rule '{name}' to release{nearest(name, known)}; unreadable values need a repair")
 
 
-def _chosen(held: pl.DataFrame, where: str | None) -> pl.DataFrame:
-    if where is None or held.is_empty():
-        return held
-    return held.filter(rules.expression(where, schema_of(held)).fill_null(False))
+def _chosen(quarantined: pl.DataFrame, where: str | None) -> pl.DataFrame:
+    if where is None or quarantined.is_empty():
+        return quarantined
+    return quarantined.filter(rules.expression(where, schema_of(quarantined)).fill_null(False))
 
 
 def _prepare(

@@ -1,4 +1,4 @@
-"""How good rows enter a silver table, as the document's `write_mode` says."""
+"""Writing good rows to a silver table by the document's `write_mode`."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -19,7 +19,7 @@ Removed = dict[str, int]
 
 
 def keeps_a_feed(config: "DataConfig") -> bool:
-    """Whether the silver table has a change data feed: where it is asked for, and where its rows change."""
+    """Whether the silver table has a change data feed: if configured, or if its rows can change."""
     return config.change_data_feed or config.mode in CHANGING or config.on_changed_source == "replace"
 
 
@@ -36,7 +36,7 @@ def quarantine_properties(config: "DataConfig") -> Mapping[str, str]:
 def write_silver(
     config: "DataConfig", silver: str, good: Any, commit: delta.Commit, engine: Engine[Any]
 ) -> tuple[int, Removed]:
-    """Bring rows into the table. Returns the rows that it gained, and those that deduplicate and merge removed."""
+    """Write rows to the table. Returns the number of rows it gained, and of rows removed, by what removed them."""
     unique, removed = engine.without_duplicates(config, good)
     options = _options(config, commit)
     match config.mode:
@@ -65,7 +65,7 @@ def correct_silver(
     commit: delta.Commit,
     engine: Engine[Any],
 ) -> tuple[int, Removed]:
-    """The same for rows that take the place of a corrected file's. `tables` are bronze, silver and quarantine."""
+    """The same for rows that replace a corrected file's. `tables` are bronze, silver and quarantine."""
     bronze, silver, quarantine = tables
     if config.mode not in ("append", "merge") or not delta.exists(silver):
         return write_silver(config, silver, good, commit, engine)
@@ -96,7 +96,7 @@ def _newer(config: "DataConfig") -> str | None:
 
 
 def _late(config: "DataConfig", engine: Engine[Any], unique: Any, done: delta.Written) -> int:
-    """Rows that a newer one of their key kept out."""
+    """The number of rows not written because silver has a newer row of the key."""
     return engine.count(unique) - done.inserted - done.updated if config.sequence else 0
 
 
@@ -118,7 +118,7 @@ def _equals(column: str, value: Any) -> str:
     if value is None:
         return f"{name} IS NULL"
     if isinstance(value, datetime):
-        # As the column's own type: delta-rs takes no other instants than those of microseconds.
+        # A string, which takes the column's type: delta-rs has timestamp literals in microseconds only.
         return f"{name} = {quoted(value.isoformat())}"
     if isinstance(value, date):
         return f"{name} = CAST({quoted(value.isoformat())} AS DATE)"

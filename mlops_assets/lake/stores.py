@@ -68,8 +68,8 @@ def _web_page(address: str) -> Entry:
 
     with _answering(address):
         answer = httpx.head(address, follow_redirects=True).raise_for_status()
-    said = [answer.headers.get(name, "") for name in ("etag", "last-modified", "content-length")]
-    return Entry(address, PurePosixPath(httpx.URL(address).path).name, ":".join(said))
+    validators = [answer.headers.get(name, "") for name in ("etag", "last-modified", "content-length")]
+    return Entry(address, PurePosixPath(httpx.URL(address).path).name, ":".join(validators))
 
 
 def _store(root: str) -> Any:
@@ -87,5 +87,5 @@ def _answering(address: str) -> Iterator[None]:
     try:
         yield
     except (OSError, DeltaError, httpx.HTTPError, ValueError) as error:
-        said = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())[:300]
-        raise LakeError(f"{address}: cannot be read: {said}") from error
+        detail = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())[:300]
+        raise LakeError(f"{address}: cannot be read: {detail}") from error

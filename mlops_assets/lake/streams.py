@@ -1,4 +1,4 @@
-"""Rows on their way into a table, and what stands in their way, in one sentence."""
+"""Frames as streams of Arrow batches for a writer, and write failures as a LakeError of one sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +16,10 @@ Failures = list[Exception]
 
 
 def folder(path: str) -> str:
-    """The table's path; its folder is there afterwards.
+    """The table's path, after creating its folder.
 
     Raises:
-        LakeError: it cannot be made.
+        LakeError: the folder cannot be created.
     """
     if "://" not in path:
         try:
@@ -30,7 +30,7 @@ def folder(path: str) -> str:
 
 
 def stream(frame: pl.DataFrame | pl.LazyFrame, failures: Failures) -> pl.DataFrame | pa.RecordBatchReader:
-    """The frame as a writer takes it, a lazy one batch by batch; what goes wrong while it is read is in `failures`."""
+    """The frame as a writer takes it, a lazy one batch by batch; errors while reading it are added to `failures`."""
     if isinstance(frame, pl.DataFrame):
         return normalised(frame)
     return pa.RecordBatchReader.from_batches(arrow_schema(frame), _batches(normalised(frame), failures))
@@ -46,21 +46,21 @@ def _batches(rows: pl.LazyFrame, failures: Failures) -> Iterator[pa.RecordBatch]
         for batch in _gathered(rows.collect_batches(chunk_size=BATCH, maintain_order=True)):
             yield from _arrow(batch).to_batches()
     except (pl.exceptions.PolarsError, OSError) as error:
-        # The writer would tell of it in its own words, around this generator's.
+        # The writer would wrap this error in its own message.
         failures.append(error)
         raise
 
 
 def _gathered(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The engine's morsels put together: a writer takes each batch as a whole, and may store them in any order."""
-    held: list[pl.DataFrame] = []
+    """The engine's morsels concatenated into batches: a writer keeps each batch together, and may reorder batches."""
+    pending: list[pl.DataFrame] = []
     for part in parts:
-        held.append(part)
-        if sum(each.height for each in held) >= BATCH:
-            yield pl.concat(held, rechunk=True)
-            held = []
-    if held:
-        yield pl.concat(held, rechunk=True)
+        pending.append(part)
+        if sum(each.height for each in pending) >= BATCH:
+            yield pl.concat(pending, rechunk=True)
+            pending = []
+    if pending:
+        yield pl.concat(pending, rechunk=True)
 
 
 def _arrow(frame: pl.DataFrame) -> pa.Table:
@@ -69,26 +69,26 @@ def _arrow(frame: pl.DataFrame) -> pa.Table:
 
 @contextmanager
 def as_write_error(path: str) -> Iterator[Failures]:
-    """Turn what a writer says of disk, rights and types into a LakeError; nothing was committed."""
+    """Turn a writer's errors about disk, permissions and types into a LakeError; nothing was committed."""
     failures: Failures = []
     try:
         yield failures
     except CommitFailedError:
         raise
     except SchemaMismatchError as error:
-        raise LakeError(f"{path}: the rows do not fit the table's columns: {_said(error)}") from error
+        raise LakeError(f"{path}: the rows do not fit the table's columns: {_short_message(error)}") from error
     except (DeltaError, OSError) as error:
         if failures:
             raise failures[0] from error
-        raise LakeError(f"{path}: cannot be written, and nothing was: {_said(error)}") from error
+        raise LakeError(f"{path}: cannot be written, and nothing was: {_short_message(error)}") from error
     except Exception as error:
-        # delta-rs has no class of its own for a value that does not fit into its column.
+        # delta-rs raises a plain Exception for a value that does not fit its column.
         if type(error) is not Exception:
             raise
-        raise LakeError(f"{path}: cannot be written, and nothing was: {_said(error)}") from error
+        raise LakeError(f"{path}: cannot be written, and nothing was: {_short_message(error)}") from error
 
 
-def _said(error: Exception) -> str:
+def _short_message(error: Exception) -> str:
     text = " ".join(str(error).split())
     for known in ("No space left on device", "File too large", "Permission denied", "Read-only file system"):
         if known in text:

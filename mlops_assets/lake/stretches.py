@@ -89,13 +89,13 @@ def seen(path: str, start: Position | None, name: str) -> dict[str, int | None]:
 
 def _decoded(found: Mapping[str, int | None], name: str) -> Position | None:
     version, rows = found[name], found[f"{name}:rows"]
-    whole = [] if version is None else [Position(version)]
+    complete = [] if version is None else [Position(version)]
     parts = [] if rows is None else [Position((rows >> ROWS) - 1, rows & (1 << ROWS) - 1)]
-    return max(whole + parts, default=None)
+    return max(complete + parts, default=None)
 
 
 def stretches(path: str, start: Position | None, until: int, scope: Scope, size: int | None) -> list[Stretch]:
-    """What lies between `start` and version `until`, in stretches of about `size` rows (None: as few as can be)."""
+    """The changes between `start` and version `until`, in stretches of about `size` rows (None: as few as possible)."""
     size = None if scope.parted else size
     if start is None:
         found = _from_the_beginning(path, until, scope)
@@ -108,22 +108,22 @@ def stretches(path: str, start: Position | None, until: int, scope: Scope, size:
 
 
 def between(path: str, start: Position | None, end: Position, scope: Scope) -> list[Stretch]:
-    """Exactly what lies between two positions."""
+    """Exactly the changes between two positions."""
     if start is None and not end.rows and _from_the_beginning(path, end.version, scope) is None:
         return stretches(path, None, end.version, scope, None)
     first = start or Position()
     done = log.commits(path, first.version, end.version + bool(end.rows))
-    whole = [commit for commit in done if commit.version <= end.version]
-    found = _cut(whole, first, scope, None)
+    complete = [commit for commit in done if commit.version <= end.version]
+    found = _cut(complete, first, scope, None)
     if end.rows:
-        skip = first.rows if not whole else 0
+        skip = first.rows if not complete else 0
         files = tuple(file for file in done[-1].added if scope.has(file))
         found.append(_stretch(Position(end.version, skip), end, files, skip, end.rows - skip, scope))
     return found
 
 
 def _from_the_beginning(path: str, until: int, scope: Scope) -> list[log.Commit] | None:
-    """All commits, where the log still has them and rows were only ever added; a partition is read from the table."""
+    """All commits if the log still has them and all only add rows, else None; a partition is read from the table."""
     if scope.parted:
         return None
     try:
@@ -134,16 +134,16 @@ def _from_the_beginning(path: str, until: int, scope: Scope) -> list[log.Commit]
 
 
 def _cut(done: Sequence[log.Commit], start: Position, scope: Scope, size: int | None) -> list[Stretch]:
-    """Commits put together up to `size` rows; one that is larger is cut, one that corrects rows stands alone."""
+    """Commits grouped up to `size` rows; a larger one is split, one that corrects rows is a stretch by itself."""
     found: list[Stretch] = []
-    held: list[log.Added] = []
+    pending: list[log.Added] = []
     rows, last, skip = 0, start, start.rows
     for commit in done:
         files = [file for file in commit.added if scope.has(file)]
         count = sum(file.rows or 0 for file in files)
-        if held and (skip or not commit.appends or (size and rows + count > size)):
-            found.append(_stretch(last, Position(commit.version - 1), held, skip, None, scope))
-            held, rows, last, skip = [], 0, Position(commit.version - 1), 0
+        if pending and (skip or not commit.appends or (size and rows + count > size)):
+            found.append(_stretch(last, Position(commit.version - 1), pending, skip, None, scope))
+            pending, rows, last, skip = [], 0, Position(commit.version - 1), 0
         if not commit.appends:
             found.append(Stretch(last, Position(commit.version), corrects=True))
             last, skip = Position(commit.version), 0
@@ -152,9 +152,9 @@ def _cut(done: Sequence[log.Commit], start: Position, scope: Scope, size: int | 
             end = Position(commit.version - 1, skip + size)
             found.append(_stretch(last, end, files, skip, size, scope))
             last, skip = end, skip + size
-        held, rows = [*held, *files], rows + count
-    if held:
-        found.append(_stretch(last, Position(done[-1].version), held, skip, None, scope))
+        pending, rows = [*pending, *files], rows + count
+    if pending:
+        found.append(_stretch(last, Position(done[-1].version), pending, skip, None, scope))
     return found
 
 

@@ -1,4 +1,4 @@
-"""What a run's rows look like before any is written, and whether that must stop it."""
+"""The figures of a run before anything is written, and whether they block it."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlops_assets.lake.refine import Work
 
 EXAMPLES = 3
-WORST = 3  # rules that are named where too many rows break some
+WORST = 3  # rules named in the reason if too many rows break error rules
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Survey:
 
 
 def together(engine: Engine[Any], aside: Sequence[Batch[Any]]) -> Batch[Any]:
-    """Batches that were put aside as one, whose rows are read as they are written."""
+    """Batches put aside, as one batch whose rows are read as they are written."""
     return Batch(
         engine.together([each.good for each in aside]),
         engine.together([each.bad for each in aside]),
@@ -50,22 +50,20 @@ def together(engine: Engine[Any], aside: Sequence[Batch[Any]]) -> Batch[Any]:
 
 
 def survey(work: "Work", found: Sequence[Stretch], folder: Path) -> tuple[Survey, list[Batch[Any]]]:
-    """All stretches read and validated, one at a time, and put aside in a folder; table-level rules are asked of all of
-    them together.
-    """
+    """Validate all stretches, one at a time, and put their batches aside; table-level rules apply to all together."""
     rules = work.rules
     table_rules = [rule for rule in rules if is_table_level(parse(rule.condition))]
     row_rules = tuple(rule for rule in rules if rule not in table_rules)
     aside = [_put_aside(work, stretch, row_rules, folder / str(number)) for number, stretch in enumerate(found)]
     by_row = iter([added(outcomes, EXAMPLES) for outcomes in zip(*(each.outcomes for each in aside), strict=True)])
     by_table = iter(_of_the_table(work, found, table_rules))
-    whole = Survey(
+    total = Survey(
         sum(each.read for each in aside),
         sum(each.good_rows for each in aside),
         sum(each.bad_rows for each in aside),
         tuple(next(by_table) if rule in table_rules else next(by_row) for rule in rules),
     )
-    return whole, aside
+    return total, aside
 
 
 def _put_aside(work: "Work", stretch: Stretch, rules: Sequence[Rule], file: Path) -> Batch[Any]:
@@ -85,8 +83,9 @@ def _of_the_table(work: "Work", found: Sequence[Stretch], rules: Sequence[Rule])
 def blocking(
     config: "DataConfig", found: Survey, present: int, broken: Callable[[], Mapping[str, int]]
 ) -> tuple[str, ...]:
-    """Why nothing downstream may run; empty where all is well. `present` are the rows that silver has, `broken` counts
-    the bad ones by what they break.
+    """The reasons to block everything downstream; empty if there are none.
+
+    `present` is the number of rows in silver; `broken` counts the bad rows by rule.
     """
     reasons = []
     share = found.bad / found.read if found.read else 0.0

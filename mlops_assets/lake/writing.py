@@ -1,9 +1,8 @@
 """Writing Delta tables with delta-rs: appends and overwrites, each one commit that says what it was.
 
-A writer names what it wrote by a `Transaction`: the table's own log then says what was done, in the same commit as the
-rows, so that a retry after a kill finds the answer there. delta-rs records these identifiers and does not enforce them,
-so a writer also says what it had `seen` there: where the table says otherwise by now, another run was faster, and
-nothing is written (`Overtaken`).
+A writer identifies what it wrote by a `Transaction` in the same commit as the rows, so that a retry after a kill finds
+in the table's log what was done. delta-rs records these identifiers but does not enforce them, so a writer also passes
+those it has `seen`: if the table has others by now, another run was faster, and nothing is written (`Overtaken`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,8 +42,8 @@ Rows = pl.DataFrame | pl.LazyFrame
 
 
 class Commit(TypedDict, total=False):
-    """What a write says beside its rows: who wrote up to where, what the writer had found there, the columns that part
-    the table's files, and the properties of a table that is made by it.
+    """The options of a write: transactions to record, transactions seen before, the partition columns, and the
+    properties of a table that the write creates.
     """
 
     transactions: Mapping[str, int]
@@ -55,7 +54,7 @@ class Commit(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Written:
-    """What one write did: rows by what became of them, and the table's version after it."""
+    """The result of one write: the table's version after it, and the rows inserted, updated and deleted."""
 
     version: int
     inserted: int = 0
@@ -64,23 +63,23 @@ class Written:
 
 
 def committed(transactions: Mapping[str, int]) -> CommitProperties:
-    """What a commit records beside its rows."""
+    """The commit properties that record `transactions`."""
     return CommitProperties(app_transactions=[Transaction(name, number) for name, number in transactions.items()])
 
 
 def after_commit(table: DeltaTable | None) -> PostCommitHookProperties:
-    """What follows a commit. A log is looked through for what it may forget where a checkpoint is written, and not with
-    every commit: that costs the more the longer it is.
+    """The hooks after a commit: expired log entries are cleaned up with checkpoints only, since the cost grows with the
+    log.
     """
     number = 0 if table is None else table.version() + 1
     return PostCommitHookProperties(cleanup_expired_logs=None if (number + 1) % CHECKPOINT == 0 else False)
 
 
 def target(path: str, seen: Seen | None) -> DeltaTable | None:
-    """The table as it is now, None where there is none yet: checks and commit are then about one state of it.
+    """The table at its newest version, None if there is none yet, so that checks and commit use the same version.
 
     Raises:
-        Overtaken: it does not say what the writer has seen.
+        Overtaken: its transactions are not those the writer has seen.
     """
     table = current(path)
     for name, number in (seen or {}).items():
@@ -92,11 +91,13 @@ def target(path: str, seen: Seen | None) -> DeltaTable | None:
     return table
 
 
-def _made_alone(
+def _created_once(
     path: str, frame: Rows, partition_by: Sequence[str], properties: Mapping[str, str]
 ) -> AbstractContextManager[object]:
-    """Of two that make a table at once, delta-rs lets both: the second waits here, and finds it made. In a store, where
-    none can be waited for, it is made without rows: they come after that, as to any other table.
+    """Lets only one of several concurrent writers create a table, which delta-rs does not ensure: the others wait.
+
+    An object store has no lock to wait for, so the table is created without rows there, and rows are then written as
+    to an existing table.
     """
     if exists(path):
         return nullcontext()
@@ -124,7 +125,7 @@ def append(
     properties: Mapping[str, str] = CONFIGURATION,
 ) -> Written:
     """Add the rows of `frame` and record `transactions` in the same commit; a lazy frame streams through memory."""
-    with as_write_error(path) as failed, _made_alone(path, frame, partition_by, properties):
+    with as_write_error(path) as failed, _created_once(path, frame, partition_by, properties):
         table = target(path, seen)
         fitting(path, frame, table)
         write_deltalake(
@@ -154,7 +155,7 @@ def overwrite(
     """Replace the table's rows and columns by those of `frame`, or only the rows `where` a SQL condition holds; older
     versions stay readable.
     """
-    with as_write_error(path) as failed, _made_alone(path, frame, partition_by, properties):
+    with as_write_error(path) as failed, _created_once(path, frame, partition_by, properties):
         table = target(path, seen)
         where = where if table else None
         if where:
@@ -184,14 +185,14 @@ def replace(
 
 
 def fitting(path: str, frame: Rows, table: DeltaTable | None = None) -> None:
-    """Refuse columns whose values the table's would not keep, where there is a table."""
+    """Refuse columns whose values the table's columns cannot hold, if there is a table."""
     table = table or current(path)
     if table:
         refuse_misfits(path, frame.collect_schema(), polars_schema(table))
 
 
 def _written(path: str, table: DeltaTable | None) -> Written:
-    """The rows that the commit says it added, as the log has them."""
+    """The version and the number of inserted rows, from the log."""
     table = table or opened(path)
     number = table.version()
     [commit] = log.commits(path, number - 1, number)

@@ -22,7 +22,7 @@ def compare(operator: str, left: Typed, right: Typed, scope: Scope, at: tuple[No
 
 
 def align(left: Typed, right: Typed, scope: Scope, at: Node, other: Node) -> tuple[Typed, Typed]:
-    """Both sides cast to the one type they are compared in; refused where there is none."""
+    """Both sides cast to their common type; an error if they have none."""
     left, right = adopt(left, right.type), adopt(right, left.type)
     kinds = {left.type.kind, right.type.kind}
     if kinds <= NUMBERS:
@@ -62,7 +62,7 @@ def to_float(node: Typed) -> Typed:
 
 
 def fits(node: Typed, scope: Scope, at: Node) -> Typed:
-    """A whole number that 64 bits hold; a literal beyond them is refused."""
+    """The node; an integer literal beyond 64 bits is an error."""
     if isinstance(node, Constant) and node.type == INT and node.value is not None and node.value not in _INT64:
         raise scope.error(f"{node.value} does not fit 64 bits", at.start, at.end, "write it as a float")
     return node

@@ -1,4 +1,4 @@
-"""The meaning of a typed rule in plain Python, slow and obvious: what both engines are held against.
+"""A reference interpreter of typed rules in plain Python, slow and obvious, to test both engines against.
 
 A row is a mapping of column names to values. Inside, a datetime is its microseconds since 1970 (UTC, or the
 clock's own without a zone), an unknown is None, and a float is never NaN.

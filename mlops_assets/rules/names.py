@@ -24,7 +24,7 @@ class Scope:
 
 
 def resolve(name: Name, scope: Scope) -> Column:
-    """The one column a name stands for; refused where there is none, or more than one."""
+    """The column a name refers to; an error if there is none, or more than one."""
     found = list(dict.fromkeys(_readings(name.parts, scope)))
     if len(found) > 1:
         hint = f"write `{name.written}` for the column of that name, or rename one"

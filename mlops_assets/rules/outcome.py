@@ -28,7 +28,7 @@ class Rule:
 class RuleOutcome:
     """A rule's figures over one table. `unknown_rows` are part of `failed_rows`.
 
-    A table-level rule has one verdict and no rows. `empty` says that it passed only because there was no row.
+    A table-level rule has one verdict and no rows. `empty`: it passed only because there were no rows.
     """
 
     rule: Rule
@@ -47,7 +47,7 @@ class RuleOutcome:
 
 
 def table_outcome(rule: Rule, checked: Checked, rows: int, verdict: bool | None) -> RuleOutcome:
-    """On a table without rows, a rule on columns passes; one that reads only the counts says what it says."""
+    """The outcome of a table-level rule. On an empty table, a rule that reads columns passes."""
     empty = rows == 0 and bool(typed.columns(checked))
     return RuleOutcome(rule, rows, 0, 0, (), passed=empty or bool(verdict), table_level=True, empty=empty)
 

@@ -51,7 +51,7 @@ def validate(
 ) -> SparkValidation:
     """Evaluate rules over a Spark frame; parameters and outcomes as in `validation.validate`.
 
-    Columns named in `beside` go along with the rows and are no columns of the table.
+    Columns named in `beside` stay with the rows, but rules cannot refer to them.
 
     Raises RuleError where a rule does not fit, ValueError where the session's time zone is not UTC.
     """

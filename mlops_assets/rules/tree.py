@@ -158,7 +158,7 @@ def is_count(node: Node) -> bool:
 
 
 def is_aggregate(node: Node) -> bool:
-    """Whether a node says one thing of the whole table."""
+    """Whether a node has one value for the entire table."""
     return is_count(node) or (isinstance(node, Call) and node.function in AGGREGATES)
 
 

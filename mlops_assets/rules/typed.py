@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from mlops_assets.rules.types import Type
 
-# How often an engine's form of an operation repeats an argument; twice where nothing is said.
+# How often an engine's form of an operation repeats an argument; twice if not listed.
 _REPEATS = dict.fromkeys(("and", "or", "not", "is_null", "eq", "add_int", "sub_int", "mul_int", "neg_int"), 1)
 _REPEATS |= dict.fromkeys(("add_float", "sub_float", "mul_float", "neg_float", "abs_float", "int_to_float"), 1)
 _REPEATS |= {"mod_int": 4, "round_float": 3, "eq_float": 8, "string_to_datetime": 9}

@@ -18,9 +18,9 @@ from mlops_assets.rules.types import schema_of
 
 @dataclass(frozen=True)
 class Validation:
-    """The rows shared out by error and critical rules; `failed` has a column `_failed_rules` more.
+    """The rows split by error and critical rules; `failed` has the additional column `_failed_rules`.
 
-    `broken` says of each row, in the frame's order, whether it is among `failed`.
+    `broken` has, for each row in the frame's order, whether it is in `failed`.
     """
 
     passed: pl.DataFrame
@@ -88,7 +88,7 @@ def _compile(
 
 
 def _failing(verdicts: pl.Series) -> pl.Series:
-    """The places of the rows that do not pass; most rules have none, which is soon said."""
+    """The indices of the rows that do not pass; fast if there are none, as for most rules."""
     if verdicts.null_count() == 0 and verdicts.all():
         return pl.Series(verdicts.name, dtype=pl.UInt32)
     return (~verdicts.fill_null(False)).arg_true()

@@ -42,7 +42,7 @@ def changes(
 
 
 def vanished(session: "SparkSession", path: str, after: int, until: int, *, keys: Sequence[str]) -> "DataFrame":
-    """The `keys` whose rows were there at version `after` or came since, and of which none is there at `until`."""
+    """The `keys` that had rows at version `after` or since, and have none at `until`."""
     names, there = [quoted(key) for key in keys], scan(session, path, until)
     if not delta.rewritten(path, after, until):
         return there.select(*names).limit(0)

@@ -49,7 +49,7 @@ def merge(
             path, kept, transactions=transactions, seen=seen, partition_by=partition_by, properties=properties
         )
     fitting(path, frame)
-    wide = _widened(path, frame, beside=gone)
+    wide = _widened(path, frame, marker=gone)
     first, *further = transactions.items()
     require(path, seen, first)
     with as_write_error(path), _recorded(frame.sparkSession, *first):
@@ -99,11 +99,11 @@ def _recorded(session: "SparkSession", name: str, number: int) -> Iterator[None]
             session.conf.unset(setting)
 
 
-def _widened(path: str, frame: "DataFrame", beside: str | None) -> "DataFrame":
-    """The frame with every column of the table, after the table has been given every column of the frame but one."""
+def _widened(path: str, frame: "DataFrame", marker: str | None) -> "DataFrame":
+    """The frame with every column of the table, after adding the frame's new columns, except `marker`, to the table."""
     known = scan(frame.sparkSession, path).schema
-    if any(name not in known.names for name in frame.columns if name != beside):
-        # A commit of its own: columns without values change no row, so a kill after it loses nothing.
-        append(path, (frame.drop(beside) if beside else frame).limit(0), transactions={}, add_columns=True)
-    gone = {each.name: functions().lit(None).cast(each.dataType) for each in known if each.name not in frame.columns}
-    return normalised(frame.withColumns(gone) if gone else frame)
+    if any(name not in known.names for name in frame.columns if name != marker):
+        # A separate commit: new columns without values change no row, so a kill after it loses nothing.
+        append(path, (frame.drop(marker) if marker else frame).limit(0), transactions={}, add_columns=True)
+    missing = {each.name: functions().lit(None).cast(each.dataType) for each in known if each.name not in frame.columns}
+    return normalised(frame.withColumns(missing) if missing else frame)

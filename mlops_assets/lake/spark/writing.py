@@ -96,7 +96,7 @@ def _write(
 
 
 def fitting(path: str, frame: "DataFrame") -> None:
-    """Refuse columns whose values the table's would not keep, where there is a table."""
+    """Refuse columns whose values the table's columns cannot hold, if there is a table."""
     if delta.exists(path):
         refuse_misfits(path, polars_schema(frame), delta.schema(path))
 
