@@ -55,7 +55,7 @@ def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _put_together(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows by `_row_id`, where they are stored in few runs that each ascend by one: cheaper than to sort them."""
+    """Rows in the order of `_row_id`, if stored in few runs that each ascend by one: cheaper than sorting."""
     numbers = rows["_row_id"]
     starts = [0, *(1 + (numbers.diff().slice(1) != 1).arg_true())]
     if len(starts) > RUNS:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 ADDED_COLUMNS = ("_source_file", "_ingested_at", "_row_id")
-# What the tables of a document, and rows on their way between them, have beside the source's columns.
+# Columns of a document's tables, and of frames between them, in addition to the source's.
 OWN_COLUMNS = (
     *ADDED_COLUMNS, "_partition", "_row", "_gone", "_failed_rules", "_run_id",
     "_replay", "_replayed_at", "_replayed_run", "_released", "_repair",

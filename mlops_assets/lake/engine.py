@@ -56,10 +56,10 @@ class Engine(Protocol[F]):
         """
 
     def keep(self, frame: F) -> F:
-        """Said of a frame that is read more than once: it need not be made again until other rows are asked for."""
+        """Mark a frame that is read more than once, so that it is not evaluated again until other rows are read."""
 
     def put_aside(self, frame: F, file: Path) -> Any:
-        """The frame out of memory where memory is short, into `file`: what the next two take."""
+        """The frame out of memory if memory is limited, into `file`: the input of the next two methods."""
 
     def back(self, frame: Any) -> F:
         """A frame that was put aside."""
@@ -74,7 +74,7 @@ class Engine(Protocol[F]):
         """The frame with `_partition`, the key of each row's partition; null where it belongs to none."""
 
     rows_at_once: int | None
-    """About how many rows a stretch may have; None where the engine finds room for any."""
+    """The approximate maximum of rows per stretch; None if the engine has no limit."""
 
     def arrivals(self, path: str, stretch: Stretch) -> F:
         """A stretch's rows in the order of their arrival."""
@@ -145,7 +145,7 @@ class Engine(Protocol[F]):
         properties: Mapping[str, str] = CONFIGURATION,
         add_columns: bool = False,
     ) -> Written:
-        """Add the rows of `frame`; the table is made where there is none, with `properties`."""
+        """Add the rows of `frame`; a table that does not exist is created, with `properties`."""
 
     def overwrite(
         self,

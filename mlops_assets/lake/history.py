@@ -56,7 +56,7 @@ def refuse_own(columns: Iterable[str]) -> None:
 
 
 def no_time(column: str) -> LakeError:
-    """What is said of a `sequence_by` that orders no versions."""
+    """The error for a `sequence_by` that is missing or no date or time."""
     return LakeError(f"sequence_by: column '{column}' must be a date or datetime of the table, after the steps")
 
 

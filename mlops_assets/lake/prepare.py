@@ -22,10 +22,9 @@ def prepare(
     others: Mapping[str, pl.LazyFrame],
     rules: Sequence[Rule] | None = None,
 ) -> Batch[pl.DataFrame]:
-    """Bronze rows shaped and validated by the document's rules, or by `rules` in their place. Writes nothing.
+    """Bronze rows shaped and validated by the document's rules, or by `rules` instead. Writes nothing.
 
-    A bronze row that a step turned into several is bad as a whole where one of them is: the quarantine holds what
-    arrived.
+    A bronze row that a step turned into several is bad if one of them is: the quarantine has the row as it arrived.
     """
     return prepared(config, bronze, run, others, rules)[0]
 
@@ -79,12 +78,12 @@ def table_outcomes(
     others: Mapping[str, pl.LazyFrame],
     rules: Sequence[Rule],
 ) -> Sequence[RuleOutcome]:
-    """Table-level rules over all rows of `parts` together, of which only the columns that they read are kept."""
+    """Table-level rules over all rows of `parts` together; only the columns that the rules read are kept in memory."""
     read = {column for rule in rules for column in columns(parse(rule.condition))}
     kept = []
     for part in parts:
         frame = shape(config, arrived(config, part), run.as_of).frame.drop(ROW)
-        # The others are only counted.
+        # Other columns are only needed for the number of rows.
         kept.append(frame.with_columns(pl.lit(None).alias(name) for name in frame.columns if name not in read))
     table = last_part(config.destination_path)
     return validate(pl.concat(kept), rules, as_of=run.as_of, table=table, tables=others).outcomes

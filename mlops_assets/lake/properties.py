@@ -34,14 +34,14 @@ def describe_silver(config: "DataConfig", path: str) -> None:
 
 
 def describe_quarantine(config: "DataConfig", path: str) -> None:
-    """A quarantine is kept as long as its silver table."""
+    """Describe a quarantine, with the retention of its silver table."""
     _described(path, _kept(config), "Rows that broke error rules, as they arrived", {})
 
 
 def _kept(config: "DataConfig") -> Mapping[str, str]:
     if config.retention is None:
         return {}
-    # The log says what the next table has still to read, and is kept for Delta's own 30 days at least.
+    # The next table finds what it has not read yet in the log, so it is kept for Delta's default of 30 days at least.
     return {FILES: interval(config.retention), LOG: interval(max(config.retention, timedelta(days=30)))}
 
 
@@ -77,5 +77,5 @@ def _says(configuration: Mapping[str, str], name: str) -> str | None:
 
 def _new_comments(table: DeltaTable, comments: Mapping[str, str]) -> dict[str, str]:
     """The comments of the table's columns that differ from its own."""
-    current = {field.name: field.metadata.get("comment") for field in table.schema().fields}
-    return {name: text for name, text in comments.items() if name in current and current[name] != text}
+    existing = {field.name: field.metadata.get("comment") for field in table.schema().fields}
+    return {name: text for name, text in comments.items() if name in existing and existing[name] != text}

@@ -74,7 +74,7 @@ def require_lists(step: Any, types: Mapping[str, str]) -> None:
 
 
 def unequal_lists(step: Any) -> str:
-    """What is said of an `explode` of lists that differ in length, on either engine."""
+    """The error message for an `explode` of lists that differ in length, on either engine."""
     named = ", ".join(step.columns)
     return f"step {step.type}: {named} of one row differ in length; make them equal at their source"
 

@@ -146,9 +146,9 @@ def _no_operator(text: str, before: Token, token: Token) -> RuleError:
     if before.kind == token.kind == "string":
         hint = "a quote inside a string is written \\'"
     if before.kind == "number" and before.end == token.start:
-        whole = before.text + token.text
-        hint = f"write {whole.replace('_', '')}" if whole.replace("_", "").isdecimal() else ""
-        return RuleError(f"'{whole}' is no number", text, before.start, token.end, hint)
+        literal = before.text + token.text
+        hint = f"write {literal.replace('_', '')}" if literal.replace("_", "").isdecimal() else ""
+        return RuleError(f"'{literal}' is no number", text, before.start, token.end, hint)
     return RuleError(f"expected an operator before {token.text}", text, token.start, token.end, hint)
 
 

@@ -82,16 +82,16 @@ class SparkEngine:
         self, path: str, after: int | None, until: int | None = None, *, keys: Sequence[str] = ()
     ) -> "DataFrame":
         """Rows inserted or updated between two versions."""
-        self._let_go()
+        self._release()
         return delta.changes(self.session, path, after, until, keys=keys)
 
     def vanished(self, path: str, after: int, until: int, *, keys: Sequence[str]) -> "DataFrame":
-        """The keys that were there between two versions, and are no more."""
+        """The keys that had rows at or since version `after`, and have none at `until`."""
         return delta.vanished(self.session, path, after, until, keys=keys)
 
     def arrivals(self, path: str, stretch: Stretch) -> "DataFrame":
         """A stretch's rows."""
-        self._let_go()
+        self._release()
         return arrivals(self.session, path, stretch)
 
     def corrected(self, path: str, stretch: Stretch) -> Sequence[str]:
@@ -132,7 +132,7 @@ class SparkEngine:
             return prepare(config, bronze, run, others, rules, self.keep)
 
     def put_aside(self, frame: "DataFrame", file: Path) -> "DataFrame":
-        """The frame as it is: it is made when it is asked for."""
+        """The frame itself, since Spark evaluates it lazily."""
         return frame
 
     def back(self, frame: "DataFrame") -> "DataFrame":
@@ -151,11 +151,11 @@ class SparkEngine:
         return dict(map(tuple, counted.collect()))
 
     def keep(self, frame: "DataFrame") -> "DataFrame":
-        """The frame, held by the workers once it has been made."""
+        """The frame, persisted on the workers when first evaluated."""
         self._kept.append(frame.persist())
         return frame
 
-    def _let_go(self) -> None:
-        """Free what was kept of earlier rows."""
+    def _release(self) -> None:
+        """Unpersist the frames of earlier rows."""
         while self._kept:
             self._kept.pop().unpersist()

@@ -30,8 +30,8 @@ def prepare(
 ) -> Batch["DataFrame"]:
     """Bronze rows shaped and validated; meaning and parameters as in `lake.prepare`. Writes nothing.
 
-    Good rows keep `transforms.ROW` and `PLACE`, the order of their arrival, until they are written. `keep` is told
-    which frames are read more than once.
+    Good rows keep `transforms.ROW` and `PLACE`, the order of their arrival, until they are written. `keep` gets
+    the frames that are read more than once.
     """
     shaped = keep(shape(config, bronze, run.as_of))
     validation = spark_validation.validate(
@@ -66,7 +66,7 @@ def some(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _reasons(config: "DataConfig", shaped: "DataFrame", failed: "DataFrame") -> "DataFrame":
-    """`ROW` and what is wrong with it, once a bronze row."""
+    """`ROW` and its failures, once per bronze row."""
     f = functions()
     unreadable = shaped.where(f.col(LOST).isNotNull()).select(ROW, f.col(LOST).alias(FAILED))
     reasons = unreadable.unionByName(failed.select(ROW, FAILED))

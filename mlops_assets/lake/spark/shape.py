@@ -88,6 +88,6 @@ def _marked(frame: "DataFrame", wanted: Mapping[str, str], *, exploded: bool) ->
     marked = frame.withColumn(LOST, lost).drop(*(_was(name) for name in wanted))
     if not exploded:
         return marked
-    # What one row's parts lack, the row lacks: it is quarantined as a whole.
+    # Values lost in one part of a row count for all its parts: the entire row is quarantined.
     together = f.array_distinct(f.flatten(f.collect_list(LOST).over(Window.partitionBy(ROW))))
     return marked.withColumn(LOST, f.when(f.size(together) > 0, together))

@@ -122,7 +122,7 @@ def require(path: str, seen: Seen | None, *transactions: tuple[str, int]) -> Non
 
 @contextmanager
 def as_write_error(path: str) -> Iterator[None]:
-    """What was refused in a worker is told in its own sentence; that another writer was faster, by its kind."""
+    """Turn a worker's LakeError and Delta's concurrency errors into LakeError, Overtaken and Conflict."""
     from pyspark.errors import PySparkException
 
     try:
