@@ -54,7 +54,7 @@ def ingest_delta(target: Target, location: str) -> Ingested:
     if changed and config.on_changed_source == "fail":
         raise SourceChanged(
             f"{location}: rows were changed or removed between versions {done} and {newest} (in {changed[0]}); say "
-            "`on_changed_source: replace` to take all its rows anew, `ignore` to take only what it gains, or ingest "
+            "`on_changed_source: replace` to take all its rows again, `ignore` to take only what it gains, or ingest "
             "into a new destination"
         )
     replaces = bool(changed)

@@ -121,7 +121,7 @@ def refuse_to_write(table: DeltaTable, path: str) -> None:
     if CLUSTERED in (table.protocol().writer_features or ()):
         raise LakeError(
             f"{path}: the table is clustered (CLUSTER BY), which delta-rs does not write; "
-            "make it anew without that (CREATE OR REPLACE TABLE … AS SELECT), or let Spark do what writes it"
+            "recreate it without that (CREATE OR REPLACE TABLE … AS SELECT), or let Spark do what writes it"
         )
 
 

@@ -116,7 +116,7 @@ def _read(path: str, version: int) -> str:
             return bytes(stream.readall()).decode()
     except FileNotFoundError as error:
         raise LakeError(
-            f"{path}: the log of version {version} is gone, so that what came since cannot be told; "
+            f"{path}: the log of version {version} is missing, so the changes since are unknown; "
             "keep it longer (`retention`), or ingest into a new destination"
         ) from error
 

@@ -127,7 +127,7 @@ def formats_at(location: str) -> list[str]:
 
 
 def local_file(path: Path, root: Path) -> SourceFile:
-    """A file on this machine, below the folder that its name is said from."""
+    """A file on this machine, below the folder that its name is relative to."""
     return SourceFile(str(path), path.relative_to(root).as_posix(), _stamp(path.stat()))
 
 

@@ -51,7 +51,7 @@ def open_session(config: SparkConfig) -> "SparkSession":
             found.conf.set(name, value)
     else:
         _require_java()
-        # This very Python where nothing else is said: workers on this machine would take another.
+        # This Python unless configured: workers on this machine would use another.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         for name, value in settings_of(config).items():
             builder = builder.config(name, value)
