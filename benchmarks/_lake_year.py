@@ -1,13 +1,18 @@
 """A year of a data document, a run a day: what the assets do, in CPU seconds a day."""
 
 import os
+import resource
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import count, islice
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -37,17 +42,46 @@ retention: 2s
 PIPELINE = "name: shop\nowner: team@example.com\nenvironment: dev\n"
 
 
+CONFIGS, SOURCE = "configs/shop", "source"
 YOUNG = 11  # days, of which the first makes the tables
 
 
-def year(mode: str, days: int, rows: int, *, anywhere: bool = False) -> list[tuple[float, float]]:
-    """CPU seconds of each day's run, and of one of the first days of another project's, which is run in turn: what else
-    the machine does then slows both. A day brings `rows` rows of new, greater keys, but a tenth of them are of
-    yesterday's, or of keys `anywhere` in the past; one in fifty breaks a rule.
+@dataclass(frozen=True)
+class Year:
+    """CPU seconds of runs: of each day, with one of the first days of another project; and, in a process each as
+    Dagster runs them, the means of ten days after the year and of days 2 to 11.
+    """
+
+    days: list[tuple[float, float]]
+    alone: tuple[float, float]
+
+
+def year(mode: str, days: int, rows: int, *, anywhere: bool = False) -> Year:
+    """Two projects are run in turn, so that other load on the machine slows both. A day brings `rows` rows of new,
+    greater keys, but a tenth of them are of yesterday's, or of keys `anywhere` in the past; one in fifty breaks a rule.
     """
     with tempfile.TemporaryDirectory() as folder:
         old, young = Path(folder, "old"), _first_days(Path(folder), mode, rows, anywhere=anywhere)
-        return list(zip(_days(old, mode, days, rows, anywhere=anywhere), young, strict=False))
+        pairs = list(zip(_days(old, mode, days, rows, anywhere=anywhere), young, strict=False))
+        new = Path(folder, "new")
+        list(_days(new, mode, 1, rows, anywhere=anywhere))
+        return Year(pairs, _in_processes({old: days, new: 1}, rows, anywhere=anywhere))
+
+
+def _in_processes(last_day: Mapping[Path, int], rows: int, *, anywhere: bool) -> tuple[float, float]:
+    """Mean CPU seconds of the ten runs after the last day of two projects, by turns, each run in a new process."""
+    spent: dict[Path, list[float]] = {home: [] for home in last_day}
+    for number in range(1, YOUNG):
+        for home, last in last_day.items():
+            day = last + number
+            _arrive(home, day, _orders(np.random.default_rng(day), day, rows, anywhere=anywhere))
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, __file__, str(home), str(day)], check=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            spent[home].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+            _a_day_passes(home / "warehouse")
+    old, new = map(mean, spent.values())
+    return old, new
 
 
 def _first_days(folder: Path, mode: str, rows: int, *, anywhere: bool) -> Iterator[float]:
@@ -57,7 +91,7 @@ def _first_days(folder: Path, mode: str, rows: int, *, anywhere: bool) -> Iterat
 
 
 def _days(home: Path, mode: str, days: int, rows: int, *, anywhere: bool = False) -> Iterator[float]:
-    source, configs = home / "source", home / "configs" / "shop"
+    configs, source = home / CONFIGS, home / SOURCE
     source.mkdir(parents=True)
     (configs / "data").mkdir(parents=True)
     keys = "primary_keys: [id]" if mode == "merge" else ""
@@ -65,11 +99,15 @@ def _days(home: Path, mode: str, days: int, rows: int, *, anywhere: bool = False
     (configs / "pipeline.yaml").write_text(PIPELINE)
     project, lake, random = load_project(configs), Warehouse(home), np.random.default_rng(0)
     for day in range(1, days + 1):
-        _orders(random, day, rows, anywhere=anywhere).write_parquet(source / f"{day:04}.parquet")
+        _arrive(home, day, _orders(random, day, rows, anywhere=anywhere))
         # A run starts with nothing open: tables are kept open by thread.
         with ThreadPoolExecutor(1) as pool:
             yield pool.submit(_run, project, lake, day).result()
         _a_day_passes(home / "warehouse")
+
+
+def _arrive(home: Path, day: int, orders: pl.DataFrame) -> None:
+    orders.write_parquet(home / SOURCE / f"{day:04}.parquet")
 
 
 def _run(project: Any, lake: Warehouse, day: int) -> float:
@@ -101,3 +139,8 @@ def _a_day_passes(warehouse: Path) -> None:
     for file in warehouse.glob("*/*/*/_delta_log/*"):
         stat = file.stat()
         os.utime(file, (stat.st_atime - yesterday, stat.st_mtime - yesterday))
+
+
+if __name__ == "__main__":
+    place, number = Path(sys.argv[1]), int(sys.argv[2])
+    _run(load_project(place / CONFIGS), Warehouse(place), number)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -179,7 +180,8 @@ def merged(folder: Path) -> Table:
 
 def days(count: int) -> Table:
     """Each figure is the mean of the days up to it, fifty where there are as many: a table's small files are put
-    together every fifty days. `x` is that over the mean of days 2 to 11 of new tables, run in turn with them.
+    together every fifty days. `x` is that over the mean of days 2 to 11 of new tables, run in turn with them. The last
+    line is of runs in a process each, Python's start included: ten days after the others, over days 2 to 11.
     """
     table = Table("days", "append: CPU s", "x", "merge: CPU s", "x", "keys of all days: CPU s", "x",
                   title="a run a day, 1,000 rows a day")  # fmt: skip
@@ -188,9 +190,11 @@ def days(count: int) -> Table:
     for start, end in dict.fromkeys(stretches):
         shown: list[str] = []
         for each in spent:
-            own, first = (mean(pair[side] for pair in each[start - 1 : end]) for side in (0, 1))
+            own, first = (mean(pair[side] for pair in each.days[start - 1 : end]) for side in (0, 1))
             shown += [f"{own:.3f}", f"{own / first:.2f}"]
         table.add_row(f"{start} to {end}", *shown)
+    alone = [(f"{old:.3f}", f"{old / new:.2f}") for old, new in (each.alone for each in spent)]
+    table.add_row(f"{count + 1} to {count + 10}, a process each", *chain.from_iterable(alone))
     return table
 
 
