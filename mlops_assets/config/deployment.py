@@ -88,7 +88,7 @@ class DeploymentConfig(StrictModel):
         default=1e-6,
         ge=0,
         description="Largest allowed deviation of the ONNX graph from scikit-learn, absolute for probabilities and "
-        "relative for numbers, measured on at least 2,048 rows. A version beyond it is not deployed.",
+        "relative for numbers above 1, measured on at least 2,048 rows. A version beyond it is not deployed.",
     )
     compute_type: Literal["cpu", "gpu"] = Field(default="cpu", description="Compute type (cpu, gpu).")
     compute_scale: Whole = Field(
@@ -121,7 +121,7 @@ class DeploymentConfig(StrictModel):
     environment_variables: dict[Name, str] = Field(default={}, description="Environment variables for endpoint.")
     rollout: RolloutConfig = Field(default=RolloutConfig(), description="How traffic moves to a new version.")
     tests: list[EndpointTest] = Field(
-        default=DEFAULT_TESTS, description="Tests that a version has to pass over HTTP before it takes traffic."
+        default=DEFAULT_TESTS, description="Tests over HTTP; a new version that fails one is rolled back."
     )
     registered_as: ModelName | None = Field(
         default=None,

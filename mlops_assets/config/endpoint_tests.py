@@ -1,4 +1,4 @@
-"""Endpoint tests: what a version has to pass over HTTP before it is deployed."""
+"""Endpoint tests: what a version has to pass over HTTP to stay deployed."""
 
 from typing import Annotated, Any, Literal
 

@@ -136,7 +136,7 @@ class MonitoringConfig(StrictModel):
     monitoring_interval_minutes: Whole = Field(
         default=60,
         ge=1,
-        description="Monitoring interval in minutes; above a day it is rounded to whole days, at most a month.",
+        description="Monitoring interval in minutes; above a day it is in whole days from the first of the month.",
     )
     model_name: ModelName | None = Field(
         default=None, description="Model to monitor; required if the project has several."

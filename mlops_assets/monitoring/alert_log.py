@@ -54,7 +54,7 @@ def new_entries(log: Sequence[Entry], now: Standing, channels: Sequence[str], at
 def due_messages(log: Sequence[Entry], channel: str, window: timedelta, at: datetime) -> list[list[Entry]]:
     """The messages due in a channel, each a list of entries: recoveries with their alarms, then the open alarms.
 
-    After a message, open alarms are collected for `window` before the next one.
+    After a message with alarms, open alarms are collected for `window` before the next one.
     """
     waiting = [entry for entry in log if entry.channel == channel and entry.state in (PENDING, FAILED)]
     messages: list[list[Entry]] = []

@@ -116,7 +116,7 @@ def write_quality(table: str, version: str, judged: Mapping[str, Sequence[Qualit
 
 
 def read_quality(table: str, version: str, length: str, clock: Clock) -> dict[str, list[Quality]]:
-    """The findings of a champion's newest window and, if it is not over, of the one before."""
+    """The findings of a champion's newest window and, if it is not over, back to the last one that is."""
     read = windowed.read_back(table, lambda rows: rows["window"].n_unique() > 1, of_length(length), version)
     if read.is_empty():
         return {}

@@ -1,4 +1,4 @@
-"""The references that windows are compared with, fitted once per champion and set of monitored columns."""
+"""The references that windows are compared with, fitted once per champion and `basis`."""
 
 import json
 from collections.abc import Callable, Sequence

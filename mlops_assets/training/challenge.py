@@ -64,6 +64,7 @@ def _unseen(fitted: Fitted, champion: ModelVersion) -> pl.Series:
     """A mask of the held-out rows that the champion was not trained on.
 
     All of them if the champion was split in the same way; else those later than all of its training rows.
+    Without a time to compare, all of them too.
     """
     held_out, until = fitted.held_out, champion.trained_until
     same_rows = champion.tag("rows_train") == fitted.splits.row_set_hash("train")

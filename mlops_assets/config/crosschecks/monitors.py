@@ -54,7 +54,7 @@ def uneven_intervals(document: Document[MonitoringConfig]) -> list[str]:
 
 
 def _monitored_model(project: Project, config: MonitoringConfig) -> TrainingConfig | None:
-    """The model that the document monitors; None if it is unknown, which `unknown_models` reports."""
+    """The model that the document monitors; None if unknown or ambiguous."""
     trained = [each.config for each in project.training if config.model_name in (None, each.config.registry_model_name)]
     return trained[0] if len(trained) == 1 else None
 
