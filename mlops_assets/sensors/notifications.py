@@ -91,7 +91,7 @@ def send_all(
             if cursor.ticks < MOST_TICKS and not result.reached:
                 return cursor, problems
             problems.append(
-                "The other recipients have it." if result.reached else f"Giving up after {MOST_TICKS} attempts."
+                "The other recipients have it." if result.reached else f"Giving up after {MOST_TICKS} ticks."
             )
         cursor = Cursor(change.position)
     return cursor, problems
