@@ -1,7 +1,7 @@
-"""Small data files put together as they come, so that a table that gains a file a run is opened as quickly as ever.
+"""Automatic compaction of small files, so that a table that gains a file per run does not get slower to open.
 
-Delta's own property switches it off (`delta.autoOptimize.autoCompact: "false"`). Rows stay as they are, and so does
-what a reader of changes is told.
+Delta's own property switches it off (`delta.autoOptimize.autoCompact: "false"`). Neither the rows nor the changes that
+readers of the table see are affected.
 """
 
 import polars as pl
@@ -13,14 +13,14 @@ from mlops_assets.lake.foreign import refuse_to_write
 from mlops_assets.lake.streams import as_write_error
 
 PROPERTY, AUTO = "delta.autoOptimize.autoCompact", "auto"
-# As Delta's own automatic compaction: so many files, each smaller than so many bytes.
+# The limits of Delta's own automatic compaction: number of files, and bytes below which a file counts.
 FILES, LARGE = 50, 128 * 1024 * 1024
-ALIKE = 16  # files are of one size where none is so many times another
+ALIKE = 16  # files between two powers of this count as of one size
 
 
 def compact_small_files(path: str) -> int:
-    """Put the small files of a table together where it has too many; how many were, 0 where another run wrote the same
-    rows meanwhile.
+    """Compact the small files of a table if there are too many. Returns how many were replaced, 0 if another run
+    changed them concurrently.
 
     Raises:
         LakeError: the table cannot be written.
@@ -35,25 +35,25 @@ def compact_small_files(path: str) -> int:
     with as_write_error(path):
         try:
             properties = CommitProperties(custom_metadata={AUTO: "true"})
-            done = table.optimize.compact(target_size=size, commit_properties=properties)
+            metrics = table.optimize.compact(target_size=size, commit_properties=properties)
         except CommitFailedError:
-            # Files whose rows have changed meanwhile are not the ones to put together: the next run looks again.
+            # Another run changed these files: the next run checks again.
             return 0
-    return int(done["numFilesRemoved"])
+    return int(metrics["numFilesRemoved"])
 
 
 def target_size(files: pl.DataFrame) -> int | None:
-    """The bytes of the files to make where a partition has too many of about one size, None where none has.
+    """The target size in bytes if a partition has too many files of about one size, else None.
 
-    Two files of fifty: what was put together once is too large to be so again before it, too, is one of fifty.
+    It is half of their bytes: the two files that replace fifty are compacted again only with fifty of their own size.
     """
     if files.is_empty():
         return None
-    of_one_size = pl.col("size_bytes").log(ALIKE).floor().alias("of_one_size")
-    crowds = (
+    size_class = pl.col("size_bytes").log(ALIKE).floor().alias("size_class")
+    crowded = (
         files.filter(pl.col("size_bytes") < LARGE)
-        .group_by(pl.col("^partition\\..*$"), of_one_size)
+        .group_by(pl.col("^partition\\..*$"), size_class)
         .agg(pl.len(), pl.sum("size_bytes"))
         .filter(pl.col("len") >= FILES)
     )
-    return None if crowds.is_empty() else min(LARGE, int(crowds["size_bytes"].to_numpy().max()) // 2)
+    return None if crowded.is_empty() else min(LARGE, int(crowded["size_bytes"].to_numpy().max()) // 2)

@@ -1,4 +1,4 @@
-"""Reading source files with Polars, as they are: text stays text where the document declares what it should be."""
+"""Reading source files with Polars, unchanged: columns of text formats that the document declares are read as text."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from mlops_assets.lake.sources import SourceFile
 if TYPE_CHECKING:
     from mlops_assets.config import DataConfig
 
-INFERRED = 10_000  # rows of a CSV file that say what its undeclared columns are
+INFERRED = 10_000  # rows of a CSV file from which the types of undeclared columns are inferred
 
 
 def read_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None, rows: int | None = None) -> pl.DataFrame:
@@ -25,8 +25,8 @@ def read_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None, r
 
 
 def scan_file(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.LazyFrame:
-    """One source file's rows, lazily. Declared columns of a text format are text; undeclared ones take the type that
-    the table has (`known`), or else the one that their values suggest.
+    """One source file's rows, lazily. Declared columns of a text format are text; undeclared ones take their type in
+    the table (`known`), or else the one inferred from their values.
 
     Raises:
         LakeError: the file cannot be read, lacks a declared column, or has one of another type than the table.
@@ -55,29 +55,31 @@ def require_declared(file: SourceFile, config: "DataConfig", present: Sequence[s
 
 @contextmanager
 def as_read_error(file: SourceFile, format: str) -> Iterator[None]:  # noqa: A002 - the documents' own word
-    """Turn what the reader says, while it opens the file or later, into a LakeError that names the file."""
+    """Turn errors of the reader, when it opens the file or later, into a LakeError that names the file."""
     try:
         yield
     except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as error:
-        raise LakeError(f"{file.address}: not readable as {format}: {_said(error, format)}") from error
+        raise LakeError(f"{file.address}: not readable as {format}: {_reason(error, format)}") from error
 
 
-def _said(error: Exception, format: str) -> str:  # noqa: A002 - the documents' own word
+def _reason(error: Exception, format: str) -> str:  # noqa: A002 - the documents' own word
     text = str(error).strip()
     if "invalid utf-8" in text:
         return "it is not UTF-8; say `reader: {encoding: latin1}` or the encoding that it has"
-    found = re.match(r"could not parse `(.*?)` as dtype `(\w+)` at column '(.*?)'", text, re.DOTALL)
-    if found:
-        value = found[1].splitlines()[0][:40]
-        if found[2] == "str":
-            return f"a quote in column '{found[3]}' is not closed, from {value!r} on; see `reader: {{quote_char: …}}`"
-        return f"{value!r} in column '{found[3]}' is no {found[2]}; declare the column as string in `columns`"
+    parse_error = re.match(r"could not parse `(.*?)` as dtype `(\w+)` at column '(.*?)'", text, re.DOTALL)
+    if parse_error:
+        value, dtype, column = parse_error[1].splitlines()[0][:40], parse_error[2], parse_error[3]
+        if dtype == "str":
+            return f"a quote in column '{column}' is not closed, from {value!r} on; see `reader: {{quote_char: …}}`"
+        return f"{value!r} in column '{column}' is not of type {dtype}; declare the column as string in `columns`"
     if "more fields than defined" in text:
         return "a line has more values than the header; see `reader: {delimiter: …, quote_char: …}`"
     if format == "parquet" and "specification" in text:
-        return "it is cut off or no Parquet file; copy it again"
+        return "it is truncated or not a Parquet file; copy it again"
     first = text.splitlines()[0] if text else type(error).__name__
-    return f"{first}; each line holds one JSON object, in UTF-8 without a mark before it" if format == "json" else first
+    return (
+        f"{first}; each line holds one JSON object, in UTF-8 without a byte order mark" if format == "json" else first
+    )
 
 
 def _csv(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.LazyFrame:
@@ -108,12 +110,12 @@ def _undeclared(file: SourceFile, known: pl.Schema | None, config: "DataConfig")
 
 
 def _json(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.LazyFrame:
-    found = pl.scan_ndjson(file.path, infer_schema_length=None).collect_schema()
-    # A table that was begun before declared columns were text goes on as it is.
-    begun = [name for name, dtype in (known or {}).items() if dtype != pl.String]
-    declared = {name: pl.String() for name in config.columns if name not in begun}
+    inferred = pl.scan_ndjson(file.path, infer_schema_length=None).collect_schema()
+    # Older tables have declared columns that are not text: they keep their types.
+    typed = [name for name, dtype in (known or {}).items() if dtype != pl.String]
+    declared = {name: pl.String() for name in config.columns if name not in typed}
     wanted: dict[str, pl.DataType] = {**_undeclared(file, known, config), **declared}
-    return pl.scan_ndjson(file.path, schema={name: wanted.get(name, dtype) for name, dtype in found.items()})
+    return pl.scan_ndjson(file.path, schema={name: wanted.get(name, dtype) for name, dtype in inferred.items()})
 
 
 def _parquet(file: SourceFile, config: "DataConfig", known: pl.Schema | None) -> pl.LazyFrame:

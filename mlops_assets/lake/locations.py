@@ -1,4 +1,4 @@
-"""Where a project's tables and sources lie, and the engine that works on them. Nothing is read or written here."""
+"""Where a project's tables and sources are, and the engine that works on them. Nothing is read or written here."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +13,8 @@ from mlops_assets.unity_tables import UnityCatalog
 
 @dataclass(frozen=True)
 class Warehouse:
-    """The folders below `home` ($MLOPS_HOME), the platform's engine, the server of its online store where that is one
-    (a secret), the folder of the tables where that is elsewhere, and the catalog that is told of them, if one is.
+    """The folders under `home` ($MLOPS_HOME), the platform's engine, the URL of its online store if that is a server
+    (a secret), the folder of the tables if not under `home`, and the catalog they are registered in, if any.
     """
 
     home: Path
@@ -32,7 +32,7 @@ class Warehouse:
         """The path or glob that a documented `source_path` means on this machine.
 
         `dbfs:/x` is `<home>/dbfs/x`, `/Volumes/x` is `<home>/Volumes/x`, `file:` is a local path, object-store URLs
-        stay as they are, and anything else is taken from the current folder.
+        stay as they are, and anything else is relative to the current folder.
         """
         scheme = urlparse(documented).scheme.lower()
         if scheme in REMOTE_SCHEMES:

@@ -1,4 +1,4 @@
-"""Care of a Delta table: small files put together or in Z-order, files of old versions removed."""
+"""Maintenance of a Delta table: compaction or Z-order, and removal of files of old versions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from mlops_assets.lake.foreign import refuse_to_write
 from mlops_assets.lake.streams import as_write_error
 from mlops_assets.lake.writing import on_conflict
 
-ORDERED = "zOrderedBy"  # of a commit: the columns that its files are in the order of
+ORDERED = "zOrderedBy"  # in a commit: the columns that its files were Z-ordered by
 WRITES = ("WRITE", "MERGE", "DELETE", "UPDATE", "RESTORE", "CREATE")
 
 
 @dataclass(frozen=True)
 class Size:
-    """A table's data files, and their bytes."""
+    """The number of a table's data files, and their bytes."""
 
     files: int
     size: int
@@ -28,7 +28,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Maintained:
-    """What was done to a table: its size before and after, how its files were put in order, files removed."""
+    """What was done to a table: its size before and after, how it was optimized, and how many files were removed."""
 
     before: Size
     after: Size
@@ -48,8 +48,8 @@ def _size(table: DeltaTable) -> Size:
 
 @on_conflict
 def maintain(path: str, z_order_by: Sequence[str] = (), retention: timedelta | None = None) -> Maintained:
-    """Optimize a table whose rows have changed since it last was, and remove what no version within `retention` (None:
-    what the table says, or a week) needs.
+    """Optimize a table if its rows have changed since the last time, and remove files that no version within
+    `retention` needs (None: the table's own setting, or a week).
 
     Raises:
         LakeError: the table cannot be written, or has no such columns to order by.
@@ -60,13 +60,13 @@ def maintain(path: str, z_order_by: Sequence[str] = (), retention: timedelta | N
     with as_write_error(path):
         order = _optimized(table, z_order_by)
         hours = None if retention is None else ceil(retention / timedelta(hours=1))
-        # Not full, it would leave what was removed before the last checkpoint, and what killed writers left.
+        # A vacuum that is not full leaves files removed before the last checkpoint, and those of killed writers.
         removed = table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False, full=True)
     return Maintained(before, _size(required(path)), order, len(removed))
 
 
 def _optimized(table: DeltaTable, z_order_by: Sequence[str]) -> str:
-    """What was done, in a word."""
+    """Optimize the table if it needs it. Returns what was done."""
     columns = ", ".join(z_order_by)
     if not _changed_since(table, columns):
         return "nothing new"
@@ -78,8 +78,8 @@ def _optimized(table: DeltaTable, z_order_by: Sequence[str]) -> str:
 
 
 def _changed_since(table: DeltaTable, columns: str) -> bool:
-    """Whether rows were written after the last time that the table was optimized, not only had small files put
-    together, or whether it was not put in order of these `columns` then.
+    """Whether rows were written since the table was last optimized (automatic compaction does not count), or it was
+    not ordered by these `columns` then.
     """
     for entry in table.history():
         if AUTO in entry:

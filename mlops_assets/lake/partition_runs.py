@@ -1,6 +1,6 @@
-"""Runs of partitions: each brings its own partition's rows into silver, in any order, once.
+"""Runs of partitions: each refines the rows of its own partition, in any order, once.
 
-Every partition keeps its own record of how far it has come. Rows that belong to no partition go to the quarantine with
+Every partition records its own position in bronze. Rows that belong to no partition go to the quarantine with
 whichever run sees them first.
 """
 
@@ -29,24 +29,24 @@ def refine_partitions(
     engine: Engine[Any],
     keys: Sequence[str] | None,
 ) -> Refined:
-    """Bring the new rows of partitions `keys` (None: of all that have any) into silver or the quarantine; the first
-    partition whose rows must stop everything stops the run, with those before it written.
+    """Write the new rows of partitions `keys` (None: of all that have any) to silver or the quarantine; the first
+    partition that is blocked stops the run, after those before it were written.
     """
     newest = delta.version(tables.bronze)
     if newest is None:
         return Refined(RowCount())
     wanted = partitions_since(tables.bronze, log.recorded(tables.silver), newest) if keys is None else keys
-    done = [refine(config, tables, run, others, engine, Scope(True, None))]
+    results = [refine(config, tables, run, others, engine, Scope(True, None))]
     for key in wanted:
-        done.append(refine(config, tables, run, others, engine, Scope(True, key)))
-        if done[-1].blocked:
-            blocked = tuple(f"partition {key}: {reason}" for reason in done[-1].blocked)
-            return Refined(done[-1].rows, done[-1].outcomes, blocked)
-    return _together(done)
+        results.append(refine(config, tables, run, others, engine, Scope(True, key)))
+        if results[-1].blocked:
+            blocked = tuple(f"partition {key}: {reason}" for reason in results[-1].blocked)
+            return Refined(results[-1].rows, results[-1].outcomes, blocked)
+    return _sum_of(results)
 
 
-def _together(done: Sequence[Refined]) -> Refined:
-    rows = sum((each.rows for each in done), RowCount())
-    # Rows without a partition are asked no other rule.
-    asked = [each.outcomes for each in done[1:] if each.outcomes]
-    return Refined(rows, tuple(added(outcomes, EXAMPLES) for outcomes in zip(*asked, strict=True)))
+def _sum_of(results: Sequence[Refined]) -> Refined:
+    rows = sum((each.rows for each in results), RowCount())
+    # The first result is of rows without a partition, to which the document's rules do not apply.
+    outcomes_of_partitions = [each.outcomes for each in results[1:] if each.outcomes]
+    return Refined(rows, tuple(added(outcomes, EXAMPLES) for outcomes in zip(*outcomes_of_partitions, strict=True)))

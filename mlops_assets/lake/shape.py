@@ -1,4 +1,4 @@
-"""A bronze batch in silver's shape: declared types, then the document's steps; and what could not be read, by row."""
+"""A bronze batch in silver's shape: declared types, then the document's steps; and the values that do not parse."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ UNREADABLE = pl.Schema({ROW: pl.Int64(), FAILED: pl.List(pl.String())})
 
 @dataclass(frozen=True)
 class Shaped:
-    """`frame` has the row's number in the batch as `_row`; `unreadable` names, for the rows that are not in it, the
-    columns whose text is not of the declared type (`_row`, `_failed_rules`). Rows added and removed are counted by
-    step; `folded` are the rows, beyond one each, that unreadable batch rows had become by an `explode`.
+    """`frame` has each row's number in the batch as `_row`; `unreadable` names, for the rows not in it, the columns
+    whose text is not of the declared type (`_row`, `_failed_rules`). Rows added and removed are counted by step;
+    `folded` counts the extra rows that an `explode` had made of unreadable batch rows.
     """
 
     frame: pl.DataFrame
@@ -35,16 +35,16 @@ class Shaped:
 
 
 def arrived(config: "DataConfig", bronze: pl.DataFrame) -> pl.DataFrame:
-    """Bronze rows in the source's columns, and in those of bronze's own that the document keeps, under its names."""
-    kept = [pl.col(own).alias(name) for own, name in config.arrival_columns.items()]
-    return bronze.with_columns(kept).drop(ADDED_COLUMNS)
+    """Bronze rows with the source's columns, and bronze's own that `arrival_columns` keeps, under its names."""
+    renamed = [pl.col(own).alias(name) for own, name in config.arrival_columns.items()]
+    return bronze.with_columns(renamed).drop(ADDED_COLUMNS)
 
 
 def shape(config: "DataConfig", batch: pl.DataFrame, as_of: datetime) -> Shaped:
     """The batch after its declared types and every step but `deduplicate`, which comes after the rules."""
     frame = batch.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(ROW))
     frame, unreadable = _typed(frame, config)
-    lost = [unreadable]
+    failures = [unreadable]
     added: Counter[str] = Counter()
     removed: Counter[str] = Counter()
     folded = 0
@@ -55,18 +55,22 @@ def shape(config: "DataConfig", batch: pl.DataFrame, as_of: datetime) -> Shaped:
         frame = transformed(frame, step, as_of)
         if step.type in ("cast", "parse_date"):
             frame, broken = _split_unreadable(before, frame, wanted_types(step))
-            lost.append(broken)
+            failures.append(broken)
             folded += before.height - frame.height - broken.height
         else:
             (added if frame.height > before.height else removed)[step.type] += abs(frame.height - before.height)
     return Shaped(
-        frame, pl.concat(lost), {k: n for k, n in added.items() if n}, {k: n for k, n in removed.items() if n}, folded
+        frame,
+        pl.concat(failures),
+        {k: n for k, n in added.items() if n},
+        {k: n for k, n in removed.items() if n},
+        folded,
     )
 
 
 def without_duplicates(config: "DataConfig", frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
-    """One row a key, by the document's own steps and, for a merge, by its primary keys (the last row wins); and how
-    many rows each removed.
+    """One row per key, by the document's `deduplicate` steps and, for a merge, by its primary keys (the last row
+    wins); and how many rows each removed.
     """
     steps = [step for step in config.transformation_steps if step.type == "deduplicate"]
     if not steps and config.mode != "merge":
@@ -77,8 +81,8 @@ def without_duplicates(config: "DataConfig", frame: pl.DataFrame) -> tuple[pl.Da
     removed = {"deduplicate": frame.height - unique.height}
     if config.mode == "merge":
         ordered = unique.sort(config.sequence, maintain_order=True, nulls_last=False) if config.sequence else unique
-        once = ordered.unique(subset=list(config.primary_keys), keep="last", maintain_order=True)
-        return once, {**removed, "merge": unique.height - once.height}
+        merged = ordered.unique(subset=list(config.primary_keys), keep="last", maintain_order=True)
+        return merged, {**removed, "merge": unique.height - merged.height}
     return unique, removed
 
 
@@ -100,7 +104,7 @@ def _typed(frame: pl.DataFrame, config: "DataConfig") -> tuple[pl.DataFrame, pl.
 
 
 def wanted_types(step: object) -> dict[str, str]:
-    """Column to type, of a step that reads columns as other types."""
+    """The target types of a `cast` or `parse_date` step, by column."""
     columns = step.columns  # type: ignore[attr-defined]
     if isinstance(columns, Mapping):
         return dict(columns)
@@ -110,7 +114,7 @@ def wanted_types(step: object) -> dict[str, str]:
 def _split_unreadable(
     before: pl.DataFrame, after: pl.DataFrame, wanted: Mapping[str, str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows whose values could be read, and `_row` with `_failed_rules` (`arr_delay_is_int`) of the others."""
+    """The rows whose values parse, and `_row` with `_failed_rules` (`arr_delay_is_int`) of the others."""
     broken = [
         after.select(ROW, pl.lit([f"{name}_is_{kind}"]).alias(FAILED)).filter(
             before[name].is_not_null() & after[name].is_null()
@@ -118,7 +122,7 @@ def _split_unreadable(
         for name, kind in wanted.items()
     ]
     reasons = pl.concat([pl.DataFrame(schema=UNREADABLE), *(part for part in broken if part.height)])
-    named = reasons.group_by(ROW, maintain_order=True).agg(
+    unreadable = reasons.group_by(ROW, maintain_order=True).agg(
         pl.col(FAILED).list.explode(keep_nulls=False, empty_as_null=False)
     )
-    return (after.join(named, on=ROW, how="anti") if named.height else after), named
+    return (after.join(unreadable, on=ROW, how="anti") if unreadable.height else after), unreadable

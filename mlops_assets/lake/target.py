@@ -1,4 +1,4 @@
-"""The bronze table that a run writes, and what one run brought into it."""
+"""The bronze table that a run writes, and what the run ingested."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ingested:
-    """What one run brought into a bronze table; `columns_ignored` are those that `schema_evolution` left out."""
+    """What one run ingested into a bronze table; `columns_ignored` are those that `schema_evolution` left out."""
 
     table: str
     version: int | None
@@ -31,7 +31,7 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Target:
-    """The bronze table that a run writes, with what, and what its log says was ingested."""
+    """The bronze table that a run writes, its document and engine, and the transactions `recorded` in its log."""
 
     config: "DataConfig"
     table: str
@@ -39,10 +39,10 @@ class Target:
     recorded: Mapping[str, int]
 
     def left_out(self, frame: Any, source: str) -> tuple[str, ...]:
-        """Those of the frame's columns that the table does not take, as `schema_evolution` says.
+        """The frame's columns that the table does not take, by the document's `schema_evolution`.
 
         Raises:
-            LakeError: one that is taken has a name that the tables have for themselves.
+            LakeError: a column that is taken has a reserved name.
         """
         known = delta.schema(self.table) if delta.exists(self.table) else None
         columns = self.engine.columns(frame)
@@ -50,17 +50,17 @@ class Target:
         for name in columns:
             if name in OWN_COLUMNS and name not in without:
                 raise LakeError(
-                    f"{source}: column '{name}' has a name that the tables have for themselves; rename it at its "
-                    "source, or declare the `columns` to take and say `schema_evolution: ignore`"
+                    f"{source}: column '{name}' has a reserved name; rename it at its source, or declare the "
+                    "`columns` to take and set `schema_evolution: ignore`"
                 )
             if name in self.config.arrival_columns.values() and name not in without:
                 raise LakeError(
-                    f"{source}: column '{name}' has a name that `arrival_columns` gives; give another there"
+                    f"{source}: column '{name}' has a name that `arrival_columns` gives; choose another there"
                 )
         return without
 
     def stamped(self, frame: Any, source: str, without: tuple[str, ...]) -> Any:
-        """The frame as bronze takes it; raises LakeError where it lacks the column that says the partition."""
+        """The frame with the columns that bronze adds; raises LakeError if it lacks the partition column."""
         rows = self.engine.stamped(frame, source, without)
         if self.config.partitions is None:
             return rows
@@ -70,7 +70,7 @@ class Target:
         return self.engine.parted(self.config, rows)
 
     def commit(self, numbers: Mapping[str, int]) -> delta.Commit:
-        """What the table records, where it still says what this run has seen there of the first."""
+        """The arguments of a commit: the transactions to record, and what this run has `seen` of the first of them."""
         return {
             "transactions": numbers,
             "seen": {name: self.recorded.get(name) for name in list(numbers)[:1]},

@@ -33,30 +33,32 @@ def window_performance(
     samples: int = 200,
     seed: int = 0,
 ) -> list[WindowPerformance]:
-    """Metrics per window and version, in their order, with bootstrap intervals; of those that have no formula over many
-    weightings at once only the first of `metrics` has one.
+    """Metrics per window and version, in their order, with bootstrap intervals; a metric that is not vectorized has an
+    interval only if it is the first of `metrics`.
 
     `frame` has a row per prediction: window, version, prediction, `probability` of the positive class for
-    classifiers (of the predicted one where there are more than two), and the label, null where it has not arrived.
-    `classes` gives the labels that a version tells apart, ascending, the positive one last where there are two; without
-    it they are 0 and 1. `estimates` name metrics that are also estimated without labels.
-    MonitoringError for a missing column or labels of a version that does not say its classes, ValueError for an unknown
-    metric.
+    classifiers (of the predicted one if there are more than two), and the label, null if it has not arrived.
+    `classes` returns the labels that a version distinguishes, ascending, the positive one last of two; by default they
+    are 0 and 1. `estimates` name metrics that are also estimated without labels.
+    MonitoringError for a missing column, or for labels other than 0 and 1 if the version's classes are unknown;
+    ValueError for an unknown metric.
     """
     _require_columns(frame, [window, version, prediction, label])
     wanted = {canonical(name): higher_is_better(name) for name in metrics}
     is_classifier = bool(estimates) or any(_classifies(name) for name in metrics)
     columns = [pl.col(prediction).alias("prediction"), pl.col(label).alias("label")]
     given = pl.col(probability).cast(pl.Float64) if probability in frame.columns else pl.lit(None, pl.Float64)
-    found = frame.select(pl.col(window).alias("window"), pl.col(version).alias("version"), *columns, probability=given)
-    described = []
-    for key, rows in sorted(found.group_by("window", "version"), key=lambda item: _sortable(item[0])):
+    predictions = frame.select(
+        pl.col(window).alias("window"), pl.col(version).alias("version"), *columns, probability=given
+    )
+    performances = []
+    for key, rows in sorted(predictions.group_by("window", "version"), key=lambda item: _sortable(item[0])):
         class_labels = _classes(rows["label"], label, str(key[1]), classes) if is_classifier else None
         known = rows.drop_nulls(["label", "prediction"])
         measured = _measured(wanted, known, class_labels, samples, seed)
         measured += [_estimated(name, rows, class_labels or ()) for name in estimates]
-        described.append(WindowPerformance(str(key[0]), str(key[1]), rows.height, known.height, tuple(measured)))
-    return described
+        performances.append(WindowPerformance(str(key[0]), str(key[1]), rows.height, known.height, tuple(measured)))
+    return performances
 
 
 def _classifies(name: str) -> bool:
@@ -70,43 +72,45 @@ def _classes(labels: pl.Series, column: str, version: str, classes: Callable[[st
     if known or set(seen) <= {0, 1}:
         return known or (0, 1)
     raise MonitoringError(
-        f"column '{column}' holds {seen[:5]}, and version {version} does not say which classes it tells apart: "
-        "an earlier package trained it; train it again"
+        f"column '{column}' holds {seen[:5]}, and version {version} does not say which classes it distinguishes: "
+        "an earlier version of mlops_assets trained it; train it again"
     )
 
 
 def _measured(
     wanted: Mapping[str, bool], known: pl.DataFrame, classes: Classes | None, samples: int, seed: int
 ) -> list[MetricValue]:
-    """Each metric by name, which says whether higher is better."""
-    at_once = (
+    """The value of each metric in `wanted`, which maps names to whether higher is better."""
+    vectorized = (
         _vectorized_values(wanted, known, classes, samples, seed)
         if _is_binary_or_numeric(known["label"], classes)
         else {}
     )
-    found = []
-    for place, (name, better) in enumerate(wanted.items()):
-        drawn = 0 if place else samples
-        value, (lower, upper), reason = at_once.get(name) or any_metric(name, known, classes, samples=drawn, seed=seed)
-        found.append(MetricValue(name, value, lower, upper, better, reason))
-    return found
+    values = []
+    for position, (name, better) in enumerate(wanted.items()):
+        drawn = samples if position == 0 else 0
+        value, (lower, upper), reason = vectorized.get(name) or any_metric(
+            name, known, classes, samples=drawn, seed=seed
+        )
+        values.append(MetricValue(name, value, lower, upper, better, reason))
+    return values
 
 
 def _vectorized_values(
     names: Iterable[str], known: pl.DataFrame, classes: Classes | None, samples: int, seed: int
 ) -> dict[str, tuple[float | None, Interval, str | None]]:
-    """Value, interval, and the reason for none, of the metrics that can be computed for many weightings at once."""
-    quick = {name: METRICS[name] for name in names if name in METRICS}
-    if not quick:  # labels of a clustering may be words
+    """Value, interval, and the reason if there is no value, of the vectorized metrics."""
+    vectorized = {name: METRICS[name] for name in names if name in METRICS}
+    if not vectorized:  # labels of a clustering may be strings
         return {}
     outcomes = _outcomes(known, classes)
-    reasons = {name: undefined(each, outcomes) for name, each in quick.items()}
-    defined = {name: each for name, each in quick.items() if reasons[name] is None}
+    reasons = {name: undefined(each, outcomes) for name, each in vectorized.items()}
+    defined = {name: each for name, each in vectorized.items() if reasons[name] is None}
     intervals = bootstrap_intervals(list(defined.values()), outcomes, samples=samples, seed=seed) if samples else []
     drawn = dict(zip(defined, intervals, strict=False))
     return {
         name: (score(each, outcomes) if name in defined else None, drawn.get(name) or NONE, reasons[name])
-        for name, each in quick.items()
+        for name, each in vectorized.items()
     }
 
 
@@ -122,7 +126,7 @@ def _estimated(metric: str, rows: pl.DataFrame, classes: Classes) -> MetricValue
         return MetricValue(name, None, higher_is_better=better, reason="no probabilities")
     if len(classes) > 2 and canonical(metric) != "accuracy":
         return MetricValue(name, None, higher_is_better=better, reason="no estimate for more than two classes")
-    # Of more than two classes the probability is the predicted one's: each row is predicted "positive".
+    # With more than two classes the probability is the predicted one's: each row counts as predicted positive.
     predicted = outcomes.prediction if len(classes) == 2 else np.ones_like(outcomes.probability)
     value = estimate(metric, outcomes.probability, predicted)
     reason = "undefined for these probabilities" if value is None else None
@@ -130,11 +134,11 @@ def _estimated(metric: str, rows: pl.DataFrame, classes: Classes) -> MetricValue
 
 
 def _outcomes(rows: pl.DataFrame, classes: Classes | None) -> Outcomes:
-    given = rows["probability"].null_count() < rows.height
-    rows = rows.drop_nulls("probability") if given else rows
+    has_probability = rows["probability"].null_count() < rows.height
+    rows = rows.drop_nulls("probability") if has_probability else rows
     positive = classes[-1] if classes else None
-    known = rows["probability"].to_numpy() if given else None
-    return Outcomes(_numbers(rows["label"], positive), _numbers(rows["prediction"], positive), known)
+    probability = rows["probability"].to_numpy() if has_probability else None
+    return Outcomes(_numbers(rows["label"], positive), _numbers(rows["prediction"], positive), probability)
 
 
 def _numbers(series: pl.Series, positive: Any) -> Floats:

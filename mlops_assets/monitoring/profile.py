@@ -60,9 +60,9 @@ def fit_reference(
 
     Quantile edges of numbers and times, levels of strings, categories and booleans.
 
-    `bins` bound the verdict's bins, `fine_bins` those of KS and Wasserstein; equal edges are merged and a
-    value with the weight of a bin is a bin of its own. Beyond `max_levels` the rarest levels become `other`.
-    NaN is null. MonitoringError for a column that is not there or has no distribution.
+    `bins` bound the verdict's bins, `fine_bins` those of KS and Wasserstein; equal edges are merged, and a
+    value with the weight of a bin gets its own bin. Beyond `max_levels` the rarest levels become `other`.
+    NaN is null. MonitoringError for a column that is missing or has no distribution.
     """
     data = frame.lazy().select(_present(frame.lazy().collect_schema(), columns)).collect()
     fitted = {name: _fit(data[name], bins, fine_bins, max_levels) for name in columns}
@@ -72,14 +72,14 @@ def fit_reference(
 def summarise(frame: pl.LazyFrame | pl.DataFrame, reference: Reference) -> Profile:
     """Count a frame's rows into the reference's bins, batch by batch in one pass over the columns it needs.
 
-    MonitoringError for a column that is not there or is no longer of its reference's type.
+    MonitoringError for a column that is missing or not of its reference's type.
     """
     bins, lazy = reference.bins, frame.lazy()
     schema = lazy.collect_schema()
     selected = lazy.select(_present(schema, list(bins)))
-    for name, found in bins.items():
-        _require_type(name, schema[name], found)
-    counters = {name: _Counter(found) for name, found in bins.items()}
+    for name, column_bins in bins.items():
+        _require_type(name, schema[name], column_bins)
+    counters = {name: _Counter(column_bins) for name, column_bins in bins.items()}
     rows = 0
     for batch in selected.collect_batches(chunk_size=BATCH):
         rows += batch.height
@@ -89,7 +89,7 @@ def summarise(frame: pl.LazyFrame | pl.DataFrame, reference: Reference) -> Profi
 
 
 class _Counter:
-    """A column's profile so far, with what is prepared once to count a batch."""
+    """A column's profile so far, with the lookup table that counts a batch."""
 
     def __init__(self, bins: Bins) -> None:
         self.profile = empty_column(bins)
@@ -106,15 +106,15 @@ class _Counter:
 def _count_numbers(series: pl.Series, bins: Bins, grid: EdgeGrid) -> ColumnProfile:
     assert isinstance(bins, NumericBins)
     values = _present_values(series)
-    found = count_values(values, bins, grid)
+    counted = count_values(values, bins, grid)
     return ColumnProfile(
         bins,
-        found.counts,
-        found.sums,
+        counted.counts,
+        counted.sums,
         null=len(series) - len(values),
-        squares=found.squares,
-        minimum=found.minimum,
-        maximum=found.maximum,
+        squares=counted.squares,
+        minimum=counted.minimum,
+        maximum=counted.maximum,
     )
 
 
@@ -149,17 +149,17 @@ def _fit_numbers(series: pl.Series, bins: int, fine_bins: int, *, temporal: bool
     ordered = as_numbers(series).fill_nan(None).drop_nulls().sort()
     coarse = quantile_edges(ordered.to_numpy(), bins)
     edges = np.union1d(coarse, quantile_edges(ordered.to_numpy(), fine_bins))
-    found = NumericBins(edges, np.isin(edges, coarse), temporal)
-    counted = _count_numbers(ordered, found, EdgeGrid(edges))
+    numeric_bins = NumericBins(edges, np.isin(edges, coarse), temporal)
+    counted = _count_numbers(ordered, numeric_bins, EdgeGrid(edges))
     return replace(counted, null=len(series) - len(ordered))
 
 
 def _fit_levels(series: pl.Series, max_levels: int) -> ColumnProfile:
     present = series.cast(pl.String).drop_nulls().alias("level")
     counted = present.value_counts(name="rows").sort(["rows", "level"], descending=[True, False])
-    kept = counted.head(max_levels)
-    bins = CategoryBins(tuple(kept["level"].to_list()), complete=kept.height == counted.height)
-    counts = kept["rows"].cast(pl.Int64).to_numpy()
+    top = counted.head(max_levels)
+    bins = CategoryBins(tuple(top["level"].to_list()), complete=top.height == counted.height)
+    counts = top["rows"].cast(pl.Int64).to_numpy()
     other = present.len() - int(counts.sum())
     return ColumnProfile(bins, counts, np.zeros(bins.size), series.null_count(), 0, other)
 
@@ -176,19 +176,19 @@ def _present(schema: pl.Schema, columns: Sequence[str]) -> list[str]:
 def _require_type(name: str, dtype: pl.DataType, bins: Bins) -> None:
     kind = _kind(name, dtype)
     expected = ("time" if bins.temporal else "number") if isinstance(bins, NumericBins) else "category"
-    found = "category" if kind in ("string", "boolean") else kind
-    if found not in (expected, "null"):
+    actual = "category" if kind in ("string", "boolean") else kind
+    if actual not in (expected, "null"):
         raise MonitoringError(
-            f"column {name!r} was a {expected} in the reference and is a {found} ({dtype}) now; give it back its type, "
-            "or train anew on what it is (a reference_dataset has to have it too)"
+            f"column {name!r} was a {expected} in the reference and is a {actual} ({dtype}) now; restore its type, "
+            "or train again on the new one (a reference_dataset must have it too)"
         )
 
 
 def _digest(columns: dict[str, ColumnProfile]) -> str:
     """Sixteen hexadecimal digits over names, bins and counts."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name, column in columns.items():
         bins = column.bins
         text = "\0".join(bins.levels) if isinstance(bins, CategoryBins) else bins.edges.tobytes().hex()
-        found.update(f"{name}\0{text}\0{column.counts.tolist()}\0{column.null}\0{column.other}".encode())
-    return found.hexdigest()[:16]
+        digest.update(f"{name}\0{text}\0{column.counts.tolist()}\0{column.null}\0{column.other}".encode())
+    return digest.hexdigest()[:16]

@@ -1,7 +1,4 @@
-"""Mergeable profiles.
-
-What is kept of a column, of a window's rows, and of the reference they are held against.
-"""
+"""Mergeable profiles: of a column, of a window's rows, and of the reference that they are compared with."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,11 +13,11 @@ from mlops_assets.monitoring.errors import MonitoringError
 
 @dataclass(frozen=True, eq=False)
 class ColumnProfile:
-    """Rows of one column per bin, shape (bins.size,), beside those that are null, unseen or other.
+    """Row counts of one column: per bin, shape (bins.size,), and of null, unseen and other values.
 
     `sums` has the shape of `counts` (zeros for categories), `squares` is the sum of (x - pivot)^2. Infinite
-    values and those beyond 1e150 are counted, but neither summed nor extremes. `minimum` and `maximum`
-    are +inf and -inf where there is no value.
+    values and those beyond 1e150 are counted, but not part of sums, squares or extremes. `minimum` and `maximum`
+    are +inf and -inf if there is no value.
     """
 
     bins: Bins
@@ -35,18 +32,18 @@ class ColumnProfile:
 
     @property
     def rows(self) -> int:
-        """All rows, null, unseen and other included."""
+        """All rows, including null, unseen and other."""
         return int(self.counts.sum()) + self.null + self.unseen + self.other
 
     @property
     def mean(self) -> float | None:
-        """Mean of the values, None for categories and where there is no value."""
+        """Mean of the values, None for categories or if there is no value."""
         values = int(self.counts.sum())
         return float(self.sums.sum()) / values if values and isinstance(self.bins, NumericBins) else None
 
     @property
     def deviation(self) -> float | None:
-        """Standard deviation of the values (over n), None where there is no mean."""
+        """Standard deviation of the values (over n), None if there is no mean."""
         if self.mean is None or not isinstance(self.bins, NumericBins):
             return None
         variance = self.squares / int(self.counts.sum()) - (self.mean - self.bins.pivot) ** 2
@@ -76,7 +73,7 @@ class ColumnProfile:
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """What is kept of a window's rows.
+    """The profile of a window's rows, by column.
 
     Profiles on the same reference's bins add up exactly, in any order and grouping.
     """
@@ -88,7 +85,7 @@ class Profile:
     def merge(self, other: Self) -> Self:
         """The profile of both sets of rows.
 
-        ValueError where the two were counted into different references' bins.
+        ValueError if the two were counted into different references' bins.
         """
         same_reference(self, other)
         columns = {name: column.merge(other.columns[name]) for name, column in self.columns.items()}
@@ -97,7 +94,7 @@ class Profile:
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """The bins that windows are counted into, with the reference's own rows in them.
+    """The bins that windows are counted into, with the counts of the reference's own rows.
 
     Stored once and read back.
     """
@@ -106,7 +103,7 @@ class Reference:
 
     @property
     def reference_id(self) -> str:
-        """A digest of bins and counts: another reference has another id."""
+        """A digest of bins and counts, different for each reference."""
         return self.profile.reference_id
 
     @property
@@ -116,7 +113,7 @@ class Reference:
 
 
 def same_reference(first: Profile, second: Profile) -> None:
-    """ValueError where two profiles were counted into different references' bins."""
+    """Raise a ValueError if two profiles were counted into different references' bins."""
     if first.reference_id != second.reference_id:
         raise MonitoringError(
             f"the profiles were counted into bins of different references ({first.reference_id} and "
@@ -127,14 +124,14 @@ def same_reference(first: Profile, second: Profile) -> None:
 def merge_profiles(profiles: Iterable[Profile]) -> Profile:
     """One profile of all rows, such as a week of days or the last eight Mondays.
 
-    ValueError where there is none.
+    ValueError if there is none.
     """
-    found = list(profiles)
-    if not found:
+    parts = list(profiles)
+    if not parts:
         raise MonitoringError(
             "there is no profile to merge; a profile of no rows comes from summarise on an empty frame"
         )
-    return reduce(Profile.merge, found)
+    return reduce(Profile.merge, parts)
 
 
 def empty_column(bins: Bins) -> ColumnProfile:

@@ -23,10 +23,10 @@ WASSERSTEIN_LIMIT = 0.2  # of a monitor, in standard deviations of the reference
 class FeatureDrift:
     """One feature of one window against the reference.
 
-    `method` is what was applied: a category has no order, so `ks_test` and `mmd` become `chi_square` and `wasserstein`
-    `psi`, as it does where nulls moved. `effect` is what was held against `limit`: the debiased PSI, or a
-    distance (Wasserstein in standard deviations of the reference). `p_adjusted` is p after Benjamini-Hochberg
-    over the window's features, None where data is insufficient.
+    `method` is the one applied: categories have no order, so for them `ks_test` and `mmd` become `chi_square`, and
+    `wasserstein` becomes `psi`, as it does for numbers whose share of nulls changed. `effect` is compared with `limit`:
+    the debiased PSI, or a distance (Wasserstein in standard deviations of the reference). `p_adjusted` is p after
+    Benjamini-Hochberg over the window's features, None if data is insufficient.
     """
 
     feature: str
@@ -43,7 +43,7 @@ class FeatureDrift:
 
     @property
     def severity(self) -> float:
-        """Effect in units of its limit: 1 is at the limit, 0 where data is insufficient."""
+        """Effect in units of its limit: 1 is at the limit, 0 if data is insufficient."""
         if self.verdict == "insufficient_data":
             return 0.0
         return self.effect / self.limit if self.limit > 0 else float(self.effect > 0)
@@ -82,13 +82,13 @@ def feature_drift(
     """Verdicts (ok, drift, severe, insufficient_data) of all features, in the reference's order.
 
     For a test, `threshold` (default `fdr`) is the Benjamini-Hochberg level and the debiased PSI must exceed
-    `effect_floor` (default 0.05). A distance must exceed the larger of `threshold` and `effect_floor`, as far as they
-    are given (default of psi, debiased, 0.05, of wasserstein 0.2 standard deviations, of others 0.1), and the
+    `effect_floor` (default 0.05). A distance must exceed the larger of `threshold` and `effect_floor`, if
+    given (default for debiased psi 0.05, for wasserstein 0.2 standard deviations, for others 0.1), and the
     chi-square test of the same bins must survive at `fdr`. `floors` are the effect floors of single features.
-    The bare `compare` takes 0.1 for wasserstein, which asks whether one sample is off; a monitor asks every day of
-    every feature, and a shift of 0.05 standard deviations that means nothing, beside the noise of 1,000 rows, passes
-    0.1 on some days of a year and 0.2 on none. Severe where the debiased PSI exceeds `severe` as well.
-    Under `min_sample` rows on either side, or 30 rows a bin, nothing is judged.
+    `compare` uses 0.1 for wasserstein, for a single comparison. A monitor compares every feature every day: a
+    meaningless shift of 0.05 standard deviations, plus the noise of 1,000 rows, exceeds 0.1 on some days of a year
+    and 0.2 on none. Severe if the debiased PSI exceeds `severe` as well.
+    With fewer than `min_sample` rows on either side, or 30 rows per bin, data is insufficient.
     ValueError for an unknown method or different references.
     """
     known_method(method)
@@ -132,7 +132,7 @@ def _verdict(one: _Measured, *, drifted: bool, severe: float) -> str:
 
 
 def _limit(applied: str, configured: str, threshold: float | None, floor: float | None) -> float:
-    """The configured distance, where the method that was applied is the one it was configured for."""
+    """The limit of the effect; a configured distance applies only if the method applied is the configured one."""
     if configured in TESTS:
         return FLOOR if floor is None else floor
     given = [each for each in (threshold, floor) if each is not None]
@@ -179,7 +179,7 @@ def _measure(name: str, reference: Profile, current: Profile, method: str, min_s
 
 def _applied(method: str, then: ColumnProfile, now: ColumnProfile) -> str:
     if isinstance(then.bins, NumericBins):
-        # A null has no distance to a value: where nulls moved, wasserstein would not see it.
+        # Wasserstein cannot see a change in the share of nulls: a null has no distance to a value.
         nulls_moved = method == "wasserstein" and effects.null_effect(then, now) > FLOOR
         return "psi" if nulls_moved else method
     return {"ks_test": "chi_square", "mmd": "chi_square", "wasserstein": "psi"}.get(method, method)

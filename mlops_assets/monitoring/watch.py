@@ -1,6 +1,6 @@
 """Drift, window by window: the champion's training rows are the reference, new rows are profiled once.
 
-A window is judged as a whole and, where the document names slices, in each of them; a slice's features are named as
+A window is judged on all its rows and, if the document has slices, on each slice; a slice's features are named like
 `temp [origin=EWR]`.
 """
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from mlops_assets.config import MonitoringConfig
 
 PREDICTION = "prediction"  # the model's output, watched as a feature
-MOST_WINDOWS = 100  # that an alarm is told from: what began before them counts as begun with them
+MOST_WINDOWS = 100  # that an alarm is computed from; one that began earlier counts as begun with the oldest
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What is known after a run: the champion's newest windows that are over, as far back as the alarm rests on them,
-    oldest first, and the features of each.
+    """The state after a run: the champion's newest finished windows, as far back as the alarm depends on them, oldest
+    first, and the features of each.
     """
 
     version: str
@@ -51,65 +51,68 @@ def watch(
     config: "MonitoringConfig",
     clock: Clock,
 ) -> Watched:
-    """Profile the rows of `batch` (columns: window, `features`, prediction, and those of the slices), judge the windows
-    they belong to.
+    """Profile the rows of `batch` (columns: window, `features`, prediction, and those of the slices) and judge their
+    windows.
 
-    The rows are those behind batch `after`, up to `batch_id`: none is profiled twice, also where two runs come at once.
-    `training` gives the rows that champion `version` learned from, with the same columns; it is called once a champion.
+    The rows are those after batch `after`, up to `batch_id`; none is profiled twice, even by concurrent runs.
+    `training` returns the rows that champion `version` was trained on, with the same columns; it is called once per
+    champion.
     """
     references = fitted_references(tables.references, version, [*features, PREDICTION], training, config)
-    newest = _profiled(tables.profiles, version, batch, batch_id, after, references)
+    newest = _profile_batch(tables.profiles, version, batch, batch_id, after, references)
     if newest is None:
-        # Judged on every run, should one have been killed in between or the document have changed.
+        # Judged on every run: one may have been killed in between, or the document changed.
         newest = store.newest_batch(tables.profiles, version, config.window)
-    judged = {window: _judged(tables, version, window, references, config) for window in newest}
+    judged = {window: _judge_window(tables, version, window, references, config) for window in newest}
     if any(judged.values()):
-        store.replace_verdicts(tables.drift, version, {window: found for window, found in judged.items() if found})
+        store.replace_verdicts(
+            tables.drift, version, {window: verdicts for window, verdicts in judged.items() if verdicts}
+        )
     return history(tables, version, config, clock, rows=batch.height)
 
 
-def _profiled(
+def _profile_batch(
     table: str, version: str, batch: pl.DataFrame, batch_id: int, after: int | None, references: Mapping[str, Reference]
 ) -> list[str] | None:
-    """The windows of the rows that were profiled; None where there was none, or another run had them before."""
+    """The windows of the rows profiled; None if there were no rows, or they had been profiled before."""
     if batch.is_empty() or batch_id == after:
         return None
-    found = {
+    profiles = {
         str(window): slices.profiles(rows, references)
         for (window,), rows in batch.group_by("window", maintain_order=True)
     }
     try:
-        store.append_profiles(table, version, batch_id, found, after=after)
+        store.append_profiles(table, version, batch_id, profiles, after=after)
     except Overtaken:
         return None
-    return sorted(found)
+    return sorted(profiles)
 
 
 def history(tables: DriftTables, version: str, config: "MonitoringConfig", clock: Clock, *, rows: int = 0) -> Watched:
-    """What the drift table says of a champion's newest windows, back to one that no alarm outlasts, but MOST_WINDOWS.
+    """The drift of a champion's newest finished windows, back to one that no alarm outlasts, at most MOST_WINDOWS.
 
-    The hours that a day has had so far are unlike the whole day: what it says before it is over is no verdict.
+    Unfinished windows are skipped: the first hours of a day differ from a full day.
     """
 
-    def calm(found: pl.DataFrame) -> bool:
-        oldest = _verdicts(version, store.read_verdicts(found.filter(pl.col("window") == found["window"][0])))
-        return settled(oldest[0], config.hysteresis) or found["window"].n_unique() >= MOST_WINDOWS
+    def calm(drift: pl.DataFrame) -> bool:
+        oldest = _verdicts(version, store.read_verdicts(drift.filter(pl.col("window") == drift["window"][0])))
+        return settled(oldest[0], config.hysteresis) or drift["window"].n_unique() >= MOST_WINDOWS
 
     stored = windowed.read_back(tables.drift, calm, are_over(config.window, clock), version)
     if stored.is_empty():
         return Watched(version, (), Alarm(), {}, rows)
-    found = store.read_verdicts(windowed.newest_windows(stored, MOST_WINDOWS))
-    windows = _verdicts(version, found)
-    now = alarm(windows, consecutive=config.consecutive_windows, hysteresis=config.hysteresis)
-    return Watched(version, windows, now, found, rows)
+    features = store.read_verdicts(windowed.newest_windows(stored, MOST_WINDOWS))
+    windows = _verdicts(version, features)
+    current = alarm(windows, consecutive=config.consecutive_windows, hysteresis=config.hysteresis)
+    return Watched(version, windows, current, features, rows)
 
 
-def _verdicts(version: str, found: Mapping[str, list[FeatureDrift]]) -> tuple[WindowVerdict, ...]:
-    return tuple(window_verdict(window, version, features) for window, features in found.items())
+def _verdicts(version: str, by_window: Mapping[str, list[FeatureDrift]]) -> tuple[WindowVerdict, ...]:
+    return tuple(window_verdict(window, version, features) for window, features in by_window.items())
 
 
 def judge(reference: Profile, current: Profile, config: "MonitoringConfig") -> list[FeatureDrift]:
-    """The verdict of each feature of one window, as the document asks."""
+    """The verdict of each feature of one window, by the document's methods and thresholds."""
     drift = config.data_drift_detection
     method = drift.method if drift else "psi"
     alerting = config.alert_thresholds
@@ -126,46 +129,44 @@ def judge(reference: Profile, current: Profile, config: "MonitoringConfig") -> l
     )
 
 
-def _judged(
+def _judge_window(
     tables: DriftTables, version: str, window: str, references: Mapping[str, Reference], config: "MonitoringConfig"
 ) -> list[FeatureDrift]:
     current = store.read_profiles(tables.profiles, version, [window], references)
-    against = {name: found.profile for name, found in references.items()}
-    against |= _weekdays(tables, version, window, references, config)
+    baselines = {name: reference.profile for name, reference in references.items()}
+    baselines |= _weekday_baselines(tables, version, window, references, config)
     return [
         replace(one, feature=slices.sliced_name(one.feature, name))
         for name, profile in current.items()
-        for one in judge(against[name], profile, config)
+        for one in judge(baselines[name], profile, config)
     ]
 
 
-def _weekdays(
+def _weekday_baselines(
     tables: DriftTables, version: str, window: str, references: Mapping[str, Reference], config: "MonitoringConfig"
 ) -> dict[str, Profile]:
-    """What the last windows of the same weekday held, together; nothing until there are as many as the document asks
-    for.
-    """
+    """The merged profiles of the last windows of the same weekday; empty until there are `baseline_windows` of them."""
     drift = config.data_drift_detection
     if drift is None or drift.baseline == "training":
         return {}
     count = drift.baseline_windows
 
-    def alike(found: pl.DataFrame) -> list[str]:
-        return same_weekday(found["window"].unique().to_list(), window)[-count:]
+    def last_weekdays(profiles: pl.DataFrame) -> list[str]:
+        return same_weekday(profiles["window"].unique().to_list(), window)[-count:]
 
-    earlier_ones = of_length(config.window) & (pl.col("window") < window)
-    before = windowed.read_back(tables.profiles, lambda found: len(alike(found)) == count, earlier_ones, version)
-    earlier = alike(before) if before.height else []
+    is_earlier = of_length(config.window) & (pl.col("window") < window)
+    stored = windowed.read_back(tables.profiles, lambda rows: len(last_weekdays(rows)) == count, is_earlier, version)
+    earlier = last_weekdays(stored) if stored.height else []
     enough = len(earlier) == count
     return store.read_profiles(tables.profiles, version, earlier, references) if enough else {}
 
 
 def verdicts(tables: DriftTables, last: int, config: "MonitoringConfig", clock: Clock) -> dict[str, list[FeatureDrift]]:
-    """The features of the last windows that are over, as judged against the champion that scored them: the newest of
-    several.
+    """The features of the `last` finished windows; if several champions scored a window, as judged against the
+    newest.
     """
     over = are_over(config.window, clock)
-    stored = windowed.read_back(tables.drift, lambda found: found["window"].n_unique() >= last, over)
+    stored = windowed.read_back(tables.drift, lambda rows: rows["window"].n_unique() >= last, over)
     if stored.is_empty():
         return {}
     newest = pl.col("version").cast(pl.Int64)
@@ -175,10 +176,8 @@ def verdicts(tables: DriftTables, last: int, config: "MonitoringConfig", clock: 
 def profiles_of(
     tables: DriftTables, window: str, config: "MonitoringConfig"
 ) -> tuple[dict[str, Profile], dict[str, Profile]]:
-    """By slice, the reference's profile and the window's own, of the newest champion that the window was judged
-    against.
-    """
+    """By slice, the reference's profile and the window's, for the newest champion it was judged against."""
     version = max(windowed.read_windows(tables.drift, [window])["version"].to_list(), key=int)
     references = store.read_references(tables.references, version, basis(config))
     current = store.read_profiles(tables.profiles, version, [window], references)
-    return {name: found.profile for name, found in references.items()}, current
+    return {name: reference.profile for name, reference in references.items()}, current

@@ -1,7 +1,7 @@
 """Delta tables of windows: written window by window, read from the newest back, at a cost that does not grow with age.
 
-A period's windows lie together: while the period lasts, a file a window, afterwards one file for all. Where a window
-lies is read from the log's statistics, and of the files only those that are asked for.
+Each period is a partition: it gains files while it lasts, and they are compacted once it is over. The log's statistics
+say which files contain a window, and only those are read.
 """
 
 from collections import Counter
@@ -16,9 +16,9 @@ from mlops_assets.lake.sql import quoted
 from mlops_assets.lake.writing import CHECKPOINT
 
 PERIOD = "period"
-FIRST_READ, FURTHER = 2, 4  # windows that are read first, and how many times as many next
-FEW = 8  # files of a period that is over; late rows make more, until they are put together
-INDEXED = ("window", "batch", "labelled")  # what the log says of each file; what more it said would cost every reader
+FIRST_READ, FURTHER = 2, 4  # windows read first, and the factor by which each further read grows
+FEW = 8  # files that a finished period may have before it is compacted; late rows add some
+INDEXED = ("window", "batch", "labelled")  # columns with statistics in the log; more of them would slow every reader
 ALL = pl.lit(True)
 
 
@@ -35,14 +35,14 @@ def append_windows(
     transactions: Mapping[str, int],
     seen: Mapping[str, int | None] | None = None,
 ) -> None:
-    """Add the rows (column window, and `keys` that part the files besides) of one or more windows.
+    """Append the rows of one or more windows; the table is partitioned by `keys` and the period of `window`.
 
     Raises:
-        Overtaken: the table does not say what the writer has `seen` of its transactions.
+        Overtaken: the table's transactions are not those that the writer has `seen`.
     """
     delta.append(
         table,
-        _placed(rows),
+        _with_period(rows),
         transactions=transactions,
         seen=seen,
         partition_by=[*keys, PERIOD],
@@ -54,34 +54,34 @@ def append_windows(
 def replace_windows(
     table: str, rows: pl.DataFrame, *, keys: Mapping[str, str] | None = None, transactions: Mapping[str, int]
 ) -> None:
-    """Put the rows in the place of all that the table holds of their windows, and of the values of `keys`; of no rows,
-    only the transactions are recorded.
+    """Replace all rows of the same windows and values of `keys` with these; if there are none, only the transactions
+    are recorded.
     """
-    placed, held = _placed(rows), keys or {}
-    if placed.is_empty():
+    with_period, constants = _with_period(rows), keys or {}
+    if with_period.is_empty():
         delta.append(
             table,
-            placed,
+            with_period,
             transactions=transactions,
-            partition_by=[*held, PERIOD],
+            partition_by=[*constants, PERIOD],
             properties=_properties(rows),
         )
         return
-    wanted = {name: [value] for name, value in held.items()}
-    wanted |= {name: placed[name].unique().sort().to_list() for name in (PERIOD, "window")}
+    replaced = {name: [value] for name, value in constants.items()}
+    replaced |= {name: with_period[name].unique().sort().to_list() for name in (PERIOD, "window")}
     delta.overwrite(
         table,
-        placed,
+        with_period,
         transactions=transactions,
-        partition_by=[*held, PERIOD],
-        where=" AND ".join(f"{name} IN ({', '.join(map(quoted, values))})" for name, values in wanted.items()),
+        partition_by=[*constants, PERIOD],
+        where=" AND ".join(f"{name} IN ({', '.join(map(quoted, values))})" for name, values in replaced.items()),
         properties=_properties(rows),
     )
     _compact_finished_periods(table)
 
 
 def read_windows(table: str, windows: Sequence[str], kept: pl.Expr = ALL) -> pl.DataFrame:
-    """The rows of these windows; no row, and no column, where there is no table."""
+    """The rows of these windows; an empty frame without columns if there is no table."""
     files = _files(table, None)
     if files.is_empty() or not windows:
         return pl.DataFrame()
@@ -98,16 +98,16 @@ def read_back(
     *,
     telling: pl.Expr = ALL,
 ) -> pl.DataFrame:
-    """The rows of the newest windows, read further and further back until they are `enough`, oldest first; no row, and
-    no column, where there is no table. Behind the first windows only files are read that are `telling`, by what the
-    log says of them (`max.labelled`).
+    """The rows of the newest windows, oldest first, reading further back until they are `enough`; an empty frame
+    without columns if there is no table. Beyond the first windows, only files whose statistics in the log
+    (`max.labelled`) match `telling` are read.
     """
     files = _files(table, version)
     if files.is_empty():
         return pl.DataFrame()
     starts = _starts(files)
     newest = pl.col("max.window") >= starts[-FIRST_READ:][0]
-    # A table that was begun before the log said so says it of no file.
+    # Older tables lack these statistics.
     if set(telling.meta.root_names()) <= set(files.columns):
         files = files.filter(newest | telling)
         starts = _starts(files)
@@ -115,9 +115,9 @@ def read_back(
     while True:
         oldest = starts[-min(count, len(starts))]
         newer = files.filter(pl.col("max.window") >= oldest)
-        found = _rows(table, newer, (pl.col("window") >= oldest) & kept).sort("window", maintain_order=True)
-        if count >= len(starts) or (found.height and enough(found)):
-            return found
+        rows = _rows(table, newer, (pl.col("window") >= oldest) & kept).sort("window", maintain_order=True)
+        if count >= len(starts) or (rows.height and enough(rows)):
+            return rows
         count *= FURTHER
 
 
@@ -126,7 +126,7 @@ def _starts(files: pl.DataFrame) -> list[str]:
 
 
 def newest_windows(rows: pl.DataFrame, count: int) -> pl.DataFrame:
-    """Of rows in the order of their windows, those of the last windows."""
+    """The rows of the last `count` windows, in their order."""
     return rows.filter(pl.col("window").rank("dense", descending=True) <= count) if rows.height else rows
 
 
@@ -138,13 +138,13 @@ def newest_of(table: str, column: str, version: str) -> int | None:
 
 
 def _properties(rows: pl.DataFrame) -> dict[str, str]:
-    """Those of a table that nobody follows by its changes: no feed is written."""
+    """The table's properties; without a change data feed, which nothing reads."""
     columns = ",".join(name for name in INDEXED if name in rows.columns)
     return {"delta.checkpointInterval": str(CHECKPOINT), "delta.dataSkippingStatsColumns": columns}
 
 
 def _compact_finished_periods(table: str) -> None:
-    """Put the files of periods that are over together, once they are."""
+    """Compact the table if a partition of a finished period has more than FEW files."""
     parts = delta.files(table).select(pl.col(f"partition.{PERIOD}").alias(PERIOD), pl.col("^partition\\..*$"))
     newest = parts[PERIOD].max()
     if any(files > FEW and period != newest for (period, *_), files in Counter(parts.iter_rows()).items()):
@@ -156,8 +156,8 @@ def _files(table: str, version: str | None) -> pl.DataFrame:
     if not files.is_empty() and f"partition.{PERIOD}" not in files.columns:
         folder = table.rpartition("/")[0]
         raise LakeError(
-            f"{folder} holds tables of a monitor as an earlier version of mlops_assets laid them out: move that folder "
-            "away, and the next run measures the windows anew"
+            f"{folder} has monitoring tables in the layout of an earlier version of mlops_assets: move the folder "
+            "away, and the next run measures the windows again"
         )
     return files if files.is_empty() or version is None else files.filter(pl.col("partition.version") == version)
 
@@ -166,5 +166,5 @@ def _rows(table: str, files: pl.DataFrame, kept: pl.Expr) -> pl.DataFrame:
     return delta.rows_of(table, files).filter(kept).drop(PERIOD).collect()
 
 
-def _placed(rows: pl.DataFrame) -> pl.DataFrame:
+def _with_period(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col("window").map_elements(period_of, pl.String).alias(PERIOD))

@@ -55,18 +55,18 @@ def judge_new_windows(
     """
     tables, table, time = drift_tables(project, lake), quality_table(project, lake), clock(project)
     references = store.read_references(tables.references, version, basis(config))
-    reference_profiles = {name: found.profile for name, found in references.items()}
+    reference_profiles = {name: reference.profile for name, reference in references.items()}
     last = _last_windows(tables.drift, version, config)
     for window in sorted({*store.newest_batch(tables.profiles, version, config.window), *last}):
         current = store.read_profiles(tables.profiles, version, [window], references)
-        if not current:  # profiled against a reference that the document asked for before
+        if not current:  # profiled against a reference of an earlier document
             continue
         arrivals = arrived(project, documents, config, lake, window, list(current))
         earlier = windows_before(table, version, window, config.window)
-        found = window_quality(reference_profiles, current, arrivals, earlier, config, over=is_over(window, time))
+        findings = window_quality(reference_profiles, current, arrivals, earlier, config, over=is_over(window, time))
         if window in last[-1:] and config.max_age is not None:
-            found += freshness(newest_prediction(project, documents, lake), time.now, config)
-        write_quality(table, version, {window: found})
+            findings += freshness(newest_prediction(project, documents, lake), time.now, config)
+        write_quality(table, version, {window: findings})
 
 
 def _last_windows(table: str, version: str, config: MonitoringConfig) -> list[str]:
@@ -79,7 +79,7 @@ def _quality_check(by_window: dict[str, list[Quality]]) -> Check:
     window, newest = next(reversed(by_window.items()), ("", []))
     reasons = {name: "; ".join(one.sentence for one in findings if one.failed) for name, findings in by_window.items()}
     failed = "; ".join(f"{name}: {text}" for name, text in reasons.items() if text)
-    description = failed or (f"{window}: as whole as before" if window else "No window is profiled yet.")
+    description = failed or (f"{window}: no check failed" if window else "No window is profiled yet.")
     return Check(WHOLE, not failed, description, {"window": window, METRIC: score(newest)}, warns=True)
 
 

@@ -38,7 +38,7 @@ def parquet(frame: pl.DataFrame, cut: int | None = None) -> Write:
 
 GOOD = pl.DataFrame({"id": [1, 2], "name": ["a", "b"]})
 CASES: dict[str, tuple[str, dict[str, Any], Write, str]] = {
-    "truncated parquet": ("parquet", {}, parquet(GOOD, cut=200), "cut off or no Parquet file; copy it again"),
+    "truncated parquet": ("parquet", {}, parquet(GOOD, cut=200), "truncated or not a Parquet file; copy it again"),
     "empty parquet": ("parquet", {}, parquet(GOOD, cut=0), "the file is empty; remove it, or write it again"),
     "parquet of another type": (
         "parquet",
@@ -74,7 +74,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Write, str]] = {
         "csv",
         {},
         lambda path: path.write_text("id,name\nx,a\n"),
-        "'x' in column 'id' is no i64; declare the column as string",
+        "'x' in column 'id' is not of type i64; declare the column as string",
     ),
     "empty csv": ("csv", {}, lambda path: path.write_text(""), "the file is empty"),
     "cut json": ("json", {}, lambda path: path.write_text('{"id": 1, "name": "a"}\n{"id":'), "not readable as json"),

@@ -62,7 +62,7 @@ def test_what_a_format_is_not_read_by_is_refused_as_the_document_loads(lake: Lak
 @pytest.mark.parametrize("name", ["_row", "_run_id", "_failed_rules", "_source_file", "_ingested_at"])
 def test_a_column_with_a_name_of_the_tables_own_is_refused_unless_it_is_left_out(lake: Lake, name: str) -> None:
     pl.DataFrame({"id": [1], name: ["x"]}).write_parquet(lake.source / "a.parquet")
-    with pytest.raises(LakeError, match=rf"a\.parquet: column '{name}' has a name that the tables have"):
+    with pytest.raises(LakeError, match=rf"a\.parquet: column '{name}' has a reserved name"):
         lake.ingest(lake.config(format="parquet"))
     lake.load(lake.config(format="parquet", columns={"id": "int"}, schema_evolution="ignore"))
     assert delta.scan(lake.tables.silver).collect().rows() == [(1,)]
