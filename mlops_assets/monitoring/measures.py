@@ -89,9 +89,8 @@ def _measured(
     values = []
     for position, (name, better) in enumerate(wanted.items()):
         drawn = samples if position == 0 else 0
-        value, (lower, upper), reason = vectorized.get(name) or any_metric(
-            name, known, classes, samples=drawn, seed=seed
-        )
+        result = vectorized.get(name) or any_metric(name, known, classes, samples=drawn, seed=seed)
+        value, (lower, upper), reason = result
         values.append(MetricValue(name, value, lower, upper, better, reason))
     return values
 

@@ -1,7 +1,7 @@
 """Whether a backtracking matcher can need exponential time for a pattern.
 
-A pattern is exponentially ambiguous exactly if its automaton has a state that one and the same text leads
-back to along two different paths (Weber and Seidl 1991, criterion EDA). Java backtracks, Rust does not; a
+A pattern is exponentially ambiguous exactly if its automaton has a state to which the same text leads
+back along two different paths (Weber and Seidl 1991, criterion EDA). Java backtracks, Rust does not; a
 pattern that is free of this is safe on both.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 _LAST = 0x10FFFF
 _MAX_EDGES = 250
-_MANY = 4  # a repetition beyond this is as good as an endless one
+_MANY = 4  # repetitions with a greater limit are treated as unbounded
 _CATEGORIES: dict[Any, Ranges] = {
     sre.CATEGORY_DIGIT: ((48, 57),),
     sre.CATEGORY_SPACE: ((9, 13), (32, 32)),
@@ -22,7 +22,7 @@ _CATEGORIES: dict[Any, Ranges] = {
 
 
 def is_ambiguous(parsed: Iterable[tuple[Any, Any]]) -> bool:
-    """True where some text can take time exponential in its length, or where that is too costly to tell."""
+    """Whether some text can take time exponential in its length; also True if that is too costly to decide."""
     loops = [value for op, value in _nested(parsed) if op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and value[1] > 1]
     return any(_loop_is_ambiguous(body) for _, high, body in loops if high > _MANY and _varies(body))
 
@@ -47,10 +47,10 @@ def _varies(body: Iterable[tuple[Any, Any]]) -> bool:
 
 
 class _Automaton:
-    """Position automaton (Glushkov) of a loop's body repeated: one state a character class of the pattern.
+    """Position automaton (Glushkov) of a loop's body repeated: one state per character class of the pattern.
 
-    `follow` holds a state once for every way of reaching it: a loop directly in a loop counts as two paths.
-    `two_empties` says that some part can match nothing in two ways.
+    `follow` lists a state once for every way of reaching it: a loop directly in a loop counts as two paths.
+    `two_empties` says that some part can match the empty string in two ways.
     """
 
     def __init__(self) -> None:
@@ -122,8 +122,8 @@ def _ranges(op: Any, value: Any) -> Ranges:
         return _complement(((value, value),))
     if op is sre.ANY:
         return _complement(((10, 10),))
-    found = tuple(r for kind, item in value if kind is not sre.NEGATE for r in _member(kind, item))
-    return _complement(found) if value[0][0] is sre.NEGATE else found
+    members = tuple(r for kind, item in value if kind is not sre.NEGATE for r in _member(kind, item))
+    return _complement(members) if value[0][0] is sre.NEGATE else members
 
 
 def _member(kind: Any, item: Any) -> Ranges:
@@ -143,12 +143,12 @@ _OPPOSITE = {
 
 
 def _complement(ranges: Ranges) -> Ranges:
-    found, start = [], 0
+    gaps, start = [], 0
     for low, high in sorted(ranges):
         if low > start:
-            found.append((start, low - 1))
+            gaps.append((start, low - 1))
         start = max(start, high + 1)
-    return (*found, (start, _LAST)) if start <= _LAST else tuple(found)
+    return (*gaps, (start, _LAST)) if start <= _LAST else tuple(gaps)
 
 
 def _loop_is_ambiguous(body: Any) -> bool:
@@ -161,7 +161,7 @@ def _loop_is_ambiguous(body: Any) -> bool:
 
 
 def _two_paths(automaton: _Automaton) -> bool:
-    """Is there a pair of different states that one state reaches, and that reaches it again, on one text?"""
+    """Whether a pair of different states is reached from one state, and reaches it again, on the same text."""
     states = range(len(automaton.classes))
     if sum(len(after) for after in automaton.follow.values()) > _MAX_EDGES:
         return True
@@ -186,5 +186,5 @@ def _reach(start: set[tuple[int, int]], edges: dict[tuple[int, int], set[tuple[i
     return seen
 
 
-def _overlap(one: Ranges, other: Ranges) -> bool:
-    return any(a <= d and c <= b for a, b in one for c, d in other)
+def _overlap(first: Ranges, second: Ranges) -> bool:
+    return any(a <= d and c <= b for a, b in first for c, d in second)

@@ -1,4 +1,4 @@
-"""The type checker: every name resolved against the table, every operand of a type that its operator takes."""
+"""The type checker: resolves every name against the table, and checks that operators accept their operands' types."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -34,7 +34,7 @@ _NAMES = {"+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod"}
 
 
 def check(text: str, schema: Schema, *, table: str | None = None, tables: Tables | None = None) -> Checked:
-    """The typed tree of a condition; RuleError where it does not fit the schema or gives no boolean."""
+    """The typed tree of a condition; RuleError if it does not fit the schema or is not boolean."""
     checked = value(text, schema, table=table, tables=tables)
     if checked.root.type.kind not in {"bool", "null"}:
         raise RuleError(
@@ -153,15 +153,15 @@ def _in_list(items: tuple[Node, ...], operand: Typed, node: In, scope: Scope) ->
     if any(cast.type.kind in {"float", "decimal"} or getattr(known, "value", None) is None for cast, known in pairs):
         tests = [compare("==", operand, v, scope, (node.operand, i)) for v, i in zip(values, items, strict=True)]
         return tests[0] if len(tests) == 1 else apply("or", BOOL, *tests)
-    values_ = tuple(dict.fromkeys(known.value for _, known in pairs if isinstance(known, Constant)))
-    return apply("in_list", BOOL, pairs[0][0], options=values_)
+    options = tuple(dict.fromkeys(known.value for _, known in pairs if isinstance(known, Constant)))
+    return apply("in_list", BOOL, pairs[0][0], options=options)
 
 
 def _item(node: Node, scope: Scope) -> Constant:
-    found = _check(node, scope) if isinstance(node, Literal | Call) else None
-    if not isinstance(found, Constant):
+    item = _check(node, scope) if isinstance(node, Literal | Call) else None
+    if not isinstance(item, Constant):
         raise scope.error("a list holds literals", node.start, node.end, "numbers, strings, true or false")
-    return found
+    return item
 
 
 def _in_table(items: Name, operand: Typed, node: In, scope: Scope) -> Typed:

@@ -1,6 +1,6 @@
 r"""Regular expressions in the subset on which Rust, Java and Python agree.
 
-A pattern is parsed once and written out again for each dialect: `.` is anything but a line feed, `$` the end
+A pattern is parsed once and rendered for each dialect: `.` is anything but a line feed, `$` the end
 of the text, `\d \w \s \b` ASCII. Look-around, back-references and flags are refused, and so is a pattern that
 a backtracking matcher could take exponential time over (`(a+)+`).
 """
@@ -51,7 +51,7 @@ class PatternError(Exception):
 
 @dataclass(frozen=True)
 class Pattern:
-    """One pattern in each dialect; `literal` where it has no metacharacter and is merely searched."""
+    """One pattern in each dialect; `literal` if it has no metacharacter and is only searched for."""
 
     rust: str
     java: str
@@ -61,7 +61,7 @@ class Pattern:
 
 @lru_cache(maxsize=4096)
 def portable(pattern: str, mode: str = "search") -> Pattern:
-    """A pattern for search, match (at the start) or fullmatch; PatternError where it leaves the subset."""
+    """A pattern for search, match (at the start) or fullmatch; PatternError if it is outside the subset."""
     parsed = _parse(pattern)
     size = _size(parsed)
     if size > MAX_NODES:
@@ -69,10 +69,10 @@ def portable(pattern: str, mode: str = "search") -> Pattern:
     if is_ambiguous(parsed):
         raise PatternError("this pattern can take exponential time", hint="do not repeat a repetition, (a+)+")
     before, after = {"search": ("", ""), "match": (r"\A(?:", ")"), "fullmatch": (r"\A(?:", r")\z")}[mode]
-    written = {d: before + _sequence(parsed, d) + after for d in ("rust", "java", "python")}
-    written["python"] = written["python"].replace(r"\z", r"\Z")
+    rendered = {d: before + _sequence(parsed, d) + after for d in ("rust", "java", "python")}
+    rendered["python"] = rendered["python"].replace(r"\z", r"\Z")
     plain = all(op is sre.LITERAL for op, _ in parsed) and mode == "search"
-    return Pattern(**written, literal="".join(chr(value) for _, value in parsed) if plain else None)
+    return Pattern(**rendered, literal="".join(chr(value) for _, value in parsed) if plain else None)
 
 
 def _parse(pattern: str) -> Any:
@@ -137,12 +137,12 @@ def _repeat(op: Any, value: Any, dialect: str) -> str:
     return f"(?:{_sequence(inner, dialect)}){count}{lazy}"
 
 
-def _at(where: Any, dialect: str) -> str:
-    if where in (sre.AT_BEGINNING, sre.AT_BEGINNING_STRING):
+def _at(anchor: Any, dialect: str) -> str:
+    if anchor in (sre.AT_BEGINNING, sre.AT_BEGINNING_STRING):
         return r"\A"
-    if where in (sre.AT_END, sre.AT_END_STRING):
+    if anchor in (sre.AT_END, sre.AT_END_STRING):
         return r"\z"
-    if where is sre.AT_BOUNDARY:
+    if anchor is sre.AT_BOUNDARY:
         return _BOUNDARY[dialect]
     raise PatternError(r"\B is not part of the subset")
 

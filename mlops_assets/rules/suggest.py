@@ -18,9 +18,9 @@ _EMAIL = r"^[^@ ]+@[^@ ]+\.[^@ ]+$"
 
 
 def suggest(frame: pl.DataFrame) -> list[Rule]:
-    """Rules on every plain column of a frame that all its rows keep; each is evaluated before it is named.
+    """Rules on every plain column of a frame that all its rows satisfy; each is evaluated before it is suggested.
 
-    Not null and unique where they hold are errors, observed ranges and sets of values warnings.
+    Not-null and unique rules are errors; observed ranges and sets of values are warnings.
     """
     candidates = [rule for name, type_ in schema_of(frame).items() for rule in _candidates(frame[name], type_)]
     return [outcome.rule for outcome in validate(frame, candidates).outcomes if outcome.passed]
@@ -53,15 +53,15 @@ def _candidates(column: pl.Series, type_: Type) -> Iterator[Rule]:
     if type_.kind in {"int", "string"} and not missing and known.len() > 1:
         yield Rule(f"{name}_unique", f"is_unique({word})", "error", None, "Every value was different")
     if type_.kind == "string":
-        yield from _texts(known.cast(pl.String), word, name, tail)
+        yield from _string_rules(known.cast(pl.String), word, name, tail)
     if type_.kind in NUMBERS:
-        yield from _numbers(known, word, name, tail)
+        yield from _number_rules(known, word, name, tail)
     if type_.kind in TEMPORAL:
         yield Rule(f"{name}_past", f"{word} <= current_timestamp(){tail}", "warning", None, "Nothing in the future")
         yield Rule(f"{name}_since", f"{word} >= '{_moment(known.min())}'{tail}", "warning", None, "First seen")
 
 
-def _texts(known: pl.Series, word: str, name: str, tail: str) -> Iterator[Rule]:
+def _string_rules(known: pl.Series, word: str, name: str, tail: str) -> Iterator[Rule]:
     distinct = known.unique().sort().to_list()
     if len(distinct) <= min(FEW, known.len() // ROWS_A_VALUE):
         listed = ", ".join(_quoted(value) for value in distinct)
@@ -72,7 +72,7 @@ def _texts(known: pl.Series, word: str, name: str, tail: str) -> Iterator[Rule]:
         yield Rule(f"{name}_not_blank", f"length({word}.str.strip()) > 0{tail}", "warning", None, "Never blank")
 
 
-def _numbers(known: pl.Series, word: str, name: str, tail: str) -> Iterator[Rule]:
+def _number_rules(known: pl.Series, word: str, name: str, tail: str) -> Iterator[Rule]:
     low, high = float(known.min()), float(known.max())  # type: ignore[arg-type]
     if low >= 0 and high <= 1 and high > low:
         yield Rule(f"{name}_share", f"0 <= {word} <= 1{tail}", "warning", None, "Between 0 and 1 as seen")

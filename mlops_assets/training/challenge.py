@@ -35,7 +35,7 @@ def gate_decision(fitted: Fitted, registry: ModelRegistry) -> GateDecision:
     signature = Signature.logged(path)
     broken = list(Signature.of(fitted).broken(signature)) if config.gate.signature == "compatible" else []
     if broken:
-        hint = "set gate.signature: any once they may change"
+        hint = "set gate.signature: any to allow this"
         return GateDecision(False, [*broken, hint], gate_metric(config))
     unseen = _unseen(fitted, champion)
     if int(unseen.sum()) < config.gate.min_rows:
@@ -63,8 +63,8 @@ def _too_few_rows_text(unseen: pl.Series, champion: ModelVersion, config: Traini
 def _unseen(fitted: Fitted, champion: ModelVersion) -> pl.Series:
     """A mask of the held-out rows that the champion was not trained on.
 
-    All of them if the champion was split in the same way; else those later than all of its training rows.
-    Without a time to compare, all of them too.
+    All of them if the champion was split in the same way, or if there is no time to compare; else those later than
+    all of its training rows.
     """
     held_out, until = fitted.held_out, champion.trained_until
     same_rows = champion.tag("rows_train") == fitted.splits.row_set_hash("train")

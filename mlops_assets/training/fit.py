@@ -25,8 +25,8 @@ class Fitted:
     """A fitted pipeline and how it came about.
 
     `evaluations` are per split, `folds` per cross-validation fold. `imputed` names the columns whose nulls
-    became the training rows' median because the estimator takes none. `said` is what the pipeline that was judged says
-    of the held-out rows, None where there are none.
+    are replaced with the training rows' median because the estimator takes none. `said` has the outcomes of the
+    evaluated pipeline on the held-out rows, None if there are none.
     """
 
     prepared: Prepared
@@ -72,7 +72,7 @@ class Fitted:
 
     @property
     def measured(self) -> Evaluation | None:
-        """The metrics on the rows the model is judged on, None where there are none."""
+        """The metrics on the rows the model is judged on, None if there are none."""
         return self.evaluations.get(self.splits.held_out)
 
     @property
@@ -82,14 +82,14 @@ class Fitted:
 
     @property
     def trained_through(self) -> Any:
-        """The newest time among the rows the model was fitted on; None where the rows have no time."""
+        """The newest time among the rows the model was fitted on; None if the rows have no time."""
         fitted_on = self.rows if self.refitted else self.rows[self.splits.rows["train"]]
         time = self.prepared.time
         return fitted_on[time].max() if time in fitted_on.columns else None
 
 
 def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFrame) -> Fitted:
-    """Splits the labelled rows of `frame`, fits transforms and estimator on the train split, measures each.
+    """Splits the labelled rows of `frame`, fits transforms and estimator on the train split, and evaluates every split.
 
     Raises TrainingError or FeatureError naming what does not fit: column, parameter, metric, too few rows.
     """
@@ -97,21 +97,21 @@ def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFra
     prepared = prepare(config, feature_config, frame)
     config = prepared.config
     names = tracked(config)
-    made = estimator(config)
-    steps, splits = prepared.steps(made), prepared.splits
+    unfitted_estimator = estimator(config)
+    steps, splits = prepared.steps(unfitted_estimator), prepared.splits
     data = data_of(prepared.rows, steps.inputs, config)
-    pipeline = learned(unfitted(steps, made, config), data, splits.rows["train"], prepared)
+    pipeline = learned(unfitted(steps, unfitted_estimator, config), data, splits.rows["train"], prepared)
     measured_rows = {name: _measured_rows(name, part) for name, part in splits.rows.items() if len(part)}
     predictions = {name: data.said(pipeline, part, config) for name, part in measured_rows.items()}
-    parts = {name: evaluate(predictions[name], data.truth[part], names) for name, part in measured_rows.items()}
-    inside = prepared.folds(splits.rows["train"], config.cross_validation_folds)
-    each_fold = [_fold(pipeline, data, prepared, learn, check) for learn, check in inside]
+    evaluations = {name: evaluate(predictions[name], data.truth[part], names) for name, part in measured_rows.items()}
+    folds = prepared.folds(splits.rows["train"], config.cross_validation_folds)
+    fold_evaluations = [_fold(pipeline, data, prepared, learn, check) for learn, check in folds]
     return Fitted(
         prepared,
         pipeline,
         steps.inputs,
-        parts,
-        each_fold,
+        evaluations,
+        fold_evaluations,
         steps.imputed,
         perf_counter() - started,
         predictions.get(splits.held_out),
@@ -119,7 +119,7 @@ def fit(config: TrainingConfig, feature_config: FeatureConfig, frame: pl.DataFra
 
 
 def _fold(pipeline: Any, data: Data, prepared: Prepared, learn: Rows, check: Rows) -> Evaluation:
-    """The metrics of one fold; none is defined where a classifier would learn from rows of one class."""
+    """The metrics of one fold; all undefined if the training rows of a classifier have only one class."""
     config, names = prepared.config, tracked(prepared.config)
     if config.model_type == "classification" and len(set(data.truth[learn].tolist())) < 2:
         return Evaluation(dict.fromkeys(names), dict.fromkeys(names, "the fold's training rows hold one class"))
@@ -127,12 +127,12 @@ def _fold(pipeline: Any, data: Data, prepared: Prepared, learn: Rows, check: Row
 
 
 def refit(fitted: Fitted) -> Fitted:
-    """The same pipeline fitted on all labelled rows; splits and metrics stay those of the model judged."""
+    """The same pipeline fitted on all labelled rows; splits and metrics stay those of the evaluated model."""
     data = data_of(fitted.rows, fitted.inputs, fitted.config)
     everything = np.arange(fitted.rows.height)
     return replace(fitted, pipeline=learned(fitted.pipeline, data, everything, fitted.prepared), refitted=True)
 
 
 def _measured_rows(name: str, part: Rows) -> Rows:
-    """All rows of a split; of the training split, which only tells how far the model has learned by heart, a sample."""
+    """All rows of a split; a sample of the training split, whose metrics only show overfitting."""
     return part[:: max(-(-len(part) // TRAIN_SAMPLE), 1)] if name == "train" else part

@@ -1,9 +1,9 @@
-"""The gate: whether a challenger may take the champion's place, and why not.
+"""The gate: whether a challenger may replace the champion, and why not.
 
-The document's promotion criteria, in the rule language, have to hold over the challenger's metrics on the held-out
-rows, and its fairness bounds between groups of them. Where there is a champion, it has to be beaten on the same rows by
-more than `min_gain`, with `confidence`: the lower end of a paired bootstrap interval, not a bare difference. No guard
-metric may, with the same confidence, lose more than its bound. Anomaly detectors without labels are not compared.
+The document's promotion criteria, in the rule language, must hold for the challenger's metrics on the held-out
+rows, and its fairness bounds between groups of them. If there is a champion, it must be beaten on the same rows by more
+than `min_gain`, with `confidence`: the lower end of a paired bootstrap interval counts, not the difference itself. No
+guard metric may, with the same confidence, lose more than its bound. Anomaly detectors without labels are not compared.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +22,8 @@ from mlops_assets.training.fairness import fairness_violations
 from mlops_assets.training.metrics import gate_metric, metric, tracked
 
 UNLABELLED = (
-    "none of the held-out rows is labelled an anomaly, so that two models cannot be compared: criteria, bounds and "
-    "signature alone decide"
+    "no held-out row is labelled an anomaly, so two models cannot be compared: only criteria, bounds and signature "
+    "decide"
 )
 
 
@@ -31,7 +31,7 @@ UNLABELLED = (
 class GateDecision:
     """Whether to promote, and the evidence.
 
-    `challenger` and `champion` are metrics on the compared rows (all held-out rows where there is no
+    `challenger` and `champion` are metrics on the compared rows (all held-out rows if there is no
     champion); `gain` is in the direction that is better, `low` and `high` its interval; `rows` were compared.
     """
 
@@ -62,9 +62,9 @@ def decide(
     """Judges two fitted pipelines (`champion` may be None) on held-out `rows` with `labels` (n,).
 
     `inputs` are each model's raw columns. `unseen` is a mask, shape (n,): rows the champion was not trained
-    on; only these are compared, because a model looks too good on what it has learned. `said` is what the
-    challenger says of `rows`, and `measured` its metrics there, where they are known. Raises FeatureError where
-    `rows` lack a column of a model, and RuleError for a criterion that cannot be read.
+    on; only these are compared, because a model looks too good on its training rows. `said` and `measured` are the
+    challenger's outcomes and metrics on `rows`, if already computed. Raises FeatureError if `rows` lack a column of a
+    model, and RuleError for an invalid criterion.
     """
     names = tracked(config)
     new = said if said is not None else outcomes(challenger, model_frame(rows, inputs), config.model_type)
@@ -75,8 +75,8 @@ def decide(
     ]
     chosen, groups = gate_metric(config), _groups(rows, config)
     if champion is None:
-        next_one = UNLABELLED if _unlabelled(labels, config) else _next_version_text(chosen, values)
-        reasons = failed or [f"there is no champion yet; {next_one}"]
+        outlook = UNLABELLED if _unlabelled(labels, config) else _next_version_text(chosen, values)
+        reasons = failed or [f"there is no champion yet; {outlook}"]
         return GateDecision(not failed, reasons, chosen, values.values, rows=rows.height)
     old = outcomes(champion, model_frame(rows, champion_inputs or inputs), config.model_type)
     if unseen is not None:
@@ -92,7 +92,7 @@ def _unlabelled(labels: Any, config: TrainingConfig) -> bool:
 
 
 def _next_version_text(chosen: str, first: Evaluation) -> str:
-    """What the next version has to beat; says so if that metric is undefined, while it can still be changed."""
+    """What the next version has to beat; warns if that metric is undefined, while it can still be changed."""
     reason = first.reasons.get(chosen)
     undefined = f", which is undefined on these held-out rows ({reason}): name another gate.metric" if reason else ""
     return f"the next version has to beat it in {chosen}{undefined}"

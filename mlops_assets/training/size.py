@@ -1,4 +1,4 @@
-"""Reading what is learned from: only as many rows as are asked for, and none where memory would not hold them."""
+"""Reading the training rows: at most `max_rows`, and an error first if they would not fit into memory."""
 
 from collections.abc import Sequence
 
@@ -15,18 +15,18 @@ from mlops_assets.training.memory import USABLE, free_memory, gigabytes, table_b
 from mlops_assets.training.narrow import narrowed
 from mlops_assets.training.splits import key_hashes
 
-# Bytes of a cell that is learned from: a number stands in the frame that the pipeline takes, in a split's part of it
-# and twice in what the estimator makes.
+# Bytes per cell in training: a number is in the frame that the pipeline takes, in a split's part of it, and twice in
+# what the estimator makes.
 LEARNED = 4 * 8
 
 
 def training_rows(table: pl.LazyFrame, config: TrainingConfig, features: FeatureConfig) -> pl.DataFrame:
-    """The rows of `table` that can be learned from, what the model takes in the smallest exact types; with `max_rows`
-    those of the smallest key hashes, so that the same keys are taken again.
+    """The rows of `table` to learn from, with the model's columns in the smallest exact types; with `max_rows` those of
+    the smallest key hashes, so that each run takes the same keys.
 
     Raises:
-        TrainingError: they would not fit into the memory that is free, with what would help.
-        FeatureError: there is no column of labels, or none of the window's time.
+        TrainingError: they would not fit into free memory; the message suggests what to change.
+        FeatureError: the label column or the window's time column is missing.
     """
     table = learnable(table, config, features)
     total = table.select(pl.len()).collect().item()
@@ -39,32 +39,32 @@ def training_rows(table: pl.LazyFrame, config: TrainingConfig, features: Feature
     keys = [key for key in identity(features) if key in schema]
     hashes = key_hashes(table.select(keys).collect(), keys, salt="sample")
     chosen = pl.Series(hashes).arg_sort().head(rows).sort()
-    place = table.with_row_index("__row")
-    return narrowed(place.filter(pl.col("__row").is_in(chosen.implode())).drop("__row"), columns)
+    numbered = table.with_row_index("__row")
+    return narrowed(numbered.filter(pl.col("__row").is_in(chosen.implode())).drop("__row"), columns)
 
 
 def _rows_at_once(rows: int, config: TrainingConfig) -> int:
-    """How many rows are a frame of doubles at a time: a stretch, or a split that is measured."""
+    """How many rows are in a frame of doubles at a time: a stretch, or an evaluated split."""
     if config.stretch_rows is None:
         return rows
     return min(rows, max(config.stretch_rows, int(rows * max(config.split_ratios[1:]))))
 
 
 def _only_learned(schema: pl.Schema, config: TrainingConfig, features: FeatureConfig) -> list[str]:
-    """The columns that nothing but the model reads."""
+    """The columns that only the model reads."""
     raw = resolve(config.feature_columns, schema, features.feature_transformations)
     return [name for name in raw if name not in {*identity(features), *non_feature_columns(config)}]
 
 
 def estimated_bytes(rows: int, types: Sequence[pl.DataType], *, at_once: int | None = None) -> int:
-    """What a training on rows of columns of these types takes at its peak, `at_once` of them (all if not given) learned
-    from at a time; the estimator's own memory is left out.
+    """The peak memory of training on rows with columns of these types, `at_once` rows at a time (default: all); without
+    the estimator's own memory.
     """
     return table_bytes(rows, types) + (rows if at_once is None else at_once) * LEARNED * len(types)
 
 
 def require_memory(rows: int, schema: pl.Schema, free: int, *, at_once: int | None = None) -> None:
-    """Raises TrainingError where a training on `rows` rows takes more than most of `free` bytes."""
+    """Raises TrainingError if training on `rows` rows takes more than the usable share of `free` bytes."""
     needed = estimated_bytes(rows, schema.dtypes(), at_once=at_once)
     if needed <= free * USABLE:
         return
