@@ -40,28 +40,28 @@ from mlops_assets.unity_tables import UnityCatalog, UnityTables, sql_executor
 REPORT_SECONDS = 2.0
 
 
-class Printed(PipesDefaultLogWriterChannel):
-    """What the step prints, on its way to Dagster."""
+class LogChannel(PipesDefaultLogWriterChannel):
+    """Forwards one of the step's standard streams to Dagster."""
 
-    WAIT_FOR_TEE_SECONDS = 0.25  # `tee` has passed a line on in milliseconds
-
-
-class PrintedOnBoth(PipesDefaultLogWriter):
-    """Standard output and standard error."""
-
-    def make_channel(self, params: Mapping[str, Any], stream: Literal["stdout", "stderr"]) -> Printed:
-        """One of the two."""
-        return Printed(self.message_channel, stream, stream, self.interval)
+    WAIT_FOR_TEE_SECONDS = 0.25  # `tee` passes a line on within milliseconds
 
 
-class Messages(PipesUnityCatalogVolumesMessageWriter):
-    """Pipes' writer to a volume, without its four seconds at a step's end in which nothing more is printed."""
+class LogWriter(PipesDefaultLogWriter):
+    """Forwards standard output and standard error."""
+
+    def make_channel(self, params: Mapping[str, Any], stream: Literal["stdout", "stderr"]) -> LogChannel:
+        """The channel of one stream."""
+        return LogChannel(self.message_channel, stream, stream, self.interval)
+
+
+class MessageWriter(PipesUnityCatalogVolumesMessageWriter):
+    """Pipes' writer to a volume, without the four seconds that it waits for output at the end of every step."""
 
     @contextmanager
     def open(self, params: Mapping[str, Any]) -> Iterator[PipesBufferedFilesystemMessageWriterChannel]:
-        """The channel, with what is printed among its messages."""
+        """The channel of messages, which carries the forwarded streams too."""
         channel = self.make_channel(params)
-        with channel.buffered_upload_loop(), PrintedOnBoth(channel, interval=0.1).open({}):
+        with channel.buffered_upload_loop(), LogWriter(channel, interval=0.1).open({}):
             yield channel
 
 
@@ -70,7 +70,7 @@ def main() -> None:
     with open_dagster_pipes(
         params_loader=PipesCliArgsParamsLoader(),  # type: ignore[no-untyped-call]
         context_loader=PipesUnityCatalogVolumesContextLoader(),
-        message_writer=Messages(interval=REPORT_SECONDS),
+        message_writer=MessageWriter(interval=REPORT_SECONDS),
     ) as pipes:
         extras = pipes.extras
         try:

@@ -1,7 +1,6 @@
 """A project's Delta tables in Unity Catalog: external tables by three-level names, with comments, tags and grants.
 
-Everything is SQL to a warehouse and may be said again. The columns' types and comments are the Delta table's own, which
-Unity Catalog reads anew each time.
+Everything is idempotent SQL to a warehouse. Unity Catalog reads column types and comments from the Delta log itself.
 """
 
 import re

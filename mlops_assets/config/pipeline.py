@@ -54,7 +54,7 @@ def check_cron(text: str) -> str:
         )
     for part, (name, first, last) in zip(parts, _CRON_FIELDS, strict=True):
         if not all(_cron_item_fits(item, name, first, last) for item in part.split(",")):
-            raise refuse(f"'{part}' is no {name} of a cron line, which goes from {first} to {last}")
+            raise refuse(f"'{part}' is not a {name} in a cron schedule ({first} to {last})")
     day, months, weekday = parts[2:]
     if weekday == "*" and not _comes(day, months):
         raise refuse(f"'{text}' never comes: there is no day {day} in month {months}", "'L' is a month's last day")

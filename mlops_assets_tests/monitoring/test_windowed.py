@@ -91,5 +91,5 @@ def test_of_a_table_that_is_not_there_nothing_is_read(table: str) -> None:
 
 def test_a_table_of_another_layout_is_named_with_what_to_do(table: str) -> None:
     delta.append(table, of(DAYS[0]), transactions={}, partition_by=["version"])
-    with pytest.raises(LakeError, match="move that folder away"):
+    with pytest.raises(LakeError, match="move the folder away"):
         windowed.read_back(table, everything)
